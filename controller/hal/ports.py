@@ -1,0 +1,101 @@
+"""What the upper layers may ask of the hardware.
+
+Every method raises `DeviceAbsent` when nothing was sent, `DeviceRefused` when the device said no, and `DeviceUnknown` when
+the act may or may not have happened. One task uses one device at a time; a second one is a bug and raises RuntimeError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from controller.clock import Deadline
+from controller.model import Beam, Button, ChipFile, ChipSight, Lamps, LaneLevels, Panel, PrinterIdentity, PrinterWitness
+
+
+class CardPrinter(Protocol):
+    """One card printer. A card is fed, moved, printed and let go by separate acts; each returns once the printer says done."""
+
+    async def open(self) -> PrinterIdentity:
+        """Find the printer, take the USB interface, switch to host error mode and drain old replies. Idempotent."""
+
+    async def witness(self) -> PrinterWitness:
+        """Read position and counters. Moves nothing; repeat freely."""
+
+    async def feed(self, deadline: Deadline) -> None:
+        """Bring one blank from the hopper to the contactless station."""
+
+    async def print(self, panels: Sequence[Panel], deadline: Deadline) -> None:
+        """Print the panels on the card inside and keep it inside. Only when the profile can hold the card."""
+
+    async def print_and_deliver(self, panels: Sequence[Panel], deadline: Deadline) -> None:
+        """Print the panels on the card inside and eject it in one act. For profiles that cannot hold the card."""
+
+    async def to_chip_station(self, deadline: Deadline) -> None:
+        """Move the card inside back to the contactless station."""
+
+    async def deliver(self, deadline: Deadline) -> None:
+        """Eject the card inside into the output bin."""
+
+    async def reject(self, deadline: Deadline) -> None:
+        """Move the card inside into the reject bin."""
+
+    async def close(self) -> None:
+        """Let go of the device. Closing twice is fine, and so is closing what is already gone."""
+
+
+class ChipStation(Protocol):
+    """The contactless reader of a lane and the chip profile it speaks."""
+
+    async def check(self) -> None:
+        """Raise DeviceAbsent when the PC/SC service or the reader is not there. Touches no card."""
+
+    async def identify(self, deadline: Deadline) -> ChipSight:
+        """Wait for a card, take it for ourselves, read its UID and whether its files are empty."""
+
+    async def write(self, files: Sequence[ChipFile], deadline: Deadline) -> None:
+        """Write every file, content first and length prefix last, to the chip last identified."""
+
+    async def read(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
+        """Read the content of the files back from the chip last identified."""
+
+    async def release(self) -> None:
+        """Let go of the card so that it may be moved. Never fails."""
+
+    async def close(self) -> None:
+        """Stop the reader's thread. Closing twice is fine."""
+
+
+class LaneSensors(Protocol):
+    """Beams and hopper sensors of one lane."""
+
+    @property
+    def levels(self) -> LaneLevels | None:
+        """The levels now; None while the pin source is not trusted."""
+
+    def passes(self, beam: Beam) -> int:
+        """How many cards this beam has seen since the station started."""
+
+    async def wait_pass(self, beam: Beam, after: int, deadline: Deadline) -> bool:
+        """Wait until the beam has seen more than `after` cards; False when the deadline comes first."""
+
+
+class FrontPanel(Protocol):
+    """Buttons and lamps that staff use."""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the pin source answers."""
+
+    def on_press(self, handler: Callable[[Button], None]) -> None:
+        """Call `handler` on the event loop for every debounced press."""
+
+    def set_lamps(self, lamps: Lamps) -> None:
+        """Show these lamps, now and again after the pin source comes back."""
+
+
+class OperatorDisplay(Protocol):
+    """Two lines of 20 characters."""
+
+    def show(self, first: str, second: str) -> None:
+        """Show these lines, now and again after the display comes back. Longer text is cut."""

@@ -1,0 +1,123 @@
+"""The station's vocabulary: enums and frozen records that every layer shares. Words as in docs/architecture.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """Where the work of issuing one card stands."""
+
+    HELD = "held"  # waits for a person; the reason says why
+    READY = "ready"  # may be fed as soon as a lane is free
+    ACTIVE = "active"  # one passage of it is live
+    ISSUED = "issued"  # one good card left into the output bin
+    HANDED_OVER = "handed_over"  # the resident has it
+    FAILED = "failed"  # needs a person; no blank is spent on it meanwhile
+    CANCELLED = "cancelled"  # taken back before a blank was fed
+
+
+class PassageState(StrEnum):
+    """Where one blank's trip through a lane stands."""
+
+    LIVE = "live"  # the worker is running its stages
+    UNKNOWN = "unknown"  # an intent has no outcome: holds the lane until it is resolved
+    ENDED = "ended"  # has a verdict
+
+
+class Verdict(StrEnum):
+    """What became of a passage's card."""
+
+    GOOD = "good"
+    SPOILED = "spoiled"
+    STILL_BLANK = "still_blank"
+
+
+class CardPosition(StrEnum):
+    """Where the printer says its card is."""
+
+    NONE = "none"
+    PRINT = "print"
+    CONTACT = "contact"
+    CONTACTLESS = "contactless"
+
+
+class Beam(StrEnum):
+    """A light barrier a card passes exactly once."""
+
+    FEED = "feed"
+    EXIT = "exit"
+    REJECT = "reject"
+
+
+class Button(StrEnum):
+    """A button of the front panel."""
+
+    GO = "go"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterIdentity:
+    """Who answered on the USB cable."""
+
+    model: str  # the printer's own model text
+    firmware: str
+    serial: str  # binds a lane to one physical printer
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterWitness:
+    """What the printer reports of itself, noted before and after each physical act."""
+
+    position: CardPosition
+    cards_fed: int  # life counter
+    panels_printed: int  # life counter
+    ribbon_remaining: int | None  # cards left on the ribbon; None when the tag cannot be read
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One ribbon panel's dots, packed as the printer takes them."""
+
+    name: str  # y, m, c, k or o
+    levels: int  # 2 for 1 bit a dot, 128 for 7 bits
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChipFile:
+    """One elementary file of the chip: its content without the 2-byte length prefix."""
+
+    fid: int  # e.g. 0x6FF1
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChipSight:
+    """A chip as first seen in the field of the reader."""
+
+    uid: str  # upper-case hex, 7 bytes (type A) or 8 (type B)
+    fresh: bool  # every file of the profile still has length 0
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLevels:
+    """What the lane's sensors see now; True means the named thing is so."""
+
+    feed_beam: bool  # a card is in the beam
+    exit_beam: bool
+    reject_beam: bool
+    hopper_low: bool
+    hopper_empty: bool
+    bin_full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lamps:
+    """The three lamps of the front panel."""
+
+    green: bool  # working, or ready to work
+    amber: bool  # waiting for a person
+    red: bool  # a fault
