@@ -7,6 +7,7 @@
     ├── StoreError         the disk or the database cannot be trusted: no new work may be taken
     │   └── StoreFull          no room: nothing was stored
     ├── RenderError        the record's face cannot be drawn; no blank was fed
+    ├── CardWrong          the card in the path is not as it must be: it goes to the reject bin
     └── DeviceError        a device did not do what it was asked. The class says what may be concluded:
         ├── DeviceAbsent       never sent: the device is not there; nothing happened
         ├── DeviceRefused      the device answered with an error word and still talks
@@ -76,6 +77,15 @@ class RenderError(StationError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
         self.problem = problem
+
+
+class CardWrong(StationError):
+    """The card in the path is not as it must be (dead, foreign or wrong chip; print not proven): to the reject bin with it."""
+
+    def __init__(self, condition: str, detail: str) -> None:
+        super().__init__(f"{condition}: {detail}")
+        self.condition = condition
+        self.detail = detail
 
 
 class DeviceError(StationError):

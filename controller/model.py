@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,6 +85,7 @@ class Panel:
     name: str  # y, m, c, k or o
     levels: int  # 2 for 1 bit a dot, 128 for 7 bits
     data: bytes
+    sha256: str = ""  # of data, made when it was rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +123,36 @@ class Lamps:
     green: bool  # working, or ready to work
     amber: bool  # waiting for a person
     red: bool  # a fault
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """What a lane does now, for lamps, display, panel, API and metrics."""
+
+    name: str
+    activity: str = "starting"  # starting, idle, waiting, preparing, stopped, or the stage under way
+    condition: str | None = None  # key of conditions.CONDITIONS: what keeps the lane from working
+    detail: str = ""  # raw words of the device, for the technician
+    job_id: int | None = None
+    passage_id: int | None = None
+    printer: PrinterIdentity | None = None
+    printer_up: bool = False
+    reader_up: bool = False
+    pins_up: bool = False
+    ribbon_remaining: int | None = None
+    hopper: int = 0  # blanks in the hopper by the ledger
+    in_passage: int = 0  # blanks in passage by the ledger
+
+
+@dataclass(frozen=True, slots=True)
+class StationSnapshot:
+    """The whole station now: the single truth for everything that shows it."""
+
+    name: str
+    lanes: tuple[LaneStatus, ...]
+    jobs: Mapping[JobState, int]
+    outcomes: Mapping[Verdict, int]
+    held: bool = False  # HOLD was pressed
+    stopping: bool = False
+    display_up: bool = False
+    panel_up: bool = False

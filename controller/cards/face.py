@@ -1,0 +1,78 @@
+"""Record to packed panels: the whole way through the pure parts. Layout and fonts are loaded once; a face takes some 30 ms.
+
+record -> fields -> typeset -> draw -> packing. Runs in the child only; touches no file but the fonts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+
+from PIL import Image
+
+from controller.cards.draw import Sheet, draw_panels
+from controller.cards.fields import FIELDS, face_texts
+from controller.cards.fonts import Fonts
+from controller.cards.images import Source, open_picture
+from controller.cards.layout import Layout, PhotoBox, SignatureBox, load_layout
+from controller.cards.packing import check_raster, pack
+from controller.cards.problems import refusal
+from controller.cards.raster import Raster
+from controller.cards.typeset import typeset
+from controller.model import Panel
+from controller.records.prr import PHOTO_MAX_BYTES, SIGNATURE_MAX_BYTES, Record
+
+LAYOUT = "ktp-el"
+
+
+class Face:
+    """Draws the faces of records with one layout."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._fonts = lru_cache(maxsize=4)(lambda dpi: Fonts(layout, dpi))  # one resolution per kind of printer
+        self._photo = Source("photo.data", ("JPEG",), PHOTO_MAX_BYTES, *_least(layout.photo))
+        self._signature = Source("signature.data", ("PNG", "JPEG"), SIGNATURE_MAX_BYTES, *_least(layout.signature))
+
+    def warm(self, dpi: int) -> None:
+        """Load the fonts now, so that the first card takes no longer than the others. Raises RenderError when one is missing."""
+        fonts = self._fonts(dpi)
+        for name in self._layout.fonts:
+            fonts.sized(name, 12.0)
+
+    def check_images(self, photo: bytes, signature: bytes) -> None:
+        """Decode both pictures in full. Raises RenderError for the first that cannot be used."""
+        open_picture(photo, self._photo)
+        open_picture(signature, self._signature)
+
+    def render(self, record: Record, raster: Raster) -> tuple[Panel, ...]:
+        """The packed panels of this record in ribbon order. Raises RenderError with the reason when it cannot be drawn."""
+        check_raster(raster)
+        fonts = self._fonts(raster.dpi)
+        texts = face_texts(record, self._layout.letter_case)
+        self._check_letters(fonts, texts)
+        runs = typeset(self._layout, texts, fonts.width_mm)
+        photo = self._open_photo(record, raster)
+        signature = open_picture(record.signature.content(), self._signature)
+        planes = draw_panels(self._layout, raster, fonts, runs, photo, signature)
+        return tuple(Panel(panel.name, panel.levels, pack(planes[panel.name], raster, panel)) for panel in raster.panels)
+
+    def _open_photo(self, record: Record, raster: Raster) -> Image.Image:
+        return open_picture(record.photo.content(), self._photo, Sheet(self._layout, raster).size(self._layout.photo))
+
+    def _check_letters(self, fonts: Fonts, texts: Mapping[str, str]) -> None:
+        layout = self._layout
+        fonts_of = {box.field: box.type.font for box in layout.texts}
+        for field, text in texts.items():
+            if not fonts.can_print(fonts_of.get(field, layout.table.value.font), text):
+                raise refusal("layout.letter", FIELDS[field].place)
+
+
+def installed_face() -> Face:
+    """The face with the layout that comes with the program. Raises ConfigError when it has mistakes."""
+    return Face(load_layout((resources.files("controller.cards") / "layouts" / f"{LAYOUT}.toml").read_text("utf-8")))
+
+
+def _least(box: PhotoBox | SignatureBox) -> tuple[int, int]:
+    return box.min_width_px, box.min_height_px

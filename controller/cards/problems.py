@@ -1,0 +1,94 @@
+"""Every reason why a face cannot be drawn: one table, in the words staff read. No text here ever repeats a record's content."""
+
+from __future__ import annotations
+
+from controller.errors import Problem, RenderError
+
+_TEXTS: dict[str, tuple[str, str]] = {
+    # code: (Indonesian, English)
+    "image.unreadable": (
+        "gambar rusak atau bukan {formats}; minta gambar baru dari pusat",
+        "the image is damaged or not {formats}; ask the centre for a new one",
+    ),
+    "image.empty": ("gambar kosong (0 byte); minta gambar baru dari pusat", "the image is empty (0 bytes); ask the centre for a new one"),
+    "image.too_large": (
+        "gambar melebihi {limit} piksel; minta gambar yang lebih kecil dari pusat",
+        "the image has more than {limit} pixels; ask the centre for a smaller one",
+    ),
+    "image.too_small": (
+        "gambar {width} x {height} piksel, paling kecil {min_width} x {min_height}; minta gambar yang lebih besar dari pusat",
+        "the image is {width} x {height} pixels, the least is {min_width} x {min_height}; ask the centre for a larger one",
+    ),
+    "image.too_many_bytes": (
+        "gambar melebihi {limit} byte; minta gambar yang lebih kecil dari pusat",
+        "the image has more than {limit} bytes; ask the centre for a smaller one",
+    ),
+    "signature.dark": (
+        "gambar tanda tangan hampir seluruhnya hitam; minta gambar baru dari pusat",
+        "the signature image is nearly all black; ask the centre for a new one",
+    ),
+    "layout.too_long": (
+        "teks tidak muat di kartu, juga dengan huruf terkecil; minta pusat menyingkatnya",
+        "the text does not fit on the card even in the smallest type; ask the centre to abbreviate it",
+    ),
+    "layout.too_full": (
+        "biodata tidak muat di kartu karena terlalu banyak baris; minta pusat menyingkat teks yang panjang",
+        "the biodata needs more lines than the card has; ask the centre to abbreviate the long texts",
+    ),
+    "layout.letter": (
+        "teks memuat huruf yang tidak dapat dicetak; minta pusat memperbaikinya",
+        "the text has a letter that cannot be printed; ask the centre to correct it",
+    ),
+    "layout.broken": ("tata letak kartu salah: {detail}; panggil teknisi", "the card layout is wrong: {detail}; call the technician"),
+    "font.missing": (
+        "huruf {file} tidak ada; pasang paket Debian {package}",
+        "the font {file} is missing; install the Debian package {package}",
+    ),
+    "raster.unknown_packing": (
+        "cara mengemas titik '{packing}' tidak dikenal; perbaiki profil printer",
+        "the packing '{packing}' is not known; correct the printer profile",
+    ),
+    "raster.unknown_panel": (
+        "panel '{panel}' tidak dapat digambar; perbaiki profil printer",
+        "the panel '{panel}' cannot be drawn; correct the printer profile",
+    ),
+    "raster.size": (
+        "panel '{panel}' seharusnya {expected} byte, bukan {actual}; perbaiki profil printer",
+        "panel '{panel}' should be {expected} bytes, not {actual}; correct the printer profile",
+    ),
+    "panels.missing": (
+        "gambar kartu belum ada di penampungan; gambar ulang kartu ini",
+        "the drawn card is not in the spool; draw it again",
+    ),
+    "panels.damaged": (
+        "gambar kartu di penampungan rusak ({detail}); gambar ulang kartu ini",
+        "the drawn card in the spool is damaged ({detail}); draw it again",
+    ),
+    "render.record": (
+        "data yang tersimpan tidak terbaca ({detail}); panggil teknisi",
+        "the stored record cannot be read ({detail}); call the technician",
+    ),
+    "render.memory": (
+        "gambar memerlukan memori terlalu banyak; minta gambar yang lebih kecil dari pusat",
+        "the images need too much memory; ask the centre for smaller ones",
+    ),
+    "render.timeout": (
+        "penggambaran kartu melewati batas {seconds} detik dan dihentikan; panggil teknisi bila berulang",
+        "drawing the card took longer than {seconds} seconds and was stopped; call the technician if it happens again",
+    ),
+    "render.crashed": (
+        "program penggambar kartu berhenti sendiri dan dijalankan ulang; panggil teknisi bila berulang",
+        "the drawing program died and is being started again; call the technician if it happens again",
+    ),
+}
+
+
+def problem(code: str, place: str, **values: object) -> Problem:
+    """The problem with this code at this place; `values` fill the gaps of its text. An unknown code is a bug (KeyError)."""
+    indonesian, english = _TEXTS[code]
+    return Problem(code=code, place=place, id=indonesian.format(**values), en=english.format(**values))
+
+
+def refusal(code: str, place: str = "", **values: object) -> RenderError:
+    """The same as an error ready to be raised."""
+    return RenderError(problem(code, place, **values))

@@ -1,0 +1,42 @@
+"""What a printer's head takes: size, resolution, packing and panels. Filled from a printer profile, read by the renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RasterPanel:
+    """One ribbon panel as the printer wants it."""
+
+    name: str  # y, m, c, k or o
+    levels: int  # 2 for 1 bit a dot, 128 for 7 bits
+    size_bytes: int  # of the packed panel, exactly
+
+    @property
+    def bits(self) -> int:
+        """Bits one dot takes on the wire."""
+        return (self.levels - 1).bit_length()
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """The dots of one card side and how they travel."""
+
+    name: str  # of the printer profile it came from
+    width_dots: int  # one line: the short side of the card
+    height_lines: int  # lines sent: the long side of the card, from its left edge
+    dpi: int
+    packing: str  # a key of packing.PACKINGS
+    panels: tuple[RasterPanel, ...]  # in ribbon order
+
+    def to_json(self) -> dict[str, Any]:
+        """The raster as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Raster:
+        """The inverse of `to_json`. Raises TypeError or KeyError for anything else."""
+        return cls(**{**value, "panels": tuple(RasterPanel(**panel) for panel in value["panels"])})

@@ -1,0 +1,1 @@
+"""Pure: APDUs, status words, chip profiles and personalisation scripts. Nothing here does I/O."""

@@ -1,0 +1,208 @@
+"""station.toml: read with tomllib, checked with pydantic, every mistake reported at once with its place.
+
+Profiles are looked up by `app.py`; here only the text of the file is judged.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from controller.errors import ConfigError, Problem
+
+MAX_LANES = 8
+MAX_READERS = 16  # pcsc-lite's limit: a 17th vanishes without a message (chip.md 6.2)
+PINS_PER_BANK = 28  # BCM 0-27 on the 40-pin header
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
+Pin = Annotated[int, Field(ge=0, lt=PINS_PER_BANK)]
+PinSourceAddress = Annotated[str, StringConstraints(pattern=r"^(lgpio|pigpiod://[^\s:/]+:\d{1,5})$")]
+UsbAddress = Annotated[str, StringConstraints(pattern=r"^(usb|usbip://[^\s:/]+:\d{1,5})$")]
+Listen = Annotated[str, StringConstraints(pattern=r"^(unix:\S+|127\.0\.0\.1:\d{1,5}|\[::1\]:\d{1,5})$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StationTable(_Table):
+    """[station]"""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    state_dir: Path
+    max_remakes: Annotated[int, Field(ge=0, le=3)] = 1
+    max_rejects_in_row: Annotated[int, Field(ge=1, le=20)] = 3
+    reserve_mb: Annotated[int, Field(ge=1)] = 32
+    profiles_dir: Path = Path(__file__).parent.parent / "firmware_profiles"
+
+
+class HttpTable(_Table):
+    """[http]: loopback addresses and Unix sockets only; records are personal data."""
+
+    listen: Annotated[list[Listen], Field(min_length=1)]
+
+
+class CentreKey(_Table):
+    """[[centre_keys]]: whose seals are believed."""
+
+    kid: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    public_key: str
+
+
+class PrinterTable(_Table):
+    """lanes.printer"""
+
+    profile: Name
+    usb: UsbAddress
+    serial: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class ReaderTable(_Table):
+    """lanes.reader"""
+
+    profile: Name
+    name: Annotated[str, StringConstraints(min_length=1, max_length=127)]
+
+
+class LanePinTable(_Table):
+    """lanes.pins, BCM numbers"""
+
+    feed_beam: Pin
+    exit_beam: Pin
+    reject_beam: Pin
+    hopper_low: Pin
+    hopper_empty: Pin
+    bin_full: Pin
+
+
+class LaneTable(_Table):
+    """[[lanes]]"""
+
+    name: Name
+    printer: PrinterTable
+    reader: ReaderTable
+    gpio: PinSourceAddress
+    pins: LanePinTable
+
+
+class PanelPinTable(_Table):
+    """front_panel.pins, BCM numbers"""
+
+    go: Pin
+    hold: Pin
+    green: Pin
+    amber: Pin
+    red: Pin
+
+
+class FrontPanelTable(_Table):
+    """[front_panel]"""
+
+    gpio: PinSourceAddress
+    pins: PanelPinTable
+
+
+class DisplayTable(_Table):
+    """[display]"""
+
+    port: Annotated[str, StringConstraints(min_length=1)]
+    baud: Annotated[int, Field(ge=300, le=115_200)] = 9600
+
+
+class Config(_Table):
+    """The whole station.toml."""
+
+    station: StationTable
+    http: HttpTable
+    centre_keys: Annotated[list[CentreKey], Field(min_length=1)]
+    lanes: Annotated[list[LaneTable], Field(min_length=1, max_length=MAX_LANES)]
+    front_panel: FrontPanelTable
+    display: DisplayTable
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a station.toml. Raises ConfigError listing every mistake."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([_mistake("file", str(path), f"tidak dapat dibaca ({error})", f"cannot be read ({error})")]) from error
+    return parse_config(text, str(path))
+
+
+def parse_config(text: str, place: str = "station.toml") -> Config:
+    """Check the text of a station.toml. Raises ConfigError listing every mistake."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_mistake("toml", place, f"bukan TOML yang benar: {error}", f"is not valid TOML: {error}")]) from error
+    try:
+        config = Config.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError([_from_pydantic(mistake) for mistake in error.errors(include_url=False)]) from error
+    problems = [*_twice(config), *_pins_twice(config)]
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _twice(config: Config) -> Iterator[Problem]:
+    """Names and devices that only one lane may have."""
+    columns = {
+        "centre_keys[].kid": [key.kid for key in config.centre_keys],
+        "lanes[].name": [lane.name for lane in config.lanes],
+        "lanes[].printer.serial": [lane.printer.serial for lane in config.lanes],
+        "lanes[].reader.name": [lane.reader.name for lane in config.lanes],
+        "http.listen": list(config.http.listen),
+    }
+    for place, values in columns.items():
+        for value, count in Counter(values).items():
+            if count > 1:
+                yield _mistake("twice", place, f"'{value}' dipakai {count} kali; beri nilai yang berbeda",
+                               f"'{value}' is used {count} times; give each its own")  # fmt: skip
+
+
+def _pins_twice(config: Config) -> Iterator[Problem]:
+    """A pin of a bank may have one use only."""
+    users: dict[tuple[str, int], list[str]] = {}
+    for index, lane in enumerate(config.lanes):
+        for name, pin in lane.pins.model_dump().items():
+            users.setdefault((lane.gpio, pin), []).append(f"lanes[{index}].pins.{name}")
+    for name, pin in config.front_panel.pins.model_dump().items():
+        users.setdefault((config.front_panel.gpio, pin), []).append(f"front_panel.pins.{name}")
+    for (source, pin), places in users.items():
+        if len(places) > 1:
+            yield _mistake("pin_twice", places[-1], f"pin {pin} di {source} juga dipakai {places[0]}; pilih pin lain",
+                           f"pin {pin} of {source} is also {places[0]}; choose another pin")  # fmt: skip
+
+
+def _from_pydantic(error: Any) -> Problem:
+    """One pydantic error as a Problem: its place as a person writes it, and for an unknown key the nearest known one."""
+    place = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in error["loc"]))
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), _keys(Config), n=1)
+        hint_id, hint_en = (f"; mungkin maksudnya '{near[0]}'", f"; did you mean '{near[0]}'") if near else ("", "")
+        return _mistake("unknown_key", place, f"kunci tidak dikenal{hint_id}", f"unknown key{hint_en}")
+    if error["type"] == "missing":
+        return _mistake("missing", place, "wajib diisi", "is required")
+    return _mistake("value", place, f"nilai salah: {error['msg']}", f"wrong value: {error['msg']}")
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    names: list[str] = []
+    for name, field in model.model_fields.items():
+        names.append(name)
+        for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                names += _keys(inner)
+    return names
+
+
+def _mistake(code: str, place: str, text_id: str, text_en: str) -> Problem:
+    return Problem(f"config.{code}", place, f"{text_id}.", f"{text_en}.")

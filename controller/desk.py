@@ -1,0 +1,60 @@
+"""What staff see at the printer: lamps and display from the snapshot. Pure; the drivers are given by `app.py`."""
+
+from __future__ import annotations
+
+from controller.conditions import CONDITIONS, Severity
+from controller.model import JobState, Lamps, StationSnapshot
+
+# A lane that waits only because there is nothing to do, or because the station stops, needs nobody.
+_NEEDS_NOBODY = {"stopping"}
+
+_ACTIVITY = {
+    "starting": "MULAI",
+    "idle": "SIAP",
+    "waiting": "MENUNGGU",
+    "stopped": "BERHENTI",
+    "feed": "AMBIL BLANGKO",
+    "probe": "PERIKSA CHIP",
+    "encode": "TULIS CHIP",
+    "read back": "BACA ULANG CHIP",
+    "print": "CETAK",
+    "check": "PERIKSA KARTU",
+    "deliver": "KELUARKAN KARTU",
+    "print and deliver": "CETAK",
+    "reject": "BUANG KARTU",
+}
+
+
+def lamps(snapshot: StationSnapshot) -> Lamps:
+    """Green: working or ready on some lane. Amber: a person is awaited. Red: something is broken."""
+    conditions = [CONDITIONS[lane.condition] for lane in snapshot.lanes if lane.condition is not None]
+    wanted = [condition for condition in conditions if condition.code not in _NEEDS_NOBODY]
+    return Lamps(
+        green=any(lane.condition is None and lane.activity not in ("starting", "stopped") for lane in snapshot.lanes),
+        amber=snapshot.held or any(condition.severity is Severity.WAITS for condition in wanted),
+        red=any(condition.severity is Severity.FAULT for condition in wanted) or not snapshot.panel_up,
+    )
+
+
+def lines(snapshot: StationSnapshot) -> tuple[str, str]:
+    """The two lines of the operator display: what the station does or waits for, and how many cards are done and queued."""
+    first = _worst(snapshot)
+    issued, ready = snapshot.jobs[JobState.ISSUED], snapshot.jobs[JobState.READY] + snapshot.jobs[JobState.ACTIVE]
+    return first[:20], f"JADI {issued} ANTRE {ready}"[:20]
+
+
+def _worst(snapshot: StationSnapshot) -> str:
+    """A fault before a wait before an activity; several lanes are told apart by name."""
+    marked = [(_rank(lane.condition), f"{lane.name}: " if len(snapshot.lanes) > 1 else "", lane) for lane in snapshot.lanes]
+    _, name, lane = max(marked, key=lambda entry: entry[0])
+    if lane.condition is not None:
+        return name + CONDITIONS[lane.condition].short
+    if snapshot.held:
+        return CONDITIONS["held_by_operator"].short
+    return name + _ACTIVITY.get(lane.activity, lane.activity.upper())
+
+
+def _rank(condition: str | None) -> int:
+    if condition is None:
+        return 0
+    return 2 if CONDITIONS[condition].severity is Severity.FAULT else 1

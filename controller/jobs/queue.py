@@ -1,0 +1,127 @@
+"""Jobs as rows: accepting, listing, cancelling, choosing the next one. Each function is part of a store transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from controller.clock import wall_us
+from controller.errors import Problem, RequestRefused
+from controller.jobs import states
+from controller.jobs.spool import Spool
+from controller.jobs.states import JobEvent, WrongState
+from controller.model import JobState
+
+MAX_PAGE = 500  # rows a listing returns at most: bounds memory and the answer's size
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row of the job table."""
+
+    id: int
+    record_id: str
+    record_digest: str
+    payload: str
+    state: JobState
+    reason: str
+    remakes: int
+    received_us: int
+    changed_us: int
+
+    @classmethod
+    def of(cls, row: sqlite3.Row) -> Job:
+        """Build from a `SELECT *` row."""
+        return cls(row["id"], row["record_id"], row["record_digest"], row["payload"], JobState(row["state"]), row["reason"],
+                   row["remakes"], row["received_us"], row["changed_us"])  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a submit."""
+
+    job: Job
+    created: bool  # False: this record was here already
+
+
+def accept(db: sqlite3.Connection, spool: Spool, digest: str, record_id: str, canonical: bytes) -> Accepted:
+    """Make a record a job: payload on disk first, then the row. The same record sent again returns the job it already is."""
+    known = db.execute("SELECT * FROM job WHERE record_digest = ?", (digest,)).fetchone()
+    if known is not None:
+        return Accepted(Job.of(known), created=False)
+    payload = spool.put(canonical)
+    now = wall_us()
+    try:
+        row = db.execute(
+            """INSERT INTO job (record_digest, record_id, payload, payload_bytes, state, received_us, changed_us)
+               VALUES (?, ?, ?, ?, 'ready', ?, ?) RETURNING *""",
+            (digest, record_id, payload, len(canonical), now, now),
+        ).fetchone()
+    except sqlite3.Error:
+        spool.drop(payload)
+        raise
+    return Accepted(Job.of(row), created=True)
+
+
+def find(db: sqlite3.Connection, job_id: int) -> Job:
+    """The job with this id. Raises RequestRefused when there is none."""
+    row = db.execute("SELECT * FROM job WHERE id = ?", (job_id,)).fetchone()
+    if row is None:
+        problem = Problem("job.unknown", "job", f"Pekerjaan {job_id} tidak ada; lihat 'print-station jobs'.",
+                          f"There is no job {job_id}; see 'print-station jobs'.")  # fmt: skip
+        raise RequestRefused(problem, found=False)
+    return Job.of(row)
+
+
+def page(db: sqlite3.Connection, state: JobState | None, after_id: int, limit: int) -> list[Job]:
+    """Jobs in order of arrival, after the given id, at most `limit` and never more than MAX_PAGE."""
+    wanted = (after_id, min(limit, MAX_PAGE))
+    if state is None:
+        rows = db.execute("SELECT * FROM job WHERE id > ? ORDER BY id LIMIT ?", wanted)
+    else:
+        rows = db.execute("SELECT * FROM job WHERE state = ? AND id > ? ORDER BY id LIMIT ?", (state, *wanted))
+    return [Job.of(row) for row in rows]
+
+
+def next_ready(db: sqlite3.Connection, skip: frozenset[int] = frozenset()) -> Job | None:
+    """The oldest ready job that is not in `skip` (jobs that other lanes are preparing)."""
+    rows = db.execute("SELECT * FROM job WHERE state = 'ready' ORDER BY id LIMIT ?", (len(skip) + 1,))
+    return next((Job.of(row) for row in rows if row["id"] not in skip), None)
+
+
+def counts(db: sqlite3.Connection) -> dict[JobState, int]:
+    """How many jobs are in each state; every state is present."""
+    found = {row[0]: row[1] for row in db.execute("SELECT state, count(*) FROM job GROUP BY state")}
+    return {state: found.get(state, 0) for state in JobState}
+
+
+def payloads(db: sqlite3.Connection) -> set[str]:
+    """Every payload a job refers to."""
+    return {row[0] for row in db.execute("SELECT payload FROM job")}
+
+
+def cancel(db: sqlite3.Connection, job_id: int, reason: str) -> Job:
+    """Take a job back before a blank is fed for it. Raises RequestRefused afterwards."""
+    job = find(db, job_id)
+    try:
+        return change(db, job, JobEvent.CANCEL, reason)
+    except WrongState:
+        problem = Problem("job.not_cancellable", "job",
+                          f"Pekerjaan {job_id} sudah '{job.state}' dan tidak dapat dibatalkan; blangkonya sudah diambil.",
+                          f"Job {job_id} is '{job.state}' and can no longer be cancelled; its blank was fed.")  # fmt: skip
+        raise RequestRefused(problem) from None
+
+
+def hold(db: sqlite3.Connection, job_id: int, reason: str) -> Job:
+    """Put a ready job aside because it cannot be printed as it is."""
+    return change(db, find(db, job_id), JobEvent.HOLD, reason)
+
+
+def change(db: sqlite3.Connection, job: Job, event: JobEvent, reason: str = "", remakes: int | None = None) -> Job:
+    """Move a job along the state table. Raises WrongState and then changes nothing."""
+    state = states.after(job.state, event)
+    row = db.execute(
+        "UPDATE job SET state = ?, reason = ?, remakes = ?, changed_us = ? WHERE id = ? RETURNING *",
+        (state, reason, job.remakes if remakes is None else remakes, wall_us(), job.id),
+    ).fetchone()
+    return Job.of(row)

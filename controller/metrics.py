@@ -1,0 +1,117 @@
+"""Prometheus' view of the snapshot: own registry, no I/O at scrape time, unknown values are absent and never zero.
+
+Labels are closed lists (lane, state, outcome, stage); no name, NIK, job or chip number ever becomes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from controller import __version__
+from controller.conditions import CONDITIONS
+from controller.jobs.passage import PLANS, REJECT
+from controller.model import StationSnapshot, Verdict
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+STAGE_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
+STAGE_NAMES = tuple(dict.fromkeys(stage.name for plan in (*PLANS.values(), (REJECT,)) for stage in plan))
+
+
+class Metrics:
+    """All series of one station."""
+
+    def __init__(self, snapshot: Callable[[], StationSnapshot]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        self.registry = CollectorRegistry()
+        self.registry.register(_SnapshotCollector(snapshot))
+        lanes = [lane.name for lane in snapshot().lanes]
+        self._heartbeat = Gauge("print_station_loop_heartbeat_timestamp_seconds", "Wall time of the event loop's last beat.",
+                                registry=self.registry)  # fmt: skip
+        self._lateness = Gauge("print_station_loop_lateness_seconds", "How late the last beat was.", registry=self.registry)
+        self._stages = Histogram("print_station_stage_duration_seconds", "Time a stage of a passage took.", ["lane", "stage"],
+                                 buckets=STAGE_BUCKETS_S, registry=self.registry)  # fmt: skip
+        self._refused = Counter("print_station_records_refused_total", "Records refused at intake.", registry=self.registry)
+        self._cards = Counter(
+            "print_station_cards_total", "Passages ended since start.", ["lane", "outcome"], registry=self.registry
+        )
+        for lane in lanes:  # every series exists from the start, so that rate() sees the first event
+            for stage in STAGE_NAMES:
+                self._stages.labels(lane, stage)
+            for outcome in (*Verdict, "unknown"):
+                self._cards.labels(lane, outcome)
+
+    def beat(self, wall_s: float, late_s: float) -> None:
+        """The event loop turned."""
+        self._heartbeat.set(wall_s)
+        self._lateness.set(late_s)
+
+    def stage_took(self, lane: str, stage: str, seconds: float) -> None:
+        """A stage was done."""
+        self._stages.labels(lane, stage).observe(seconds)
+
+    def passage_over(self, lane: str, outcome: str) -> None:
+        """A passage got a verdict, or became unknown."""
+        self._cards.labels(lane, outcome).inc()
+
+    def record_refused(self) -> None:
+        """Intake refused a record."""
+        self._refused.inc()
+
+    def page(self) -> bytes:
+        """The exposition text of every series."""
+        return generate_latest(self.registry)
+
+
+class _SnapshotCollector(Collector):
+    """Reads the snapshot at scrape time."""
+
+    def __init__(self, snapshot: Callable[[], StationSnapshot]) -> None:
+        self._snapshot = snapshot
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._snapshot()
+        yield InfoMetricFamily("print_station_build", "Program version.", {"version": __version__})
+        yield _gauge("jobs", "Jobs by state.", ["state"], [((state.value,), count) for state, count in now.jobs.items()])
+        yield _gauge("cards_recorded", "Passages ended, by verdict, from the database.", ["outcome"],
+                     [((verdict.value,), count) for verdict, count in now.outcomes.items()])  # fmt: skip
+        yield _gauge("held", "1 while HOLD is on.", [], [((), now.held)])
+        yield _gauge("front_panel_up", "1 while buttons and lamps answer.", [], [((), now.panel_up)])
+        yield _gauge("display_up", "1 while the operator display takes text.", [], [((), now.display_up)])
+        yield from _lane_metrics(now)
+
+
+def _lane_metrics(now: StationSnapshot) -> Iterator[Metric]:
+    def of_lanes(name: str, text: str, value: Callable[[int], float | None]) -> Metric:
+        rows = [((lane.name,), value(index)) for index, lane in enumerate(now.lanes)]
+        return _gauge(name, text, ["lane"], [(labels, number) for labels, number in rows if number is not None])
+
+    yield of_lanes("blanks_in_hopper", "Blanks in the hopper by the ledger.", lambda i: now.lanes[i].hopper)
+    yield of_lanes("blanks_in_passage", "Blanks in passage by the ledger.", lambda i: now.lanes[i].in_passage)
+    yield of_lanes("printer_up", "1 while the printer answers.", lambda i: now.lanes[i].printer_up)
+    yield of_lanes("reader_up", "1 while the chip reader answers.", lambda i: now.lanes[i].reader_up)
+    yield of_lanes("pins_up", "1 while the lane's sensors answer.", lambda i: now.lanes[i].pins_up)
+    yield of_lanes(
+        "ribbon_remaining_prints", "Cards left on the ribbon, as its tag says.", lambda i: now.lanes[i].ribbon_remaining
+    )
+    rows = [((lane.name, code), lane.condition == code) for lane in now.lanes for code in CONDITIONS]
+    yield _gauge("lane_condition", "1 for the condition that keeps the lane from working.", ["lane", "condition"], rows)
+
+
+def _gauge(name: str, text: str, labels: list[str], rows: Sequence[tuple[tuple[str, ...], float]]) -> Metric:
+    family = GaugeMetricFamily(f"print_station_{name}", text, labels=labels)
+    for values, number in rows:
+        family.add_metric(values, float(number))
+    return family

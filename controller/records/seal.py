@@ -1,0 +1,90 @@
+"""The centre's seal: a detached JWS (RFC 7515, RFC 7797) by EdDSA over the canonical bytes of a record without its seal.
+
+The protected header is exactly {"alg":"EdDSA","b64":false,"crit":["b64"],"kid":...}. It is read strictly before any signature
+is looked at, so that no header can choose another algorithm, key source or payload. The station verifies; it never seals.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, urlsafe_b64decode
+from collections.abc import Mapping
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jwt.api_jws import PyJWS
+from jwt.exceptions import InvalidTokenError
+
+from controller.errors import Problem, RecordRefused
+from controller.records.canonical import Json, parse_json
+from controller.records.refusals import problem
+
+CentreKeys = Mapping[str, Ed25519PublicKey]
+
+_PLACE = "seal"
+_ALGORITHM = "EdDSA"
+_HEADER_MAX_BYTES = 512  # the four fields take about 80; a kid has at most 64 characters
+_TOKEN = re.compile(r"(?P<header>[A-Za-z0-9_-]+)\.(?P<payload>[A-Za-z0-9_-]*)\.(?P<signature>[A-Za-z0-9_-]*)")
+_JWS = PyJWS(algorithms=[_ALGORITHM])
+_RAW_KEY_BYTES = 32
+
+
+def load_public_key(text: str) -> Ed25519PublicKey:
+    """A centre's public key from PEM or from base64 of its 32 raw bytes. Raises ValueError with the reason."""
+    if "-----BEGIN" not in text:
+        raw = b64decode(text.strip(), validate=True)
+        if len(raw) != _RAW_KEY_BYTES:
+            raise ValueError(f"an Ed25519 public key has {_RAW_KEY_BYTES} bytes, this has {len(raw)}")
+        return Ed25519PublicKey.from_public_bytes(raw)
+    try:
+        key = load_pem_public_key(text.encode())
+    except UnsupportedAlgorithm as error:
+        raise ValueError("not an Ed25519 public key") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("not an Ed25519 public key")
+    return key
+
+
+def seal_problem(seal: str, payload: bytes, centre_keys: CentreKeys) -> Problem | None:
+    """Why `seal` does not prove that one of `centre_keys` sealed `payload`; None when it does."""
+    token = _TOKEN.fullmatch(seal)
+    header = _header(token["header"]) if token else None
+    if token is None or header is None:
+        return problem("seal.malformed", _PLACE)
+    if token["payload"]:
+        return problem("seal.attached", _PLACE)
+    broken = _header_rule(header)
+    if broken is not None:
+        return problem(broken, _PLACE)
+    key = centre_keys.get(str(header["kid"]))
+    if key is None:
+        return problem("seal.unknown_key", _PLACE)
+    return None if _fits(seal, payload, key) else problem("seal.mismatch", _PLACE)
+
+
+def _header(segment: str) -> dict[str, Json] | None:
+    try:
+        header = parse_json(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)), _HEADER_MAX_BYTES)
+    except (ValueError, RecordRefused):  # bad base64 or bad JSON: either way no header
+        return None
+    return header if isinstance(header, dict) else None
+
+
+def _header_rule(header: Mapping[str, Json]) -> str | None:
+    """The row of refusals for the first rule the header breaks."""
+    if header.get("alg") != _ALGORITHM:
+        return "seal.algorithm"
+    if header.get("b64") is not False or header.get("crit") != ["b64"]:
+        return "seal.unencoded"
+    if not isinstance(header.get("kid"), str):
+        return "seal.unknown_key"
+    return "seal.header" if len(header) > 4 else None
+
+
+def _fits(seal: str, payload: bytes, key: Ed25519PublicKey) -> bool:
+    try:
+        _JWS.decode_complete(seal, key, algorithms=[_ALGORITHM], detached_payload=payload)
+    except InvalidTokenError:
+        return False
+    return True

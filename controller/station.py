@@ -1,0 +1,60 @@
+"""The station now: one immutable snapshot, replaced at every change; the single truth for everything that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from controller.model import JobState, LaneStatus, StationSnapshot, Verdict
+
+Listener = Callable[[StationSnapshot], None]
+
+
+class Station:
+    """Holds the snapshot and tells listeners of every change, on the event loop."""
+
+    def __init__(self, name: str, lanes: list[str]) -> None:
+        self._snapshot = StationSnapshot(
+            name=name,
+            lanes=tuple(LaneStatus(lane) for lane in lanes),
+            jobs=dict.fromkeys(JobState, 0),
+            outcomes=dict.fromkeys(Verdict, 0),
+        )
+        self._listeners: list[Listener] = []
+
+    @property
+    def snapshot(self) -> StationSnapshot:
+        """The station now."""
+        return self._snapshot
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` now and at every change."""
+        self._listeners.append(listener)
+        listener(self._snapshot)
+
+    def lane_changed(self, status: LaneStatus) -> None:
+        """A lane reports."""
+        lanes = tuple(status if lane.name == status.name else lane for lane in self._snapshot.lanes)
+        self._change(replace(self._snapshot, lanes=lanes))
+
+    def counted(self, jobs: Mapping[JobState, int], outcomes: Mapping[Verdict, int]) -> None:
+        """The database was counted."""
+        self._change(replace(self._snapshot, jobs=dict(jobs), outcomes=dict(outcomes)))
+
+    def set_held(self, *, held: bool) -> None:
+        """HOLD or GO was pressed."""
+        self._change(replace(self._snapshot, held=held))
+
+    def set_stopping(self) -> None:
+        """The station finishes the cards in hand and stops."""
+        self._change(replace(self._snapshot, stopping=True))
+
+    def desk_changed(self, *, panel_up: bool, display_up: bool) -> None:
+        """The front panel's pins or the display came or went."""
+        self._change(replace(self._snapshot, panel_up=panel_up, display_up=display_up))
+
+    def _change(self, snapshot: StationSnapshot) -> None:
+        if snapshot != self._snapshot:
+            self._snapshot = snapshot
+            for listener in self._listeners:
+                listener(snapshot)

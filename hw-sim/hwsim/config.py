@@ -1,0 +1,154 @@
+"""How the simulated hardware is wired (hw-sim.toml): what a person with a screwdriver decides.
+
+Paths are relative to the folder hw-sim is started in. Nothing of station.toml is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwsim.errors import SimError
+from hwsim.toml_table import Table, load
+
+MAX_LANES = 8  # a station has 1-8 lanes
+MAX_HOPPER = 10_000  # blanks in one hopper; far above any real feeder, a guard against typing mistakes
+BANK_PINS = 28  # a Raspberry Pi header brings out GPIO 0-27
+LANE_PINS = ("feed_beam", "exit_beam", "reject_beam", "hopper_low", "hopper_empty", "bin_full")
+PANEL_PINS = ("go", "hold", "green", "amber", "red")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A TCP address; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneConfig:
+    """One printer with its chip reader, hopper, bins and pins."""
+
+    name: str
+    printer_profile: str
+    serial: str
+    busid: str  # place on the USB/IP bus, e.g. "1-1"
+    ribbon_cards: int | None  # sets left on the ribbon; None = a full one
+    chip_profile: str
+    vpcd: Address
+    apdu_delay_s: float  # how long the chip thinks over each APDU, wall clock
+    gpio: Address
+    hopper_capacity: int
+    hopper_blanks: int
+    hopper_low_at: int  # this many or fewer blanks: low
+    bin_capacity: int
+    reject_capacity: int
+    pins: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FrontPanelConfig:
+    """Buttons and lamps, wired to the pin bank of one lane."""
+
+    lane: str
+    pins: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SimConfig:
+    """The whole simulated station."""
+
+    seed: int
+    usbip: Address
+    control: Path
+    display: Path
+    lanes: tuple[LaneConfig, ...]
+    front_panel: FrontPanelConfig
+
+
+def load_config(path: Path) -> SimConfig:
+    """Read and check hw-sim.toml; SimError says where it is wrong."""
+    root = load(path)
+    root.only("seed", "usbip", "control", "display", "lanes", "front_panel")
+    lanes = tuple(_lane(row) for row in root.tables("lanes"))
+    config = SimConfig(
+        seed=root.get("seed", int, 1),
+        usbip=_address(root, "usbip"),
+        control=Path(root.get("control", str)),
+        display=Path(root.get("display", str)),
+        lanes=lanes,
+        front_panel=_front_panel(root.table("front_panel")),
+    )
+    _check_whole(root.place, config)
+    return config
+
+
+def _lane(row: Table) -> LaneConfig:
+    row.only("name", "printer", "chip", "gpio", "hopper", "bin", "reject", "pins")
+    printer, chip = row.table("printer"), row.table("chip")
+    printer.only("profile", "serial", "busid", "ribbon")
+    chip.only("profile", "vpcd", "apdu_ms")
+    hopper, bin_, reject = row.table("hopper"), row.table("bin"), row.table("reject", {})
+    lane = LaneConfig(
+        name=row.get("name", str),
+        printer_profile=printer.get("profile", str),
+        serial=printer.get("serial", str),
+        busid=printer.get("busid", str),
+        ribbon_cards=None if "ribbon" not in printer.data else printer.at_least("ribbon", 0),
+        chip_profile=chip.get("profile", str),
+        vpcd=_address(chip, "vpcd"),
+        apdu_delay_s=chip.get("apdu_ms", float, 0.0) / 1000,
+        gpio=_address(row, "gpio"),
+        hopper_capacity=hopper.at_least("capacity", 1),
+        hopper_blanks=hopper.at_least("blanks", 0, 0),
+        hopper_low_at=hopper.at_least("low_at", 0, 0),
+        bin_capacity=bin_.at_least("capacity", 1),
+        reject_capacity=reject.at_least("capacity", 1, 50),
+        pins=_pins(row.table("pins"), LANE_PINS),
+    )
+    if not lane.hopper_blanks <= lane.hopper_capacity <= MAX_HOPPER:
+        raise SimError(f"{row.place}hopper: needs blanks <= capacity <= {MAX_HOPPER}")
+    return lane
+
+
+def _front_panel(row: Table) -> FrontPanelConfig:
+    row.only("lane", "pins")
+    return FrontPanelConfig(row.get("lane", str), _pins(row.table("pins"), PANEL_PINS))
+
+
+def _pins(row: Table, names: tuple[str, ...]) -> dict[str, int]:
+    row.only(*names)
+    pins = {name: row.at_least(name, 0) for name in names}
+    for name, pin in pins.items():
+        if pin >= BANK_PINS:
+            raise SimError(f"{row.place}{name} must be a pin from 0 to {BANK_PINS - 1}, not {pin}")
+    return pins
+
+
+def _address(row: Table, key: str) -> Address:
+    text = row.get(key, str)
+    host, colon, port = text.rpartition(":")
+    if not (host and colon and port.isdecimal() and int(port) <= 65535):
+        raise SimError(f"{row.place}{key} must be HOST:PORT, not {text!r}")
+    return Address(host, int(port))
+
+
+def _check_whole(place: str, config: SimConfig) -> None:
+    if len(config.lanes) > MAX_LANES:
+        raise SimError(f"{place}lanes: a station has at most {MAX_LANES}, not {len(config.lanes)}")
+    _refuse_twice(f"{place}lane name", [lane.name for lane in config.lanes])
+    _refuse_twice(f"{place}busid", [lane.busid for lane in config.lanes])
+    listening = [config.usbip, *(a for lane in config.lanes for a in (lane.vpcd, lane.gpio))]
+    _refuse_twice(f"{place}address", [f"{a.host}:{a.port}" for a in listening if a.port])
+    if config.front_panel.lane not in {lane.name for lane in config.lanes}:
+        raise SimError(f"{place}front_panel.lane: there is no lane {config.front_panel.lane!r}")
+    for lane in config.lanes:
+        panel = config.front_panel.pins if lane.name == config.front_panel.lane else {}
+        _refuse_twice(f"{place}lane {lane.name!r}: pin", [str(pin) for pin in (*lane.pins.values(), *panel.values())])
+
+
+def _refuse_twice(what: str, values: list[str]) -> None:
+    doubled = sorted({value for value in values if values.count(value) > 1})
+    if doubled:
+        raise SimError(f"{what} {doubled[0]} is used twice")

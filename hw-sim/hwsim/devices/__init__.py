@@ -1,0 +1,1 @@
+"""Device physics. Wires translate bytes; nothing here opens a socket."""

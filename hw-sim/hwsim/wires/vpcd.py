@@ -1,0 +1,193 @@
+"""A card slot of the virtual reader that pcscd serves through Debian's vsmartcard-vpcd driver.
+
+The card connects to the driver's TCP port; frames are a 16-bit big-endian length and a payload (chip.md 6.2). The driver writes
+length and payload separately, so without an immediate TCP acknowledgement each APDU costs 44 ms (chip.md 6.3.1): quick
+acknowledgement is armed again around every receive because the kernel clears it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+_log = logging.getLogger(__name__)
+
+_POWER_OFF, _POWER_ON, _RESET, _GET_ATR = 0, 1, 2, 4
+_RETRY_S = 0.1
+_CONNECT_S = 0.5  # the driver's backlog is 0: a connection it did not take yet makes the next one hang, not fail
+_RECEIVE_BYTES = 65_537  # the largest frame
+_FRAME_LIMIT_BYTES = 65_535
+_SHORTEST_RESPONSE = 2
+
+
+class CardDied(Exception):  # noqa: N818 - an event in the world, not an error of ours
+    """The card stopped in the middle of a command: the slot is empty until the next `insert`."""
+
+
+class ChipCard(Protocol):
+    """A chip as the reader sees it."""
+
+    atr: bytes
+
+    def power(self, on: bool) -> None:
+        """The reader switched the card's supply."""
+
+    def reset(self) -> None:
+        """The reader reset the card."""
+
+    async def apdu(self, command: bytes) -> bytes | None:
+        """The response with its status word. None: the card hangs and never answers. May raise CardDied."""
+
+
+class FrameDecoder:
+    """Cuts the driver's bytes into frames, however they were split."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Add what was received."""
+        self._buffer += data
+
+    def next(self) -> bytes | None:
+        """The payload of the next whole frame, or None until more was fed."""
+        end = 2 + int.from_bytes(self._buffer[:2], "big")
+        if len(self._buffer) < max(2, end):
+            return None
+        payload = bytes(self._buffer[2:end])
+        del self._buffer[:end]
+        return payload
+
+
+def encode_frame(payload: bytes) -> bytes:
+    """A payload with its length. Raises ValueError beyond 65535 bytes."""
+    if len(payload) > _FRAME_LIMIT_BYTES:
+        raise ValueError(f"a vpcd frame of {len(payload)} bytes is over the limit of {_FRAME_LIMIT_BYTES}")
+    return len(payload).to_bytes(2, "big") + payload
+
+
+class VpcdSlot:
+    """One slot. While a card is inserted it stays connected to the driver, and connects again after the driver restarts."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.on_first_apdu: Callable[[], None] | None = None
+        """Called once per inserted card, before its first APDU is answered. The driver's own polls are no APDUs."""
+        self._address = (host, port)
+        self._card: ChipCard | None = None
+        self._running = False
+        self._serving: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._socket: socket.socket | None = None
+        self._untouched = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether the driver's port took the card's connection; pcscd notices within 0.4 s, its polling interval."""
+        return self._socket is not None
+
+    async def start(self) -> None:
+        """Begin to serve the inserted card, if any, and those inserted later."""
+        self._running = True
+        self._serve_card()
+
+    def insert(self, card: ChipCard) -> None:
+        """Put a card in. Raises ValueError when one is inside."""
+        if self._card is not None:
+            raise ValueError("the slot holds a card already")
+        self._card = card
+        self._untouched = True
+        self._serve_card()
+
+    def remove(self) -> None:
+        """Take the card out; a command under way is cancelled. An empty slot is fine."""
+        self._card = self._socket = None
+        if self._serving is not None:
+            self._serving.cancel()
+            self._serving = None
+
+    async def close(self) -> None:
+        """Disconnect and end. Twice is fine."""
+        self._running = False
+        self.remove()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _serve_card(self) -> None:
+        if not self._running or self._card is None:
+            return
+        self._serving = asyncio.get_running_loop().create_task(self._serve(self._card), name="vpcd slot")
+        self._tasks.add(self._serving)
+        self._serving.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        """A card was served; its own mistake must not pass unseen."""
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            context = {"message": "vpcd slot failed", "exception": task.exception(), "task": task}
+            asyncio.get_running_loop().call_exception_handler(context)
+
+    async def _serve(self, card: ChipCard) -> None:
+        """Hold a connection for this card until it is removed or dies."""
+        while True:
+            with contextlib.suppress(OSError):  # the driver is not there or went: pcscd restarts
+                try:
+                    await self._connect_and_answer(card)
+                except CardDied:
+                    _log.info("card died")
+                    self._card = None
+                    return
+            await asyncio.sleep(_RETRY_S)
+
+    async def _connect_and_answer(self, card: ChipCard) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            async with asyncio.timeout(_CONNECT_S):
+                await asyncio.get_running_loop().sock_connect(sock, self._address)
+            self._socket = sock
+            try:
+                await self._answer_frames(card, sock)
+            finally:
+                if self._socket is sock:  # a card inserted meanwhile has its own
+                    self._socket = None
+
+    async def _answer_frames(self, card: ChipCard, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        frames = FrameDecoder()
+        while True:
+            while (frame := frames.next()) is not None:
+                answer = await self._answer(card, frame)
+                if answer is not None:
+                    await loop.sock_sendall(sock, encode_frame(answer))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            data = await loop.sock_recv(sock, _RECEIVE_BYTES)
+            if not data:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            frames.feed(data)
+
+    async def _answer(self, card: ChipCard, frame: bytes) -> bytes | None:
+        """What to send back; None for nothing."""
+        if len(frame) > 1:
+            return await self._apdu(card, frame)
+        command = frame[0] if frame else None
+        if command in (_POWER_OFF, _POWER_ON):
+            card.power(command == _POWER_ON)
+        elif command == _RESET:
+            card.reset()
+        return card.atr if command == _GET_ATR else None
+
+    async def _apdu(self, card: ChipCard, command: bytes) -> bytes | None:
+        if self._untouched:
+            self._untouched = False
+            if self.on_first_apdu is not None:
+                self.on_first_apdu()
+        response = await card.apdu(command)
+        if response is not None and len(response) < _SHORTEST_RESPONSE:
+            raise ValueError(f"a card answered {len(response)} bytes: a response ends with two bytes of status")
+        return response
+

@@ -1,0 +1,1 @@
+"""What the Makefile runs: bootstrap, sandbox, demo. Nothing here is installed on a station."""

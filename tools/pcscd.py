@@ -1,0 +1,127 @@
+"""The real PC/SC daemon with one virtual reader per lane (vpcd driver), for the inside of ``tools/sandbox`` only.
+
+Facts: chip.md 6.1-6.3. Each entry needs its own copy of the driver, an entry takes two TCP ports, and pcsc-lite stops at
+16 readers: so at most 8 lanes. The card of a lane connects to ``vpcd_port(lane)``; pyscard sees ``reader_name(lane)``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+PCSCD = "/usr/sbin/pcscd"
+RUNTIME = Path("/run/pcscd")  # compiled into pcscd and libpcsclite
+SANDBOX_VARIABLE = "PRINT_STATION_SANDBOX"
+MAX_LANES = 8  # 16 readers at most, two per entry
+START_S = 10.0  # loaded build machines; normally 20 ms
+STOP_S = 10.0  # pcscd lets its threads end first; normally under 1 s
+POLL_S = 0.005
+
+_ENTRY = """\
+FRIENDLYNAME "hw-sim lane {lane}"
+DEVICENAME   /dev/null:{port}
+LIBPATH      {driver}
+CHANNELID    {port}
+"""
+
+
+def vpcd_port(lane: int) -> int:
+    """The TCP port on which the reader of lane 1, 2, ... waits for its card."""
+    return 35963 + 2 * (lane - 1)
+
+
+def reader_name(lane: int) -> str:
+    """The PC/SC name of the reader of lane 1, 2, ..."""
+    return f"hw-sim lane {lane} 00 00"
+
+
+class Pcscd:
+    """One pcscd on /run/pcscd. Its process is found by pid file, so any process of the sandbox can stop and start it."""
+
+    def __init__(self, folder: Path, driver: Path, lanes: int = 1) -> None:
+        """``folder`` receives configuration, driver copies and log; ``driver`` is libifdvpcd.so as Debian ships it."""
+        if not 1 <= lanes <= MAX_LANES:
+            raise ValueError(f"{lanes} lanes: pcscd can serve 1 to {MAX_LANES}")
+        self._folder = folder
+        self._driver = driver
+        self._lanes = lanes
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until clients can connect. ``RuntimeError`` when outside the sandbox, running already or not coming up."""
+        if SANDBOX_VARIABLE not in os.environ:
+            raise RuntimeError("pcscd is started only inside tools/sandbox: outside it would take the place of the machine's own")
+        if self.pid() is not None:
+            raise RuntimeError(f"pcscd runs already, pid {self.pid()}")
+        _remove_leftovers()
+        self._write_config()
+        with (self._folder / "pcscd.log").open("ab") as log:
+            command = [PCSCD, "--foreground", "-c", str(self._folder), *_polkit_option()]
+            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._wait_for_socket()
+
+    def stop(self) -> None:
+        """End it as systemd would. Nothing happens when it does not run."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Let it die at once, socket and pid file left behind. Nothing happens when it does not run."""
+        self._end(signal.SIGKILL)
+
+    def pid(self) -> int | None:
+        """The process id of the running pcscd, None when there is none. Says nothing about one that is frozen."""
+        try:
+            pid = int((RUNTIME / "pcscd.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return pid if _alive(pid) else None
+
+    def _end(self, how: signal.Signals) -> None:
+        pid = self.pid()
+        if pid is None:
+            return
+        os.kill(pid, how)
+        deadline = time.monotonic() + STOP_S
+        while _alive(pid):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"pcscd (pid {pid}) did not end within {STOP_S} s of {how.name}")
+            time.sleep(POLL_S)
+        if self._child is not None:
+            self._child.wait()
+
+    def _write_config(self) -> None:
+        for lane in range(1, self._lanes + 1):
+            copy = self._folder / f"libifdvpcd-{lane}.so"
+            shutil.copyfile(self._driver, copy)
+            (self._folder / f"lane-{lane}").write_text(_ENTRY.format(lane=lane, port=vpcd_port(lane), driver=copy))
+
+    def _wait_for_socket(self) -> None:
+        deadline = time.monotonic() + START_S
+        while not (RUNTIME / "pcscd.comm").exists():
+            if self._child is None or self._child.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"pcscd did not start; its log: {self._folder / 'pcscd.log'}")
+            time.sleep(POLL_S)
+
+
+def _remove_leftovers() -> None:
+    for name in ("pcscd.comm", "pcscd.pid"):
+        (RUNTIME / name).unlink(missing_ok=True)
+
+
+def _polkit_option() -> list[str]:
+    """Debian 13's pcscd asks polkit, which the sandbox has not; Debian 12's does not know the option."""
+    usage = subprocess.run([PCSCD, "--help"], capture_output=True, text=True, check=False)
+    return ["--disable-polkit"] if "--disable-polkit" in usage.stdout + usage.stderr else []
+
+
+def _alive(pid: int) -> bool:
+    """Whether the process exists and is no zombie waiting for its parent."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
