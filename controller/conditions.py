@@ -289,6 +289,13 @@ CONDITIONS = _rows(
         "Sensor dan tombol tidak menjawab; periksa kabel papan GPIO.",
         "Sensors and buttons do not answer; check the cable of the GPIO board.",
     ),
+    (
+        "display_absent",
+        _W,
+        "TAMPILAN MATI",
+        "Tampilan petugas tidak menjawab; periksa daya dan kabelnya. Kartu tetap diproses.",
+        "The operator display does not answer; check its power and cable. Cards go on.",
+    ),
     ("disk_full", _F, "DISK PENUH", "Disk penuh; kosongkan ruang disk.", "The disk is full; free some space."),
     (
         "store_failed",

@@ -85,7 +85,7 @@ class Panel:
     name: str  # y, m, c, k or o
     levels: int  # 2 for 1 bit a dot, 128 for 7 bits
     data: bytes
-    sha256: str = ""  # of data, made when it was rendered
+    sha256: str = ""  # of data, once it was needed for the journal
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ import subprocess
 import time
 from pathlib import Path
 
+BUILD = Path(__file__).resolve().parent.parent / "build"
+VPCD = BUILD / "vpcd"  # Debian's vsmartcard-vpcd, unpacked by tools/bootstrap
 PCSCD = "/usr/sbin/pcscd"
 RUNTIME = Path("/run/pcscd")  # compiled into pcscd and libpcsclite
 SANDBOX_VARIABLE = "PRINT_STATION_SANDBOX"
@@ -42,12 +44,13 @@ def reader_name(lane: int) -> str:
 class Pcscd:
     """One pcscd on /run/pcscd. Its process is found by pid file, so any process of the sandbox can stop and start it."""
 
-    def __init__(self, folder: Path, driver: Path, lanes: int = 1) -> None:
-        """``folder`` receives configuration, driver copies and log; ``driver`` is libifdvpcd.so as Debian ships it."""
+    def __init__(self, lanes: int = 1, folder: Path = BUILD / "run" / "readers") -> None:
+        """``folder`` receives configuration, driver copies and log."""
         if not 1 <= lanes <= MAX_LANES:
             raise ValueError(f"{lanes} lanes: pcscd can serve 1 to {MAX_LANES}")
-        self._folder = folder
-        self._driver = driver
+        self._config = folder / "config"  # pcscd reads every file in it as configuration, so nothing else may lie there
+        self._drivers = folder / "drivers"
+        self._log = folder / "pcscd.log"
         self._lanes = lanes
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -57,10 +60,10 @@ class Pcscd:
             raise RuntimeError("pcscd is started only inside tools/sandbox: outside it would take the place of the machine's own")
         if self.pid() is not None:
             raise RuntimeError(f"pcscd runs already, pid {self.pid()}")
-        _remove_leftovers()
         self._write_config()
-        with (self._folder / "pcscd.log").open("ab") as log:
-            command = [PCSCD, "--foreground", "-c", str(self._folder), *_polkit_option()]
+        _remove_leftovers()
+        with self._log.open("ab") as log:
+            command = [PCSCD, "--foreground", "-c", str(self._config), *_polkit_option()]
             self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait_for_socket()
 
@@ -75,7 +78,7 @@ class Pcscd:
     def pid(self) -> int | None:
         """The process id of the running pcscd, None when there is none. Says nothing about one that is frozen."""
         try:
-            pid = int((RUNTIME / "pcscd.pid").read_text())
+            pid = int((RUNTIME / "pcscd.pid").read_text().strip("\n\0"))
         except (FileNotFoundError, ValueError):
             return None
         return pid if _alive(pid) else None
@@ -94,16 +97,19 @@ class Pcscd:
             self._child.wait()
 
     def _write_config(self) -> None:
+        self._config.mkdir(parents=True, exist_ok=True)
+        self._drivers.mkdir(exist_ok=True)
+        driver = next(path for path in VPCD.rglob("libifdvpcd.so*") if not path.is_symlink())
         for lane in range(1, self._lanes + 1):
-            copy = self._folder / f"libifdvpcd-{lane}.so"
-            shutil.copyfile(self._driver, copy)
-            (self._folder / f"lane-{lane}").write_text(_ENTRY.format(lane=lane, port=vpcd_port(lane), driver=copy))
+            copy = self._drivers / f"libifdvpcd-{lane}.so"
+            shutil.copyfile(driver, copy)
+            (self._config / f"lane-{lane}").write_text(_ENTRY.format(lane=lane, port=vpcd_port(lane), driver=copy))
 
     def _wait_for_socket(self) -> None:
         deadline = time.monotonic() + START_S
         while not (RUNTIME / "pcscd.comm").exists():
             if self._child is None or self._child.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"pcscd did not start; its log: {self._folder / 'pcscd.log'}")
+                raise RuntimeError(f"pcscd did not start: {self._log.read_text()}")
             time.sleep(POLL_S)
 
 

@@ -27,7 +27,7 @@ from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 from tools.forward import forwarder
-from tools.pcscd import MAX_LANES, PCSCD, SANDBOX_VARIABLE
+from tools.pcscd import MAX_LANES, PCSCD, SANDBOX_VARIABLE, VPCD
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ROOT / "build" / "run"
@@ -69,7 +69,7 @@ def _missing() -> str | None:
     """Why it cannot work here, None when it can."""
     if ROOT.is_relative_to("/run") or ROOT.is_relative_to("/proc"):
         return f"the checkout lies in {ROOT}, which the sandbox hides: move it elsewhere"
-    for needed in (Path(PCSCD), ROOT / "build" / "vpcd"):
+    for needed in (Path(PCSCD), VPCD):
         if not needed.exists():
             return f"{needed} is missing: run tools/bootstrap"
     return None
@@ -116,7 +116,14 @@ def _environment(name: str, url: str | None) -> dict[str, str]:
 async def _unshare(options: argparse.Namespace, namespaces: Sequence[str], folder: Path, environment: dict[str, str]) -> int:
     """Start the inside and wait. It watches the pipe: a byte is a signal to hand on, its end means that we died."""
     ours, theirs = os.pipe()[::-1]
-    inside = [sys.executable, str(ROOT / "tools" / "sandbox_inside.py"), str(theirs), str(folder), str(options.lanes), *options.command]
+    inside = [
+        sys.executable,
+        str(ROOT / "tools" / "sandbox_inside.py"),
+        str(theirs),
+        str(folder),
+        str(options.lanes),
+        *options.command,
+    ]
     process = await asyncio.create_subprocess_exec("unshare", *namespaces, *inside, pass_fds=[theirs], env=environment)
     os.close(theirs)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):

@@ -38,9 +38,7 @@ def main(lifeline: int, folder: Path, lanes: int, command: list[str]) -> int:
     _mount_run(folder)
     os.chdir(working)
     _loopback_up()
-    config = RUN / "pcscd-config"
-    config.mkdir()
-    pcscd = Pcscd(config, _driver(), lanes)
+    pcscd = Pcscd(lanes)
     pcscd.start()
     try:
         return _run(command, lifeline)
@@ -77,11 +75,6 @@ def _usb_drivers() -> Path:
     version = subprocess.run([PCSCD, "--version"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"usbdropdir=(\S+)", version)
     return Path(found[1] if found else "/usr/lib/pcsc/drivers")
-
-
-def _driver() -> Path:
-    """Debian's vpcd driver, unpacked by tools/bootstrap."""
-    return next(path for path in (ROOT / "build" / "vpcd").rglob("libifdvpcd.so*") if not path.is_symlink())
 
 
 def _loopback_up() -> None:

@@ -2,7 +2,11 @@
 
 Request: {"do": "check_images", "photo": base64, "signature": base64}
          {"do": "render", "record": path, "raster": Raster.to_json(), "out": path}
-Reply:   {"ok": true} | {"ok": false, "kind": "render", "problem": {code, place, id, en}} | {"ok": false, "kind": "store" | "store_full", "text": text}
+Reply:   {"ok": true}
+         {"ok": false, "kind": "render", "problem": {code, place, id, en}}
+         {"ok": false, "kind": "store" | "store_full", "text": text}
+
+Both carry "turn", a number that the reply repeats: an answer to another request is never taken for this one's.
 """
 
 from __future__ import annotations
@@ -33,5 +37,5 @@ def decode(body: bytes) -> dict[str, Any]:
     """The message in a frame's body. Raises ValueError when it is not a JSON object."""
     message = json.loads(body)
     if not isinstance(message, dict):
-        raise ValueError("frame is not a JSON object")  # noqa: TRY004 - one error class for every garbled frame
+        raise ValueError("frame is not a JSON object")
     return message

@@ -17,7 +17,8 @@ def tone_table(colour: Colour, levels: int) -> NDArray[np.uint8]:
     """For each of the 256 values of a screen channel the level of dye, 0 to `levels` - 1."""
     darkness, dye = zip(*colour.tone, strict=True)
     wanted = np.interp((255 - np.arange(256)) / 255, darkness, dye)
-    return np.rint(wanted * (levels - 1)).astype(np.uint8)
+    table: NDArray[np.uint8] = np.rint(wanted * (levels - 1)).astype(np.uint8)
+    return table
 
 
 def dye_levels(rgb: NDArray[np.uint8], name: str, table: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Draws one card side: photo as Y, M and C dye, text and signature as black resin, overlay with its holes. Runs in the child only.
+"""Draws one card side: photo as Y, M and C dye, text and signature as black resin, overlay with holes. Runs in the child only.
 
 All planes are upright landscape pictures of dots, [y, x], centred on the card. Where black resin prints there is no dye under
 it: composite black smears and reads badly on scanners.

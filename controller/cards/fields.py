@@ -1,4 +1,4 @@
-"""A record's fields as the texts printed on the card. Pure; one row per field, with the place staff are sent to when it does not fit."""
+"""A record's fields as the texts printed on the card. Pure; one row per field, with its place in the record for problems."""
 
 from __future__ import annotations
 

@@ -51,11 +51,11 @@ def open_picture(data: bytes, source: Source, shrink_to: tuple[int, int] | None 
     if not data:
         raise refusal("image.empty", source.place)
     if len(data) > source.cap_bytes:
-        raise refusal("image.too_many_bytes", source.place, limit=source.cap_bytes)
+        raise refusal("image.too_large", source.place, limit=source.cap_bytes)
     try:
         return _decode(data, source, shrink_to)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise refusal("image.too_large", source.place, limit=MAX_PIXELS) from error
+        raise refusal("image.too_many_pixels", source.place, limit=MAX_PIXELS) from error
     except MemoryError as error:
         raise refusal("render.memory", source.place) from error
     except _DECODER_ERRORS as error:
@@ -74,13 +74,11 @@ def _decode(data: bytes, source: Source, shrink_to: tuple[int, int] | None) -> I
 def _check_size(picture: Image.Image, source: Source) -> None:
     width, height = picture.size
     if width * height > MAX_PIXELS:
-        raise refusal("image.too_large", source.place, limit=MAX_PIXELS)
+        raise refusal("image.too_many_pixels", source.place, limit=MAX_PIXELS)
     if width < source.min_width_px or height < source.min_height_px:
         least = {"min_width": source.min_width_px, "min_height": source.min_height_px}
-        raise refusal("image.too_small", source.place, width=width, height=height, **least)
+        raise refusal("image.too_few_pixels", source.place, width=width, height=height, **least)
 
 
 def _names(formats: Sequence[str]) -> str:
     return "/".join(formats)
-
-

@@ -7,6 +7,7 @@ known. All mistakes are reported at once, each with its place.
 from __future__ import annotations
 
 import tomllib
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -43,9 +44,10 @@ class Type(_Part):
 
     font: str
     size_pt: Points
+    roomy_min_size_pt: Points | None = None  # in the table: the least size as long as there is room for more lines
     min_size_pt: Points
-    lines: int = Field(default=1, ge=1, le=3)
-    leading: float = Field(default=1.1, ge=1, le=2)  # distance of wrapped lines, in sizes
+    lines: int = Field(default=1, ge=1, le=4)
+    leading: float = Field(default=1.1, ge=0.9, le=2)  # distance of wrapped lines, in sizes; capitals need 0.9
 
 
 class TextBox(_Part):
@@ -76,7 +78,7 @@ class Row(_Part):
     field: str
     label: str
     indent: bool = False
-    lines: int = Field(default=1, ge=1, le=3)
+    lines: int = Field(default=1, ge=1, le=4)
     beside: Beside | None = None
 
 
@@ -181,13 +183,21 @@ def _name_mistakes(layout: Layout) -> list[Problem]:
         fields += [(f"table.rows.{index}.beside.field", row.beside.field)] if row.beside is not None else []
     unknown = [_mistake(place, f"no field is called '{name}'") for place, name in fields if name not in FIELDS]
     unknown += [
-        _mistake(f"texts.{index}", "give either field or words") for index, box in enumerate(layout.texts) if (box.field is None) == (box.words is None)
+        _mistake(f"texts.{index}", "give either field or words")
+        for index, box in enumerate(layout.texts)
+        if (box.field is None) == (box.words is None)
     ]
-    return unknown + [_mistake(place, f"no font is called '{it.font}'") for place, it in _types(layout) if it.font not in layout.fonts]
+    return unknown + [
+        _mistake(place, f"no font is called '{it.font}'") for place, it in _types(layout) if it.font not in layout.fonts
+    ]
 
 
 def _size_mistakes(layout: Layout) -> list[Problem]:
-    wrong = [_mistake(place, "min_size_pt is above size_pt") for place, it in _types(layout) if it.min_size_pt > it.size_pt]
+    wrong = [
+        _mistake(place, "min_size_pt, roomy_min_size_pt and size_pt must rise")
+        for place, it in _types(layout)
+        if not it.min_size_pt <= (it.roomy_min_size_pt or it.min_size_pt) <= it.size_pt
+    ]
     table = layout.table
     if table.min_pitch_mm > table.pitch_mm:
         wrong.append(_mistake("table", "min_pitch_mm is above pitch_mm"))
@@ -215,6 +225,6 @@ def _place_mistakes(layout: Layout) -> list[Problem]:
 def _tone_mistakes(layout: Layout) -> list[Problem]:
     tone = layout.colour.tone
     darknesses = [darkness for darkness, _ in tone]
-    if darknesses[0] != 0 or darknesses[-1] != 1 or any(b <= a for a, b in zip(darknesses, darknesses[1:], strict=False)):
+    if darknesses[0] != 0 or darknesses[-1] != 1 or any(after <= before for before, after in pairwise(darknesses)):
         return [_mistake("colour.tone", "must rise from darkness 0 to darkness 1")]
     return []

@@ -38,7 +38,7 @@ def check_raster(raster: Raster) -> None:
 
 
 def pack(dots: Dots, raster: Raster, panel: RasterPanel) -> bytes:
-    """The panel's bytes. Raises RenderError when they would not be exactly `panel.size_bytes`, ValueError for a value that is too high."""
+    """The panel's bytes, exactly `panel.size_bytes`. Raises RenderError for any other size, ValueError for too high a value."""
     packing = PACKINGS[raster.packing]
     if dots.shape != (raster.width_dots, raster.height_lines):
         raise refusal("raster.size", panel=panel.name, expected=panel.size_bytes, actual=dots.size * panel.bits // 8)

@@ -10,16 +10,19 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "gambar rusak atau bukan {formats}; minta gambar baru dari pusat",
         "the image is damaged or not {formats}; ask the centre for a new one",
     ),
-    "image.empty": ("gambar kosong (0 byte); minta gambar baru dari pusat", "the image is empty (0 bytes); ask the centre for a new one"),
-    "image.too_large": (
+    "image.empty": (
+        "gambar kosong (0 byte); minta gambar baru dari pusat",
+        "the image is empty (0 bytes); ask the centre for a new one",
+    ),
+    "image.too_many_pixels": (
         "gambar melebihi {limit} piksel; minta gambar yang lebih kecil dari pusat",
         "the image has more than {limit} pixels; ask the centre for a smaller one",
     ),
-    "image.too_small": (
+    "image.too_few_pixels": (
         "gambar {width} x {height} piksel, paling kecil {min_width} x {min_height}; minta gambar yang lebih besar dari pusat",
         "the image is {width} x {height} pixels, the least is {min_width} x {min_height}; ask the centre for a larger one",
     ),
-    "image.too_many_bytes": (
+    "image.too_large": (
         "gambar melebihi {limit} byte; minta gambar yang lebih kecil dari pusat",
         "the image has more than {limit} bytes; ask the centre for a smaller one",
     ),
@@ -39,7 +42,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "teks memuat huruf yang tidak dapat dicetak; minta pusat memperbaikinya",
         "the text has a letter that cannot be printed; ask the centre to correct it",
     ),
-    "layout.broken": ("tata letak kartu salah: {detail}; panggil teknisi", "the card layout is wrong: {detail}; call the technician"),
+    "layout.broken": (
+        "tata letak kartu salah: {detail}; panggil teknisi",
+        "the card layout is wrong: {detail}; call the technician",
+    ),
     "font.missing": (
         "huruf {file} tidak ada; pasang paket Debian {package}",
         "the font {file} is missing; install the Debian package {package}",

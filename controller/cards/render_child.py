@@ -28,6 +28,7 @@ from controller.cards.problems import problem, refusal
 from controller.cards.raster import Raster
 from controller.errors import ConfigError, Problem, RecordRefused, RenderError, StoreError, StoreFull
 from controller.records.intake import load_stored
+from controller.records.prr import Record
 
 MEMORY_MB = 512  # address space; a face takes some 250 MB of it, most of it never touched
 _FILE_CAP_BYTES = 32 << 20  # a card side at 600 dpi takes 8 MB
@@ -83,7 +84,7 @@ class _Desk:
 
     def _render(self, request: Mapping[str, Any]) -> None:
         raster = Raster.from_json(request["raster"])
-        panels = self._ready_face().render(load_stored(_read_record(Path(request["record"]))), raster)
+        panels = self._ready_face().render(_read_record(Path(request["record"])), raster)
         write_panel_file(Path(request["out"]), raster.name, panels)
 
     def _ready_face(self) -> Face:
@@ -100,7 +101,8 @@ def serve(requests: BinaryIO, replies: BinaryIO, desk: _Desk) -> None:
         body = requests.read(size_bytes)
         if len(body) != size_bytes:
             return
-        replies.write(child_wire.encode(desk.answer(child_wire.decode(body))))
+        request = child_wire.decode(body)
+        replies.write(child_wire.encode({**desk.answer(request), "turn": request["turn"]}))
         replies.flush()
 
 
@@ -120,12 +122,14 @@ def limit_resources(memory_bytes: int) -> None:
     os.umask(0o077)
 
 
-def _read_record(path: Path) -> bytes:
+def _read_record(path: Path) -> Record:
     try:
         with path.open("rb") as file:
-            return file.read(_RECORD_CAP_BYTES)
+            return load_stored(file.read(_RECORD_CAP_BYTES))
     except OSError as error:
-        raise refusal("render.record", "", detail=os.strerror(error.errno or 0)) from error
+        raise refusal("render.record", detail=os.strerror(error.errno or 0)) from error
+    except RecordRefused as error:
+        raise RenderError(error.problems[0]) from error
 
 
 def _no(why: Problem) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The daemon's side of the rendering child: start it, ask it, and start a new one when it hangs, dies or talks nonsense.
 
-Imports neither numpy nor Pillow. One request at a time. A request that is given up, for whatever reason, costs the child its life:
-its late answer must never be taken for the answer to the next request.
+Imports neither numpy nor Pillow. One request at a time. A request that is given up, for whatever reason, costs the child its
+life: its late answer must never be taken for the answer to the next request.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import base64
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,21 @@ import controller
 from controller.cards import child_wire
 from controller.cards.problems import refusal
 from controller.cards.raster import Raster
-from controller.errors import Problem, RenderError, StoreError, StoreFull
+from controller.errors import Problem, RenderError, StationError, StoreError, StoreFull
 
 REQUEST_S = 15.0  # a card takes 0.1 s; a cold start on a Raspberry Pi from its SD card takes some seconds more
 CHILD = ("-P", "-m", "controller.cards.render_child")  # -P: nothing is imported from the working directory
 _REAP_S = 5.0  # a killed process that is not gone by then hangs in the kernel; it is left to init
-_ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}  # threads cost address space
-_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")  # of the daemon's environment; secrets stay out
+_ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # threads cost address space
+_KEPT = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "PYTHONPYCACHEPREFIX",
+    "PYTHONDONTWRITEBYTECODE",
+)  # of the daemon's environment; secrets stay out
 
 
 class Renderer:
@@ -37,12 +45,17 @@ class Renderer:
         self._request_s = request_s
         self._command = tuple(command)
         self._turn = asyncio.Lock()
+        self._turns = 0
         self._child: Process | None = None
+        self._doomed = False  # killed or about to be: not to be asked again
 
     async def start(self) -> None:
         """Start the child and do not wait until it has loaded: the first request does. Raises RenderError (render.crashed)."""
         async with self._turn:
-            await self._living_child()
+            try:
+                await self._living_child()
+            except OSError as error:
+                raise refusal("render.crashed") from error
 
     async def check_images(self, photo: bytes, signature: bytes) -> None:
         """Decode both pictures in full. Raises RenderError with the place and reason of the first that cannot be used."""
@@ -50,7 +63,7 @@ class Renderer:
 
     async def render(self, record_path: Path, out_path: Path) -> None:
         """Draw the stored record into a panel file. Raises RenderError with the reason for a hold, StoreFull, StoreError."""
-        request = {"do": "render", "record": str(record_path.absolute()), "out": str(out_path.absolute())}
+        request = {"do": "render", "record": str(record_path), "out": str(out_path)}
         await self._ask({**request, "raster": self._raster.to_json()})
 
     async def close(self) -> None:
@@ -60,22 +73,28 @@ class Renderer:
             await self._reap()
 
     async def _ask(self, request: Mapping[str, Any]) -> None:
-        frame = child_wire.encode(request)
-        child_wire.body_size_bytes(frame[: child_wire.LENGTH_BYTES])  # never send what the child would not take
         async with self._turn:
-            answered = False
-            try:
-                async with asyncio.timeout(self._request_s):
-                    reply = await self._exchange(frame)
-                answered = True
-            except TimeoutError as error:
-                raise refusal("render.timeout", seconds=f"{self._request_s:g}") from error
-            except (OSError, EOFError, ValueError) as error:
-                raise refusal("render.crashed") from error
-            finally:
-                if not answered:
-                    self._kill()
-        _raise_refusal(reply)
+            self._turns += 1
+            frame = child_wire.encode({**request, "turn": self._turns})
+            child_wire.body_size_bytes(frame[: child_wire.LENGTH_BYTES])  # never send what the child would not take
+            reply = await self._answer(frame)
+        if reply["ok"] is not True:
+            raise _ERRORS[reply["kind"]](reply)
+
+    async def _answer(self, frame: bytes) -> dict[str, Any]:
+        answered = False
+        try:
+            async with asyncio.timeout(self._request_s):
+                reply = await self._exchange(frame)
+            answered = True
+        except TimeoutError as error:
+            raise refusal("render.timeout", seconds=f"{self._request_s:g}") from error
+        except (OSError, EOFError, ValueError) as error:
+            raise refusal("render.crashed") from error
+        finally:
+            if not answered:  # also when this task is cancelled: killing does not wait
+                self._kill()
+        return reply
 
     async def _exchange(self, frame: bytes) -> dict[str, Any]:
         child = await self._living_child()
@@ -84,17 +103,15 @@ class Renderer:
         child.stdin.write(frame)
         await child.stdin.drain()
         size_bytes = child_wire.body_size_bytes(await child.stdout.readexactly(child_wire.LENGTH_BYTES))
-        return _checked(child_wire.decode(await child.stdout.readexactly(size_bytes)))
+        return _checked(child_wire.decode(await child.stdout.readexactly(size_bytes)), self._turns)
 
     async def _living_child(self) -> Process:
-        if self._child is not None and self._child.returncode is None and not _at_eof(self._child):
-            return self._child
+        child = self._child
+        if child is not None and not self._doomed and child.returncode is None:
+            return child
         self._kill()
         await self._reap()
-        try:
-            self._child = await self._spawn()
-        except OSError as error:
-            raise refusal("render.crashed") from error
+        self._child, self._doomed = await self._spawn(), False
         return self._child
 
     async def _spawn(self) -> Process:
@@ -104,7 +121,7 @@ class Renderer:
         )
 
     def _kill(self) -> None:
-        """Kill without waiting, so that it also works while this task is being cancelled."""
+        self._doomed = True
         if self._child is not None and self._child.returncode is None:
             self._child.kill()
 
@@ -112,11 +129,11 @@ class Renderer:
         child, self._child = self._child, None
         if child is None:
             return
-        if child.stdin is not None:
-            child.stdin.close()
+        assert child.stdin is not None
+        child.stdin.close()
         try:
             async with asyncio.timeout(_REAP_S):
-                await child.wait()
+                await child.communicate()  # reads what is left, so that both pipes close
         except TimeoutError:
             return
 
@@ -127,30 +144,23 @@ def _environment() -> dict[str, str]:
     return {**kept, **_ONE_THREAD, "PYTHONPATH": str(Path(controller.__file__).parent.parent)}
 
 
-def _at_eof(child: Process) -> bool:
-    return child.stdout is None or child.stdout.at_eof()
-
-
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _checked(reply: dict[str, Any]) -> dict[str, Any]:
+def _checked(reply: dict[str, Any], turn: int) -> dict[str, Any]:
     """The reply, proven to have one of the known shapes. Raises ValueError."""
-    if reply.get("ok") is True:
-        return reply
-    values = reply.get("problem", {}).values() if reply.get("kind") == "render" else [reply.get("text")]
-    if reply.get("kind") not in _ERRORS or not all(isinstance(value, str) for value in values):
+    refused = reply.get("ok") is False and reply.get("kind") in _ERRORS
+    texts = reply.get("problem") if reply.get("kind") == "render" else {"text": reply.get("text")}
+    sound = reply.get("ok") is True or (
+        refused and isinstance(texts, dict) and all(isinstance(text, str) for text in texts.values())
+    )
+    if not sound or reply.get("turn") != turn:
         raise ValueError("reply of an unknown shape")
     return reply
 
 
-def _raise_refusal(reply: Mapping[str, Any]) -> None:
-    if reply["ok"] is not True:
-        raise _ERRORS[reply["kind"]](reply)
-
-
-_ERRORS = {
+_ERRORS: dict[str, Callable[[Mapping[str, Any]], StationError]] = {
     "render": lambda reply: RenderError(Problem(**reply["problem"])),
     "store": lambda reply: StoreError(reply["text"]),
     "store_full": lambda reply: StoreFull(reply["text"]),

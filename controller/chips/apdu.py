@@ -42,7 +42,9 @@ class Command:
         if not all(0 <= byte <= 0xFF for byte in (self.cla, self.ins, self.p1, self.p2)):
             raise ApduError("CLA, INS, P1 and P2 are one byte each")
         if len(self.data) > MAX_COMMAND_DATA_BYTES:
-            raise ApduError(f"{len(self.data)} bytes of data need the extended form; the short form holds {MAX_COMMAND_DATA_BYTES}")
+            raise ApduError(
+                f"{len(self.data)} bytes of data need the extended form; the short form holds {MAX_COMMAND_DATA_BYTES}"
+            )
         if self.le is not None and not 1 <= self.le <= MAX_ANSWER_DATA_BYTES:
             raise ApduError(f"an answer of {self.le} bytes; the short form asks for 1 to {MAX_ANSWER_DATA_BYTES}")
 

@@ -105,22 +105,22 @@ class PinBoard:
         self._broken_off = True
         if (notify := self._notify_thread()) is not None:
             notify.go = False
-            _shut_down(notify.sl.s)
-        connection = getattr(self._factory, "connection", None)  # lgpio has none: its calls are local and return
+            _deafen(notify.sl.s)
+        connection = self._connection()
         handle = None if connection is None else connection.sl.s
         if handle is not None:
             connection.sl.s = None  # gpiozero's sign for "not connected": closing devices now sends nothing
-            _shut_down(handle)
+            _deafen(handle)
             handle.close()
 
     def close(self) -> None:
         """Give every pin back, devices first. Never fails, also after `break_off`."""
-        notify, connection = self._notify_thread(), getattr(self._factory, "_connection", None)
+        notify, connection = self._notify_thread(), self._connection()
         if not self._gave_back():
             self.break_off()
             self._gave_back()
-        if notify is not None:
-            _shut_down(notify.sl.s)
+        if notify is not None and connection is not None:
+            _deafen(notify.sl.s)
             notify.join(_NOTIFY_JOIN_S)
             notify.sl.s.close()
             atexit.unregister(connection.stop)  # or every rebuild would leave a connection behind
@@ -157,18 +157,19 @@ class PinBoard:
 
     def _gave_back(self) -> bool:
         # AttributeError: gpiozero asks a connection that `break_off` took away meanwhile
-        try:
+        with contextlib.suppress(*self._errors, AttributeError):
             for device in [*self._inputs.values(), *self._outputs.values()]:
                 device.close()
             if self._factory is not None:
                 self._factory.close()
-        except (*self._errors, AttributeError):
-            return False
-        return True
+            return True
+        return False
+
+    def _connection(self) -> Any:
+        return getattr(self._factory, "_connection", None)  # lgpio has none: its calls are local and return
 
     def _notify_thread(self) -> Any:
-        connection = getattr(self._factory, "_connection", None)
-        return getattr(connection, "_notify", None)
+        return getattr(self._connection(), "_notify", None)
 
     def _words(self, error: BaseException) -> str:
         return f"{self._address}: {type(error).__name__}: {error}"
@@ -205,12 +206,14 @@ def _lgpio_factory() -> tuple[Any, tuple[type[BaseException], ...]]:
     except ImportError as error:
         advice = "the package lgpio is missing; install print-station[lgpio], or python3-lgpio on Raspberry Pi OS"
         raise DeviceAbsent("pins_dead", advice) from error
+    errors: tuple[type[BaseException], ...] = (*_ERRORS, lgpio.error)
     try:
-        return pins.LGPIOFactory(), (*_ERRORS, lgpio.error)
-    except (*_ERRORS, lgpio.error) as error:
+        return pins.LGPIOFactory(), errors
+    except errors as error:
         raise DeviceAbsent("pins_dead", f"{LGPIO}: {type(error).__name__}: {error}") from error
 
 
-def _shut_down(handle: socket.socket) -> None:
+def _deafen(handle: socket.socket) -> None:
+    """Let whoever receives on the socket return. SHUT_RD: a full shutdown would turn late data into an error there."""
     with contextlib.suppress(OSError):  # already gone
-        handle.shutdown(socket.SHUT_RDWR)
+        handle.shutdown(socket.SHUT_RD)

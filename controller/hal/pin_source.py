@@ -21,7 +21,7 @@ from typing import NoReturn, Protocol, TypeVar
 from controller.clock import Deadline, monotonic_s
 from controller.errors import DeviceAbsent, DeviceError, DeviceUnknown
 from controller.hal.gpio_link import WAITING_EDGES_MAX, PinBoard
-from controller.hal.owner_thread import OwnerThread
+from controller.hal.worker_thread import WorkerThread
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ class PinSource:
         worked = False
         handover = _Handover(asyncio.get_running_loop(), self._take)
         board = PinBoard(self._address, self._inputs, handover.report)
-        thread = OwnerThread(f"pins {self._address}", board.close)
+        thread = WorkerThread(f"pins {self._address}")
         try:
             self._unsent.clear()
             levels = await self._ask(thread, partial(board.open, dict(self._wanted)), OPEN_S)
@@ -130,7 +130,7 @@ class PinSource:
             await self._end(thread, board)
         return worked
 
-    async def _serve(self, thread: OwnerThread, board: PinBoard) -> NoReturn:
+    async def _serve(self, thread: WorkerThread, board: PinBoard) -> NoReturn:
         beat = Deadline.after(BEAT_S)
         while True:
             await self._pause(beat)
@@ -148,19 +148,18 @@ class PinSource:
                 await self._wake.wait()
         self._wake.clear()
 
-    async def _ask(self, thread: OwnerThread, work: Callable[[], T], limit_s: float) -> T:
+    async def _ask(self, thread: WorkerThread, work: Callable[[], T], limit_s: float) -> T:
         try:
-            return await thread.call(work, limit_s)
+            async with asyncio.timeout(limit_s):
+                return await thread.call(work)
         except TimeoutError as error:
-            raise DeviceUnknown("pins_dead", f"{self._address}: {error}") from error
+            raise DeviceUnknown("pins_dead", f"{self._address}: no answer within {limit_s} s") from error
 
-    async def _end(self, thread: OwnerThread, board: PinBoard) -> None:
+    async def _end(self, thread: WorkerThread, board: PinBoard) -> None:
         if not self.trusted:  # nothing to be polite to
             board.break_off()
-        if not await thread.end(CLOSE_S):
-            board.break_off()
-            if not await thread.end(CLOSE_S):
-                _log.warning("thread of pin source %s is stuck and left behind", self._address)
+        await thread.close(board.close, CLOSE_S)
+        board.break_off()  # wakes a thread that got stuck while closing; after a clean close there is nothing to cut
 
     def _trust(self, levels: Mapping[int, bool]) -> None:
         _log.info("pin source %s works", self._address)

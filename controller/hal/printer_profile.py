@@ -6,6 +6,7 @@ mistakes raises ConfigError with all of them, each with its place. `timing_s` an
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tomllib
 from collections import Counter
@@ -164,7 +165,7 @@ class _Table:
     confidence: dict[str, _Letter]
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(arbitrary_types_allowed=True))
+@dataclasses.dataclass(frozen=True, slots=True)
 class PrinterProfile:
     """Everything the printer driver needs to know of one family of printers."""
 
@@ -199,10 +200,8 @@ def find_profile(directory: Path, name: str) -> PrinterProfile:
     names = sorted(path.stem for path in directory.glob("*.toml"))
     if name not in names:
         listed = ", ".join(names) or "-"
-        raise ConfigError([
-            Problem("printer_profile.missing", name, f"profil printer ini tidak ada di {directory}; yang ada: {listed}",
-                    f"no such printer profile in {directory}; there are: {listed}")  # fmt: skip
-        ])  # fmt: skip
+        raise _refusal("missing", name, f"profil printer ini tidak ada di {directory}; yang ada: {listed}",
+                       f"no such printer profile in {directory}; there are: {listed}")  # fmt: skip
     return load_profile(directory / f"{name}.toml")
 
 
@@ -211,9 +210,7 @@ def load_profile(path: Path) -> PrinterProfile:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(
-            [Problem("printer_profile.unreadable", path.name, f"tidak dapat dibaca: {error}", f"cannot be read: {error}")]
-        ) from error
+        raise _refusal("unreadable", path.name, f"tidak dapat dibaca: {error}", f"cannot be read: {error}") from error
     return parse_profile(table, path.stem)
 
 
@@ -224,7 +221,7 @@ def parse_profile(table: Mapping[str, Any], name: str) -> PrinterProfile:
         parsed = _ADAPTER.validate_python(dict(table))
     except ValidationError as error:
         raise ConfigError([_problem(detail, source) for detail in error.errors(include_url=False)]) from error
-    mistakes = [*_act_mistakes(parsed.acts), *_raster_mistakes(parsed.raster, parsed.ribbon)]
+    mistakes = [*_act_mistakes(parsed.acts), *_raster_mistakes(parsed.raster, parsed.ribbon), *_reply_mistakes(parsed.replies)]
     if mistakes:
         raise ConfigError([
             Problem("printer_profile.wrong", f"{source}: {place}", indonesian, english) for place, indonesian, english in mistakes
@@ -278,9 +275,20 @@ def _raster_mistakes(raster: RasterTable, ribbon: Ribbon) -> list[_Mistake]:
     return found
 
 
+def _reply_mistakes(replies: Mapping[str, str]) -> list[_Mistake]:
+    return [
+        (f"replies.{word}", "tulis ERROR, bukan ERR", "write ERROR, not ERR: both are read as ERROR")
+        for word in replies if word.split(" ")[0] == "ERR"
+    ]  # fmt: skip
+
+
 def _problem(detail: ErrorDetails, source: str) -> Problem:
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])
     place = f"{source}: {''.join(steps).removeprefix('.')}"
     message = detail["msg"].removeprefix("Value error, ")
     indonesian, english = _TEXTS.get(detail["type"], (f"tidak sah: {message}", message))
     return Problem(f"printer_profile.{detail['type']}", place, indonesian, english)
+
+
+def _refusal(code: str, place: str, indonesian: str, english: str) -> ConfigError:
+    return ConfigError([Problem(f"printer_profile.{code}", place, indonesian, english)])

@@ -1,14 +1,14 @@
 """A pyusb backend over USB/IP in user space: the same pyusb calls reach hw-sim or a printer behind another box's usbipd.
 
 No kernel module, no root. Descriptors are read once per plugging in; a device that another host holds raises EBUSY. The
-errors are usb.core.USBError with libusb's errno, so that callers cannot tell this backend from libusb1, with one exception:
-`exact_counts` is False, because USB/IP does not say how much of a cancelled write had gone out.
+errors are usb.core.USBError with libusb's errno, so that callers cannot tell this backend from libusb1.
 """
 
 from __future__ import annotations
 
 import errno
 import struct
+import threading
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +20,8 @@ import usb.core
 
 from controller.hal.usbip_wire import Exported, UsbIpWire, list_devices
 
+IMPORT_TRIES = 5  # a server gives a device back a moment after the link that had it was closed
+IMPORT_PAUSE_S = 0.03
 CONTROL_MS = 2000  # for the requests pyusb makes itself
 MAX_CONFIGURATIONS = 8  # a printer has one
 MAX_DESCRIPTOR_BYTES = 4096  # of a whole configuration; a printer's has some 32
@@ -75,16 +77,21 @@ class _Handle:
 class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
     """The devices of one USB/IP server. May be used from several threads, one device by one thread."""
 
-    exact_counts = False
+    def __init__(self, host: str, port: int, vendor_id: int | None = None, busid: str | None = None) -> None:
+        """Only devices of this vendor and bus id are looked into: reading descriptors takes a device from others for a moment.
 
-    def __init__(self, host: str, port: int) -> None:
-        """No I/O here: the server is asked at each enumeration."""
+        No I/O here: the server is asked at each enumeration.
+        """
         self._server = (host, port)
+        self._vendor_id = vendor_id
+        self._busid = busid
         self._nodes: dict[Exported, _Node] = {}
         self._handles: list[_Handle] = []
+        self._pause = threading.Event()  # set by abort: no more waiting
 
     def abort(self) -> None:
         """End every link from any thread, so that a blocked transfer returns (ENODEV). Never blocks."""
+        self._pause.set()
         for handle in tuple(self._handles):
             handle.wire.abort()
 
@@ -93,18 +100,21 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
     def enumerate_devices(self) -> Iterator[_Node]:
         """The devices now; raises USBError when the server does not answer."""
         with _usb_errors():
-            found = list_devices(self._server)
+            found = [entry for entry in list_devices(self._server) if self._concerns(entry)]
         self._nodes = {entry: self._nodes.get(entry) or _Node(entry) for entry in found}
         yield from self._nodes.values()
 
-    def get_parent(self, dev: _Node) -> None:
+    def _concerns(self, entry: Exported) -> bool:
+        return self._vendor_id in (None, entry.vendor_id) and self._busid in (None, entry.busid)
+
+    def get_parent(self, _dev: _Node) -> None:
         """Hubs are not shown."""
 
     def get_device_descriptor(self, dev: _Node) -> SimpleNamespace:
         """Read from the device at first, which takes it for a moment."""
         if dev.device is None:
             with _usb_errors():
-                wire = UsbIpWire(self._server, dev.entry.busid)
+                wire = self._import(dev)
                 try:
                     dev.configurations, dev.device = _load(wire, dev.entry)
                 finally:
@@ -131,7 +141,7 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
     def open_device(self, dev: _Node) -> _Handle:
         """Import the device for ourselves alone."""
         with _usb_errors():
-            handle = _Handle(dev, UsbIpWire(self._server, dev.entry.busid))
+            handle = _Handle(dev, self._import(dev))
         self._handles.append(handle)
         return handle
 
@@ -155,10 +165,10 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
         """SET_INTERFACE."""
         self._control(dev_handle, 0x01, 11, altsetting, intf, b"")
 
-    def claim_interface(self, dev_handle: _Handle, intf: int) -> None:
+    def claim_interface(self, _handle: _Handle, _intf: int) -> None:
         """An import is exclusive: there is nothing left to claim."""
 
-    def release_interface(self, dev_handle: _Handle, intf: int) -> None:
+    def release_interface(self, _handle: _Handle, _intf: int) -> None:
         """See claim_interface."""
 
     def clear_halt(self, dev_handle: _Handle, ep: int) -> None:
@@ -169,25 +179,35 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
         """USB/IP has no reset; importing anew is what a replug does."""
         dev_handle.wire.close()
         with _usb_errors():
-            dev_handle.wire = UsbIpWire(self._server, dev_handle.node.entry.busid)
+            dev_handle.wire = self._import(dev_handle.node)
 
-    def is_kernel_driver_active(self, dev_handle: _Handle, intf: int) -> bool:
+    def is_kernel_driver_active(self, _handle: _Handle, _intf: int) -> bool:
         """No kernel of ours knows the device."""
         return False
 
+    def _import(self, node: _Node) -> UsbIpWire:
+        for _ in range(IMPORT_TRIES - 1):
+            try:
+                return UsbIpWire(self._server, node.entry.busid)
+            except OSError as error:
+                if error.errno != errno.EBUSY:
+                    raise
+                self._pause.wait(IMPORT_PAUSE_S)
+        return UsbIpWire(self._server, node.entry.busid)
+
     # transfers
 
-    def ctrl_transfer(self, dev_handle: _Handle, bmRequestType: int, bRequest: int, wValue: int, wIndex: int,  # noqa: N803 - pyusb's names
+    def ctrl_transfer(self, dev_handle: _Handle, kind: int, request: int, value: int, index: int,
                       data: array[int], timeout: int) -> int:  # fmt: skip
         """A control transfer in the direction of the request type."""
-        return self._control(dev_handle, bmRequestType, bRequest, wValue, wIndex, data, timeout)
+        return self._control(dev_handle, kind, request, value, index, data, timeout)
 
-    def bulk_write(self, dev_handle: _Handle, ep: int, intf: int, data: array[int], timeout: int) -> int:
+    def bulk_write(self, dev_handle: _Handle, ep: int, _intf: int, data: array[int], timeout: int) -> int:
         """May take less than all."""
         with _usb_errors():
             return dev_handle.wire.send(ep & 15, memoryview(data).cast("B"), timeout)
 
-    def bulk_read(self, dev_handle: _Handle, ep: int, intf: int, buff: array[int], timeout: int) -> int:
+    def bulk_read(self, dev_handle: _Handle, ep: int, _intf: int, buff: array[int], timeout: int) -> int:
         """0 is a zero-length packet; no data in time is USBTimeoutError."""
         with _usb_errors():
             return dev_handle.wire.receive(ep & 15, memoryview(buff).cast("B"), timeout)

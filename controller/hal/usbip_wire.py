@@ -1,4 +1,6 @@
-"""USB/IP on a TCP socket, host side: list a server's devices, import one, move transfers (kernel Documentation/usb/usbip_protocol).
+"""USB/IP on a TCP socket, host side: list a server's devices, import one, move transfers.
+
+Source: kernel Documentation/usb/usbip_protocol.rst.
 
 Every failure is an OSError with the errno libusb would give: ENODEV the link is gone, EBUSY another host has the device,
 ETIMEDOUT no end in time, EPIPE stall, EOVERFLOW more data than asked for, EIO the rest. Traps met here (ecosystem.md 2):
@@ -18,7 +20,10 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 
-CONNECT_S = 3.0  # also for each answer of the handshake
+from controller.clock import Deadline
+
+CONNECT_S = 3.0  # to connect; a server on the same network needs milliseconds
+HANDSHAKE_S = 3.0  # for a whole list or import, however it drips
 SEND_S = 5.0  # a server that takes nothing for this long is frozen: it must read on while a device says NAK
 UNLINK_S = 1.0  # the server itself answers an UNLINK, no device is involved
 MAX_DEVICES = 64  # far more than one box exports; bounds the list a server may claim
@@ -54,15 +59,16 @@ class Exported:
 def list_devices(server: tuple[str, int]) -> list[Exported]:
     """The devices the server offers now. Raises OSError."""
     with socket.create_connection(server, CONNECT_S) as sock:
+        deadline = Deadline.after(HANDSHAKE_S)
         sock.sendall(_OP.pack(_VERSION, _LIST, 0))
-        _expect(sock, _LIST)
-        (count,) = struct.unpack(">I", _read(sock, 4))
+        _expect(sock, _LIST, deadline)
+        (count,) = struct.unpack(">I", _read(sock, 4, deadline))
         if count > MAX_DEVICES:
             raise _failure(errno.EIO, f"the USB/IP server claims {count} devices")
         found = []
         for _ in range(count):
-            raw = _read(sock, _DEVICE.size)
-            _read(sock, 4 * raw[-1])  # its interfaces: at most 255 of 4 bytes
+            raw = _read(sock, _DEVICE.size, deadline)
+            _read(sock, 4 * raw[-1], deadline)  # its interfaces: at most 255 of 4 bytes
             found.append(_exported(raw))
         return found
 
@@ -75,9 +81,10 @@ class UsbIpWire:
         self._sock = socket.create_connection(server, CONNECT_S)
         try:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            deadline = Deadline.after(HANDSHAKE_S)
             self._sock.sendall(_OP.pack(_VERSION, _IMPORT, 0) + struct.pack("32s", busid.encode("ascii")))
-            _expect(self._sock, _IMPORT)
-            device = _exported(_read(self._sock, _DEVICE.size))
+            _expect(self._sock, _IMPORT, deadline)
+            device = _exported(_read(self._sock, _DEVICE.size, deadline))
             self._sock.settimeout(None)
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(SEND_S), 0))
         except BaseException:
@@ -216,8 +223,8 @@ class _Urb:
         self.done.set()
 
 
-def _expect(sock: socket.socket, operation: int) -> None:
-    version, code, status = _OP.unpack(_read(sock, _OP.size))
+def _expect(sock: socket.socket, operation: int, deadline: Deadline) -> None:
+    version, code, status = _OP.unpack(_read(sock, _OP.size, deadline))
     if version >> 8 != _VERSION >> 8 or code != operation & 0x7FFF:
         raise _failure(errno.EIO, f"not a USB/IP answer: version {version:#06x}, code {code:#06x}")
     if status:
@@ -230,14 +237,16 @@ def _exported(raw: bytes) -> Exported:
     return Exported(busid, fields[2], fields[3], fields[4], fields[5], fields[6])
 
 
-def _read(sock: socket.socket, count: int) -> bytes:
+def _read(sock: socket.socket, count: int, deadline: Deadline | None = None) -> bytes:
     buffer = bytearray(count)
-    _fill(sock, memoryview(buffer))
+    _fill(sock, memoryview(buffer), deadline)
     return bytes(buffer)
 
 
-def _fill(sock: socket.socket, view: memoryview) -> None:
+def _fill(sock: socket.socket, view: memoryview, deadline: Deadline | None = None) -> None:
     while view:
+        if deadline is not None:
+            sock.settimeout(deadline.left_ms() / 1000)
         got = sock.recv_into(view)
         if got == 0:
             raise _failure(errno.ENODEV, "the USB/IP server closed the link")

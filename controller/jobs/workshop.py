@@ -7,8 +7,9 @@ is prepared here.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -82,7 +83,7 @@ class Workshop:
         path = self._panel_path(job)
         canonical = await asyncio.to_thread(self._spool.get, job.payload)
         await self._artist.render(self._spool.path(job.payload), path)
-        panels = await asyncio.to_thread(self._read_panels, path)
+        panels = await asyncio.to_thread(lambda: [_with_hash(panel) for panel in self._read_panels(path)])
         return PreparedJob(job, panels, await asyncio.to_thread(self._read_chip, canonical))
 
     async def _put_aside(self, job: Job, reason: str) -> None:
@@ -93,3 +94,7 @@ class Workshop:
 
     def _panel_path(self, job: Job) -> Path:
         return self._folder / f"{job.id}.panels"
+
+
+def _with_hash(panel: Panel) -> Panel:
+    return replace(panel, sha256=hashlib.sha256(panel.data).hexdigest())

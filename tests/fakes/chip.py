@@ -1,25 +1,43 @@
 """A small ISO 7816 card in this process, and a chip station around it: stand-ins for tests of the chip code.
 
 The card holds its files as a chip would: bytes in EEPROM that stay when power is lost, so it can be torn at any command or
-any byte. `FakeChipStation` is the port in memory; `VpcdCard` puts the same card on vpcd's socket, under a real pcscd.
+any byte. `FakeChipStation` is the port in memory; `WiredCard` lets the same card lie in vpcd's slot, under a real pcscd.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
 
 from controller.chips.apdu import Command
-from controller.chips.profile import LENGTH_PREFIX_BYTES, ChipProfile
+from controller.chips.profile import LENGTH_PREFIX_BYTES, ChipProfile, find_profile
 from controller.chips.script import drive, for_chip, identify, read_files, write_files
 from controller.clock import Deadline
 from controller.errors import DeviceRefused, DeviceUnknown
 from controller.model import ChipFile, ChipSight
+from hwsim.wires.vpcd import CardDied
+from tools.pcscd import SANDBOX_VARIABLE
 
 ATR = bytes.fromhex("3B80800101")  # ISO 14443-4 without historical bytes
 UID = "04A1B2C3D4E5F6"
+OTHER_UID = "04FFEEDDCCBBAA"
+
+needs_sandbox = pytest.mark.skipif(SANDBOX_VARIABLE not in os.environ, reason="needs a real pcscd: run it inside tools/sandbox")
+
+
+def ektp() -> ChipProfile:
+    """The shipped profile."""
+    return find_profile(Path(__file__).parents[2] / "firmware_profiles" / "chips", "ektp")
+
+
+def contents(profile: ChipProfile, size: int = 300) -> list[ChipFile]:
+    """Something for every personalised file, at most `size` bytes each."""
+    return [ChipFile(row.fid, bytes(at % 251 for at in range(1, min(size, row.max_bytes) + 1))) for row in profile.personalised]
 
 
 class PowerLostError(Exception):
@@ -180,57 +198,32 @@ class FakeChipStation:
         return DeviceUnknown("chip_silent", "the card is gone")
 
 
-class VpcdCard:
-    """A FakeCard on vpcd's socket. `hang` stops every answer until `resume`."""
+class WiredCard:
+    """A FakeCard as `hwsim.wires.vpcd.VpcdSlot` holds it: the same chip under a real pcscd."""
 
-    def __init__(self, card: FakeCard, port: int) -> None:
+    atr = ATR
+
+    def __init__(self, card: FakeCard) -> None:
         self._card = card
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setblocking(False)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._running = asyncio.Event()
-        self._running.set()
-        self._task = asyncio.get_running_loop().create_task(self._serve())
+        self._answering = asyncio.Event()
+        self._answering.set()
 
     def hang(self) -> None:
-        """Answer nothing from now on."""
-        self._running.clear()
+        """Answer no further command."""
+        self._answering.clear()
 
-    def resume(self) -> None:
-        """Answer again."""
-        self._running.set()
+    def power(self, on: bool) -> None:
+        """Losing the field loses the selected file, never the memory."""
+        self._card.current = None
 
-    async def pull(self) -> None:
-        """Take the card out of the field."""
-        self._task.cancel()
-        await asyncio.wait({self._task})
-        self._socket.close()
+    def reset(self) -> None:
+        """As `power`."""
+        self._card.current = None
 
-    async def _serve(self) -> None:
-        """Answer frames until the reader or the card is gone: u16 length and payload (chip.md 6.2)."""
+    async def apdu(self, command: bytes) -> bytes:
+        """The card's answer, or none before `hang` is over."""
+        await self._answering.wait()
         try:
-            while True:
-                frame = await self._receive(int.from_bytes(await self._receive(2), "big"))
-                answer = self._answer(frame)
-                if answer is None:
-                    continue
-                await self._running.wait()
-                await asyncio.get_running_loop().sock_sendall(self._socket, len(answer).to_bytes(2, "big") + answer)
-        except (PowerLostError, ConnectionError):
-            self._socket.close()
-
-    def _answer(self, frame: bytes) -> bytes | None:
-        if len(frame) > 1:
-            return self._card.apdu(frame)
-        return ATR if frame == b"\x04" else None
-
-    async def _receive(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            # The kernel clears QUICKACK by itself; without it every APDU costs 40 ms (chip.md 6.3).
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-            more = await asyncio.get_running_loop().sock_recv(self._socket, count - len(data))
-            if not more:
-                raise ConnectionResetError
-            data += more
-        return data
+            return self._card.apdu(command)
+        except PowerLostError as error:
+            raise CardDied from error

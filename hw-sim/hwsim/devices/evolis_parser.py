@@ -40,6 +40,10 @@ class EvolisParser:
 
     def __init__(self, geometry: Geometry) -> None:
         self._geometry = geometry
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the unfinished command."""
         self._text = bytearray()
         self._header: Command | None = None  # a download whose data is coming
         self._data = bytearray()
@@ -63,10 +67,6 @@ class EvolisParser:
             else:
                 at = self._take_text(view[at], at, done)
         return done
-
-    def reset(self) -> None:
-        """Forget the unfinished command."""
-        self.__init__(self._geometry)  # type: ignore[misc]  # same state as at power-on, by construction
 
     def _take_text(self, byte: int, at: int, done: list[Command]) -> int:
         if byte == CR:

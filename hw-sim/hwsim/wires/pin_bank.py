@@ -1,6 +1,6 @@
 """28 GPIO pins between a station and the simulated world, with pigpiod's levels, pulls and glitch filter.
 
-Pure: time is asked from a given clock and never waited for. `next_due_us` says when `settle` has something to report.
+Pure: time is asked from a given clock and never waited for. `left_us` says when `settle` has something to report.
 Source: pigpio.c of pigpio 79 (alertGlitchFilter, gpioWrite, gpioSetMode).
 """
 
@@ -43,13 +43,13 @@ class PinBank:
     """The pins. The world drives and reads them; `PigpiodServer` does for clients what the lower half offers."""
 
     def __init__(self, now_us: Callable[[], int] = monotonic_us) -> None:
-        """`now_us` must never go back; a simulator that is faster than the world passes its own time."""
+        """`now_us` must never go back."""
         self.on_write: Callable[[int, int], None] | None = None
         """Called with pin and level when a client wrote an output, and when it let go of one whose level so changed."""
         self.on_report: Callable[[int, int], None] | None = None
         """Called with tick and all reported levels as one word, for each change that passed the filters."""
         self.on_unsettled: Callable[[], None] | None = None
-        """Called when `next_due_us` came nearer: somebody must call `settle` then."""
+        """Called when `left_us` changed: somebody must call `settle` once it has passed."""
         self._now_us = now_us
         self._pins = [_Pin(PULL_UP, 1, 1) if pin <= _LAST_PULLED_UP else _Pin(PULL_DOWN, 0, 0) for pin in range(PINS)]
 
@@ -115,9 +115,10 @@ class PinBank:
         self._pins[pin].filter_us = steady_us
         self._report(pin)
 
-    def next_due_us(self) -> int | None:
-        """When the first unsettled change will have lasted long enough; None when all is reported."""
-        return min((pin.changed_us + pin.filter_us for pin in self._pins if pin.raw != pin.reported), default=None)
+    def left_us(self) -> int | None:
+        """How long until `settle` has something to report, 0 when it has now; None when all is reported."""
+        due = min((pin.changed_us + pin.filter_us for pin in self._pins if pin.raw != pin.reported), default=None)
+        return None if due is None else max(0, due - self._now_us())
 
     def settle(self) -> None:
         """Report every change that has lasted long enough by now."""

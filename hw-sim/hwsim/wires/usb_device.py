@@ -17,7 +17,7 @@ _STANDARD = 0x60  # the type bits of bmRequestType: 0 is standard
 _ENDPOINT_HALT = 0
 
 
-class Stall(Exception):  # noqa: N818 - it is a handshake, not an error of ours
+class Stall(Exception):
     """The device refuses the transfer; a bulk endpoint then stays halted until the host clears it."""
 
 

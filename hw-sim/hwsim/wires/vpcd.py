@@ -24,7 +24,7 @@ _FRAME_LIMIT_BYTES = 65_535
 _SHORTEST_RESPONSE = 2
 
 
-class CardDied(Exception):  # noqa: N818 - an event in the world, not an error of ours
+class CardDied(Exception):
     """The card stopped in the middle of a command: the slot is empty until the next `insert`."""
 
 
@@ -190,4 +190,3 @@ class VpcdSlot:
         if response is not None and len(response) < _SHORTEST_RESPONSE:
             raise ValueError(f"a card answered {len(response)} bytes: a response ends with two bytes of status")
         return response
-

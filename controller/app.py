@@ -1,0 +1,278 @@
+"""The composition root: the one place that joins concrete parts into a station, and starts and stops them.
+
+Read it downwards: `run` builds a station from its setup and runs it until told to stop; `_Station` holds the parts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from controller import desk, http_api
+from controller.cards.panel_file import read_panel_file
+from controller.cards.renderer import Renderer
+from controller.clock import monotonic_s, wall_us
+from controller.conditions import CONDITIONS
+from controller.hal.chip_station import PcscChipStation
+from controller.hal.display import VfdDisplay
+from controller.hal.evolis import EvolisPrinter
+from controller.hal.front_panel import GpioFrontPanel, PanelPins
+from controller.hal.lane_sensors import GpioLaneSensors, LanePins
+from controller.hal.pin_source import PinSource
+from controller.hal.serial_link import SerialLink
+from controller.hal.usb_link import UsbLink, open_backend
+from controller.http_api import Backend
+from controller.http_server import HttpServer, listen
+from controller.intake import Intake
+from controller.jobs import journal, queue
+from controller.jobs.lane_worker import LanePolicy, LaneReports, LaneWorker
+from controller.jobs.runner import Result
+from controller.jobs.spool import Spool
+from controller.jobs.stages import LaneDevices
+from controller.jobs.store import Store
+from controller.jobs.workshop import Workshop
+from controller.metrics import Metrics
+from controller.model import Button, LaneStatus
+from controller.notify import Notifier
+from controller.records.intake import load_stored
+from controller.setup import LaneSetup, Setup
+from controller.station import Station
+
+logger = logging.getLogger(__name__)
+
+BEAT_S = 0.5  # how often the loop proves that it turns
+BEATS_KEPT = 120  # lateness is the worst of the last minute
+COUNT_PAUSE_S = 0.2  # jobs are counted at most five times a second, however fast they come
+
+
+async def run(setup: Setup) -> None:
+    """Run the station until SIGTERM or SIGINT; the card in hand is finished first. Raises StationError."""
+    config = setup.config
+    sockets = listen(config.http.listen)
+    store = await Store.open(config.station.state_dir)
+    try:
+        station = _Parts(setup, store)
+        server = HttpServer(http_api.build(station.backend), sockets)
+        await station.recover()
+        await _run_tasks(station, server)
+    finally:
+        await store.close()
+
+
+async def _run_tasks(station: _Parts, server: HttpServer) -> None:
+    notifier, told_to_stop = Notifier(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(server.serve(), name="http")
+        helpers = [group.create_task(work, name=name) for name, work in station.helpers(notifier)]
+        workers = [group.create_task(worker.run(), name=f"lane {worker.status.name}") for worker in station.workers]
+        await server.started()
+        notifier.ready()
+        await told_to_stop.wait()
+        notifier.stopping()
+        station.stop()
+        await asyncio.wait(workers)
+        server.stop()
+        await serving
+        for helper in helpers:
+            helper.cancel()
+    await station.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """The concrete parts of one lane that need supervising or closing."""
+
+    worker: LaneWorker
+    pins: PinSource
+    renderer: Renderer
+    chip: PcscChipStation
+
+
+class _Parts:
+    """Everything a running station consists of."""
+
+    def __init__(self, setup: Setup, store: Store) -> None:
+        config = setup.config
+        self._setup = setup
+        self._store = store
+        self._spool = Spool(config.station.state_dir / "spool", config.station.reserve_mb * 1024 * 1024)
+        self._station = Station(config.station.name, [lane.table.name for lane in setup.lanes])
+        self._metrics = Metrics(lambda: self._station.snapshot)
+        self._recount = asyncio.Event()
+        self._presses: asyncio.Queue[Button] = asyncio.Queue(maxsize=32)  # more unhandled presses than that are one press
+        self._taken: set[int] = set()
+        self._lanes = [self._build_lane(lane) for lane in setup.lanes]
+        self._panel_pins = PinSource(config.front_panel.gpio)
+        self._panel = GpioFrontPanel(self._panel_pins, PanelPins(**config.front_panel.pins.model_dump()))
+        self._display = VfdDisplay(SerialLink(config.display.port, config.display.baud))
+        self._conditions: dict[str, str | None] = {}
+        self._join_desk()
+
+    @property
+    def workers(self) -> Sequence[LaneWorker]:
+        """One per lane."""
+        return [lane.worker for lane in self._lanes]
+
+    @property
+    def backend(self) -> Backend:
+        """What the HTTP routes act on."""
+        intake = Intake(self._store, self._spool, self._lanes[0].renderer, self._setup.centre_keys,
+                        self._setup.chip_max_bytes, self._changed)  # fmt: skip
+        return Backend(
+            store=self._store, intake=intake, metrics=self._metrics, snapshot=lambda: self._station.snapshot,
+            lanes=tuple(lane.table.name for lane in self._setup.lanes), max_remakes=self._setup.config.station.max_remakes,
+            changed=self._changed, healthy=lambda: {f"lane {worker.status.name}": worker.alive for worker in self.workers},
+        )  # fmt: skip
+
+    async def recover(self) -> None:
+        """After whatever ended the last run: mark what nobody can know, take up HOLD, count."""
+        for passage in await self._store.transact(journal.suspect_all):
+            facts = {"passage": passage.id, "job": passage.job_id, "lane": passage.lane, "reason": passage.reason}
+            logger.warning("passage unknown", extra={"facts": facts})
+        self._station.set_held(held=await self._store.read(journal.held_flag))
+        await self._count()
+
+    def helpers(self, notifier: Notifier) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        """The tasks that run beside the lanes, by name. The death of any of them stops the station."""
+        pins = [(f"pins {lane.worker.status.name}", lane.pins.run()) for lane in self._lanes]
+        return [
+            *pins,
+            ("pins panel", self._panel_pins.run()),
+            ("display", self._display.run()),
+            ("buttons", self._take_presses()),
+            ("count", self._keep_counting()),
+            ("beat", self._beat()),
+            ("watchdog", self._feed_watchdog(notifier)),
+            ("sweep", self._sweep()),
+        ]
+
+    def stop(self) -> None:
+        """Finish the cards in hand, feed no more."""
+        logger.info("stopping")
+        self._station.set_stopping()
+        for worker in self.workers:
+            worker.stop()
+
+    async def close(self) -> None:
+        """Let go of what the workers do not own."""
+        for lane in self._lanes:
+            await lane.chip.close()
+            await lane.renderer.close()
+
+    def _build_lane(self, lane: LaneSetup) -> _Lane:
+        name, config = lane.table.name, self._setup.config.station
+        pins = PinSource(lane.table.gpio)
+        sensors = GpioLaneSensors(pins, LanePins(**lane.table.pins.model_dump()))
+        link = UsbLink(open_backend(lane.table.printer.usb), lane.printer.usb, lane.table.printer.serial)
+        chip = PcscChipStation(lane.chip, lane.table.reader.name)
+        renderer = Renderer(lane.printer.raster)
+        workshop = Workshop(self._store, self._spool, renderer, config.state_dir / "rendered" / name, read_panel_file,
+                            lambda canonical: load_stored(canonical).chip.files(), self._taken)  # fmt: skip
+        worker = LaneWorker(
+            name, LaneDevices(EvolisPrinter(lane.printer, link), chip, sensors), self._store, self._spool, workshop,
+            LanePolicy("held" if lane.printer.holds_card else "ejecting", config.max_remakes, config.max_rejects_in_row),
+            lambda: self._station.snapshot.held, self._reports(name),
+        )  # fmt: skip
+        sensors.on_change(worker.wake)
+        return _Lane(worker, pins, renderer, chip)
+
+    def _reports(self, lane: str) -> LaneReports:
+        return LaneReports(
+            status=self._lane_changed,
+            stage_took=lambda stage, seconds: self._metrics.stage_took(lane, stage, seconds),
+            passage_over=lambda result: self._passage_over(lane, result),
+        )
+
+    def _join_desk(self) -> None:
+        self._panel.on_press(self._pressed)
+        self._panel.on_change(self._desk_changed)
+        self._station.listen(lambda snapshot: self._panel.set_lamps(desk.lamps(snapshot)))
+        self._station.listen(lambda snapshot: self._display.show(*desk.lines(snapshot)))
+
+    def _desk_changed(self) -> None:
+        self._station.desk_changed(panel_up=self._panel.trusted, display_up=self._display.up)
+
+    def _changed(self) -> None:
+        self._recount.set()
+        for worker in self.workers:
+            worker.wake()
+
+    def _lane_changed(self, status: LaneStatus) -> None:
+        if status.condition != self._conditions.get(status.name):
+            self._conditions[status.name] = status.condition
+            text = "" if status.condition is None else CONDITIONS[status.condition].en
+            facts = {"lane": status.name, "condition": status.condition, "text": text, "detail": status.detail}
+            logger.info("lane condition", extra={"facts": facts})
+        self._station.lane_changed(status)
+
+    def _passage_over(self, lane: str, result: Result) -> None:
+        if result.passage_id is None:
+            return
+        outcome = "unknown" if result.verdict is None else result.verdict.value
+        self._metrics.passage_over(lane, outcome)
+        facts = {
+            "lane": lane,
+            "passage": result.passage_id,
+            "outcome": outcome,
+            "reason": result.condition,
+            "detail": result.detail,
+        }
+        logger.info("passage over", extra={"facts": facts | {"detail": result.detail}})
+        self._recount.set()
+
+    def _pressed(self, button: Button) -> None:
+        if not self._presses.full():
+            self._presses.put_nowait(button)
+
+    async def _take_presses(self) -> None:
+        """HOLD: finish the card in hand, feed no more. GO: go on. Both are remembered over a restart."""
+        while True:
+            held = await self._presses.get() is Button.HOLD
+            self._station.set_held(held=held)
+            logger.info("hold" if held else "go")
+            for worker in self.workers:
+                worker.wake() if held else worker.forgive_rejects()
+            await self._store.transact(journal.set_held_flag, held=held)
+
+    async def _keep_counting(self) -> None:
+        while True:
+            await self._recount.wait()
+            self._recount.clear()
+            await self._count()
+            await asyncio.sleep(COUNT_PAUSE_S)
+
+    async def _count(self) -> None:
+        self._station.counted(await self._store.read(queue.counts), await self._store.read(journal.outcomes))
+
+    async def _beat(self) -> None:
+        """Prove that the loop turns and note how late it is."""
+        lateness: deque[float] = deque(maxlen=BEATS_KEPT)
+        while True:
+            due_s = monotonic_s() + BEAT_S
+            await asyncio.sleep(BEAT_S)
+            lateness.append(monotonic_s() - due_s)
+            self._metrics.beat(wall_us() / 1_000_000, max(lateness))
+            self._desk_changed()
+
+    async def _feed_watchdog(self, notifier: Notifier) -> None:
+        """Tell systemd that all is well, but only after the store answered and every worker reported in time."""
+        if notifier.watchdog_s is None:
+            return
+        while True:
+            await self._store.read(journal.held_flag)
+            if all(worker.alive for worker in self.workers):
+                notifier.alive()
+            await asyncio.sleep(notifier.watchdog_s / 3)
+
+    async def _sweep(self) -> None:
+        """Remove what torn submits left in the spool. On the database thread, where no submit can be half-way."""
+        removed = await self._store.read(lambda db: self._spool.sweep(queue.payloads(db)))
+        if removed:
+            logger.info("spool swept", extra={"facts": {"removed": removed}})

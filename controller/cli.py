@@ -1,0 +1,60 @@
+"""The command `print-station`. Each verb is a module of `controller.commands`, imported only when it is asked for:
+`jobs` must not wait for the daemon's libraries."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from controller import __version__
+from controller.errors import ConfigError, StationError
+
+COMMANDS = {
+    "run": "run the station's daemon",
+    "check-config": "check a station.toml and say every mistake",
+    "submit": "hand in records (PRR files)",
+    "jobs": "list jobs",
+    "job": "show one job with its passages",
+    "cancel": "take a job back before its blank is fed",
+    "load": "count blanks into a lane's hopper",
+    "passage": "settle a passage whose card's fate is unknown",
+    "station": "show what the station does now",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0 done, 1 refused or failed, 2 wrong usage)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["--version"]:
+        print(f"print-station {__version__}")
+        return 0
+    if not arguments or arguments[0] not in COMMANDS:
+        _usage(arguments)
+        return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
+    name, rest = arguments[0], arguments[1:]
+    command = importlib.import_module(f"controller.commands.{name.replace('-', '_')}")
+    parser = argparse.ArgumentParser(prog=f"print-station {name}", description=COMMANDS[name])
+    command.configure(parser)
+    try:
+        return int(command.run(parser.parse_args(rest)))
+    except ConfigError as error:
+        for problem in error.problems:
+            _say(f"print-station: {problem}")
+    except StationError as error:
+        _say(f"print-station: {error}")
+    return 1
+
+
+def _usage(arguments: Sequence[str]) -> None:
+    if arguments and not arguments[0].startswith("-"):
+        _say(f"print-station: there is no command '{arguments[0]}'")
+    width = max(map(len, COMMANDS))
+    _say("usage: print-station COMMAND [...]   (print-station COMMAND --help tells more)\n")
+    for name, text in COMMANDS.items():
+        _say(f"  {name:{width}}  {text}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

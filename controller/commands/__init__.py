@@ -1,0 +1,1 @@
+"""One module per verb of `print-station`: `configure(parser)` and `run(arguments) -> exit code`."""

@@ -1,0 +1,32 @@
+"""print-station check-config FILE"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from controller.commands.asking import say_problems
+from controller.errors import ConfigError
+from controller.setup import read_setup
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="the station.toml")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Say every mistake with its place, or what the file describes."""
+    try:
+        setup = read_setup(arguments.file)
+    except ConfigError as error:
+        say_problems(error.problems, str(arguments.file))
+        return 1
+    print(f"{arguments.file}: good")
+    for lane in setup.lanes:
+        print(
+            f"  lane {lane.table.name}: {lane.printer.model} (serial {lane.table.printer.serial}), reader '{lane.table.reader.name}'"
+        )
+        for part in lane.printer.unproven:
+            print(f"    not proven on real hardware: {part}")
+    return 0

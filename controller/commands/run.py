@@ -1,0 +1,40 @@
+"""print-station run --config FILE"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+from pathlib import Path
+
+from controller import app, logs
+from controller.errors import StationError
+from controller.setup import read_setup
+
+logger = logging.getLogger(__name__)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options."""
+    parser.add_argument("--config", type=Path, default=Path("/etc/print-station/station.toml"), metavar="FILE")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the daemon until SIGTERM; 0 after a clean stop, 1 when a part of the station failed."""
+    setup = read_setup(arguments.config)
+    logs.configure()
+    failures: list[BaseException] = []
+    try:
+        asyncio.run(app.run(setup))
+    except* StationError as group:
+        failures = _leaves(group)
+    for error in failures:
+        logger.critical("station failed", extra={"facts": {"error": type(error).__name__, "text": str(error)}})
+    return 1 if failures else 0
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves

@@ -1,0 +1,38 @@
+"""print-station station"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from controller.client import StationClient
+from controller.commands.asking import accepted, add_station
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options."""
+    parser.add_argument("--json", action="store_true", help="the whole answer as JSON")
+    add_station(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the station and each lane: what it does, what it waits for, its blanks."""
+    answer = StationClient(arguments.station).get("/api/v1/station")
+    if not accepted(answer):
+        return 1
+    now = answer.body
+    if arguments.json:
+        print(json.dumps(now, indent=2, ensure_ascii=False))
+        return 0
+    jobs = ", ".join(f"{count} {state}" for state, count in now["jobs"].items() if count)
+    print(f"{now['name']}: {jobs or 'no jobs'}{'; HOLD is on' if now['held'] else ''}{'; stopping' if now['stopping'] else ''}")
+    for lane in now["lanes"]:
+        ribbon = "ribbon unknown" if lane["ribbon_remaining"] is None else f"ribbon for {lane['ribbon_remaining']} cards"
+        print(f"lane {lane['name']}: {lane['activity']}, {lane['hopper']} blanks in the hopper, {ribbon}")
+        if lane["condition"] is not None:
+            print(f"  {lane['condition_id']}\n  {lane['condition_en']}")
+        if lane["detail"]:
+            print(f"  [{lane['detail']}]")
+        if lane["condition"] == "passage_unknown":
+            print(f"  passage {lane['passage_id']}")
+    return 0

@@ -1,0 +1,79 @@
+"""An Evolis card printer as the passage sees it (port `CardPrinter`). Everything it says comes from the printer profile.
+
+An act is one trip to the link's thread. After DeviceUnknown nothing goes on until `open` has brought commands and replies
+in step again (see `evolis_line`); until then acts and `witness` raise DeviceAbsent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from controller.clock import Deadline
+from controller.errors import DeviceRefused
+from controller.hal.evolis_codec import check_panels
+from controller.hal.evolis_line import EvolisLine
+from controller.hal.evolis_session import look, perform
+from controller.hal.printer_profile import PrinterProfile
+from controller.hal.usb_link import UsbLink, UsbWanted
+from controller.model import Panel, PrinterIdentity, PrinterWitness
+
+
+class EvolisPrinter:
+    """One printer of an Evolis profile. Methods and errors: `controller.hal.ports.CardPrinter`."""
+
+    def __init__(self, profile: PrinterProfile, link: UsbLink) -> None:
+        """The link is owned from here on. No I/O happens before `open`."""
+        self._profile = profile
+        self._link = link
+        self._line = EvolisLine(link.pipe, profile, link.wanted.serial)
+
+    @classmethod
+    def at(cls, profile: PrinterProfile, address: str, serial: str, port: str | None = None) -> EvolisPrinter:
+        """The printer with this serial number behind an address (``usb`` or ``usbip://HOST:PORT``; ValueError otherwise)."""
+        usb = profile.usb
+        wanted = UsbWanted(usb.vendor_id, serial, port, usb.product_ids, usb.interface_class)
+        return cls(profile, UsbLink(address, wanted))
+
+    async def open(self) -> PrinterIdentity:
+        """Find the printer and bring the conversation in step; DeviceRefused when it has something to say, e.g. no ribbon."""
+        return await self._link.run(self._line.greet)
+
+    async def witness(self) -> PrinterWitness:
+        """Position and counters."""
+        limit = Deadline.after(self._profile.timeouts_s.reset)
+        return await self._link.run(self._line.ask, look(self._profile), limit)
+
+    async def feed(self, deadline: Deadline) -> None:
+        """A blank to the contactless station."""
+        await self._act("feed", self._profile.acts.feed, deadline)
+
+    async def print(self, panels: Sequence[Panel], deadline: Deadline) -> None:
+        """Print and keep. RenderError, before anything is sent, when a panel is not exactly what the profile says."""
+        check_panels(panels, self._profile.raster)
+        await self._act("print", self._profile.acts.print, deadline, panels)
+
+    async def print_and_deliver(self, panels: Sequence[Panel], deadline: Deadline) -> None:
+        """Print and eject. RenderError as for `print`."""
+        check_panels(panels, self._profile.raster)
+        await self._act("print_and_deliver", self._profile.acts.print_and_deliver, deadline, panels)
+
+    async def to_chip_station(self, deadline: Deadline) -> None:
+        """Back to the contactless station."""
+        await self._act("to_chip_station", self._profile.acts.to_chip_station, deadline)
+
+    async def deliver(self, deadline: Deadline) -> None:
+        """Out into the output bin."""
+        await self._act("deliver", self._profile.acts.deliver, deadline)
+
+    async def reject(self, deadline: Deadline) -> None:
+        """Out into the reject bin."""
+        await self._act("reject", self._profile.acts.reject, deadline)
+
+    async def close(self) -> None:
+        """Final; twice is fine."""
+        await self._link.close()
+
+    async def _act(self, name: str, commands: Sequence[str] | None, deadline: Deadline, panels: Sequence[Panel] = ()) -> None:
+        if commands is None:
+            raise DeviceRefused("option_missing", f"profile {self._profile.name} has no act '{name}'")
+        await self._link.run(self._line.act, perform(self._profile, commands, panels), deadline)

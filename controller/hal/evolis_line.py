@@ -1,0 +1,170 @@
+"""Runs conversations over a USB pipe, on the link's thread, and keeps commands and replies in step.
+
+The protocol has no numbers: an OK says nothing of the command it belongs to, so a reply that comes late would be taken for
+the answer to a later command. Replies come in the order of the commands, and only one query has an answer that nothing else
+has: the serial number. So it is the mark of a line that is in step:
+
+- an act begins with it: what fails before the mark came back is DeviceAbsent, for nothing of the act had been sent;
+- everything ends with it: an extra reply on the way shifts the mark, and then nothing that was heard counts (DeviceUnknown);
+- whenever in doubt, the line is out of step until `greet` has dropped every reply in front of a new mark.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import TypeVar
+
+from controller.clock import Deadline, monotonic_s
+from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
+from controller.hal import evolis_codec as codec
+from controller.hal.evolis_session import Ask, Talk, introduce, question
+from controller.hal.printer_profile import PrinterProfile
+from controller.hal.usb_link import UsbPipe
+from controller.model import PrinterIdentity
+
+QUIET_S = 0.1  # a line that says nothing for so long has been drained
+DRAIN_S = 2.0  # a printer that goes on for longer is not answering, it is broken
+MAX_FILLER_BYTES = 4096  # NULs around one reply; the vendor's own padding is 64 bytes
+MAX_STALE = 64  # replies dropped while looking for the mark: far more than commands ever were open
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+
+class EvolisLine:
+    """One conversation with one printer. Blocks; used on the link's thread only."""
+
+    def __init__(self, pipe: UsbPipe, profile: PrinterProfile, serial: str) -> None:
+        self._pipe = pipe
+        self._profile = profile
+        self._serial = serial
+        self._reader = codec.ReplyReader()
+        self._in_step = False
+        self._identity: PrinterIdentity | None = None
+
+    def greet(self) -> PrinterIdentity:
+        """Open the pipe, bring the line in step, ask who is there, set the mode. Cheap when all that is so already.
+
+        Raises DeviceAbsent (not there, or another serial number), DeviceRefused (no ribbon, cover open), DeviceUnknown.
+        """
+        if self._identity is not None and self._still_there():
+            return self._identity
+        self._identity = None
+        self._pipe.open()
+        self._synchronise()
+        self._identity = self.ask(introduce(self._profile, self._serial), Deadline.after(self._profile.timeouts_s.reset))
+        return self._identity
+
+    def act(self, talk: Talk[_T], deadline: Deadline) -> _T:
+        """Run a conversation that moves something."""
+        self._require_step()
+        try:
+            self._prove()
+        except DeviceUnknown as error:
+            raise DeviceAbsent(error.condition, f"before anything was sent: {error.detail}") from error
+        return self.ask(talk, deadline)
+
+    def ask(self, talk: Talk[_T], deadline: Deadline) -> _T:
+        """Run a conversation that only reads."""
+        self._require_step()
+        self._in_step = False  # until the mark has come back
+        try:
+            result = self._converse(talk, deadline)
+        except DeviceRefused:
+            self._prove()  # else the word may have belonged to something else
+            raise
+        self._prove()
+        return result
+
+    def _still_there(self) -> bool:
+        if not self._in_step or not self._pipe.is_open:
+            return False
+        with suppress(DeviceError):
+            self._prove()
+        return self._in_step
+
+    def _require_step(self) -> None:
+        if not self._in_step:
+            raise DeviceAbsent("printer_lost", "the printer has to be opened first")
+
+    def _prove(self) -> None:
+        """Ask for the mark. DeviceUnknown when something else comes back."""
+        self._in_step = False
+        limit_s = self._profile.timeouts_s.query
+        reply = self._exchange(question(self._profile, self._profile.queries.serial), Deadline.after(limit_s))
+        if reply != self._serial:
+            raise DeviceUnknown("printer_garbled", f"{reply!r} came where the serial number was due")
+        self._in_step = True
+
+    def _converse(self, talk: Talk[_T], deadline: Deadline) -> _T:
+        try:
+            ask = next(talk)
+            while True:
+                ask = talk.send(self._exchange(ask, deadline))
+        except StopIteration as end:
+            value: _T = end.value
+            return value
+
+    def _exchange(self, ask: Ask, deadline: Deadline) -> str:
+        """Send one command and wait for its one reply."""
+        if ask.pause_s:
+            self._pipe.pause(ask.pause_s)
+        limit = Deadline(min(deadline.at_s, monotonic_s() + ask.timeout_s))
+        _log.debug("> %s (%d bytes)", ask.label, len(ask.data))
+        self._pipe.write(ask.data, limit)
+        replies = self._hear(ask.label, limit)
+        _log.debug("< %s", replies)
+        if len(replies) > 1 or self._reader.unfinished:
+            raise DeviceUnknown("printer_garbled", f"more than one reply to {ask.label}: {replies}")
+        return replies[0]
+
+    def _hear(self, label: str, limit: Deadline) -> list[str]:
+        heard_bytes = 0
+        while heard_bytes <= MAX_FILLER_BYTES:
+            packet = self._pipe.read(limit)
+            replies = self._reader.feed(packet)
+            if replies:
+                return replies
+            if not packet or limit.passed:
+                raise DeviceUnknown("printer_late", f"no reply to {label} in time{self._port_status()}")
+            heard_bytes += len(packet)
+        raise DeviceUnknown("printer_garbled", f"{heard_bytes} bytes and no reply to {label}")
+
+    def _port_status(self) -> str:
+        with suppress(DeviceError):
+            return f"; port status {self._pipe.port_status():02X}h"
+        return ""
+
+    def _synchronise(self) -> None:
+        """Drop everything in front of a new mark. The host error mode goes first: in the other one a fault blocks the line."""
+        self._in_step = False
+        self._reader.reset()
+        self._drain()
+        limit = Deadline.after(self._profile.timeouts_s.query)
+        self._pipe.write(codec.encode(self._profile.acts.open[0]), limit)
+        self._pipe.write(codec.encode(self._profile.queries.serial), limit)
+        last = self._last_until_mark(limit)
+        if last is None:
+            raise DeviceUnknown("printer_late", f"the printer does not answer{self._port_status()}")
+        if last == codec.DONE or codec.fault_of(last, self._profile.replies) is not None:
+            raise DeviceUnknown("printer_garbled", f"{last!r} came where the serial number was due")
+        if last != self._serial:
+            raise DeviceAbsent("printer_absent", f"the printer calls itself {last!r}, not {self._serial!r}")
+        self._in_step = True
+
+    def _last_until_mark(self, limit: Deadline) -> str | None:
+        """The last reply heard: the mark, or what there was when the time or the patience was over."""
+        last, dropped = None, 0
+        while dropped < MAX_STALE and not limit.passed:
+            for reply in self._reader.feed(self._pipe.read(limit)):
+                last, dropped = reply, dropped + 1
+            if last == self._serial and not self._reader.unfinished:
+                break
+        return last
+
+    def _drain(self) -> None:
+        limit = Deadline.after(DRAIN_S)
+        while self._pipe.read(Deadline.after(QUIET_S)):
+            if limit.passed:
+                raise DeviceUnknown("printer_garbled", f"the printer talks without end{self._port_status()}")

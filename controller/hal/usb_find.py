@@ -1,0 +1,193 @@
+"""Finds one USB printer among all devices of a pyusb backend, by vendor id and serial number, and its real endpoints.
+
+A serial number that two devices carry, a device that another program holds and one that may not be opened are told apart:
+each needs something else from staff. Everything that was opened to look is let go again.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import usb.backend.libusb1
+import usb.core
+import usb.util
+
+from controller.errors import DeviceAbsent
+from controller.hal.usbip_backend import UsbIpBackend
+
+USBIP_PORT = 3240
+_IPP_OVER_USB = 4  # a printer interface that speaks HTTP, not the printer's own language
+_FINDING = threading.Lock()  # looking opens devices for a moment: lanes of one process must not meet there
+
+
+@dataclass(frozen=True, slots=True)
+class UsbWanted:
+    """The device a link is for."""
+
+    vendor_id: int
+    serial: str  # the USB serial number string
+    port: str | None = None  # e.g. "1-1.2": only a device plugged in there
+    product_ids: tuple[int, ...] = ()  # empty: any product of the vendor
+    interface_class: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class UsbRoute:
+    """Where the bytes go, from the device's own descriptors."""
+
+    configuration: int
+    interface: int
+    alternate: int
+    out: int  # endpoint addresses
+    into: int
+
+
+@dataclass(slots=True)
+class _Sight:
+    """What one look around found."""
+
+    matches: list[Any] = field(default_factory=list)  # usb.core.Device
+    others: list[str] = field(default_factory=list)  # serial numbers of the vendor's other devices
+    busy: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)  # may not be opened, or has no serial number
+
+
+def check_address(address: str) -> tuple[str, int] | None:
+    """The USB/IP server an address names; None for this machine's own USB (``usb``). Raises ValueError for anything else."""
+    if address == "usb":
+        return None
+    parts = urlsplit(address)
+    if (
+        parts.scheme != "usbip"
+        or not parts.hostname
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+        or "@" in address
+    ):
+        raise ValueError(f"'{address}' is neither 'usb' nor 'usbip://HOST:PORT'")
+    return parts.hostname, USBIP_PORT if parts.port is None else parts.port  # a wrong port is a ValueError too
+
+
+def open_backend(address: str, wanted: UsbWanted | None = None) -> Any:
+    """The pyusb backend for an address of `check_address`. Raises ValueError, or DeviceAbsent when libusb is not installed."""
+    server = check_address(address)
+    if server is not None:
+        limits = () if wanted is None else (wanted.vendor_id, wanted.port)
+        return UsbIpBackend(*server, *limits)
+    backend = usb.backend.libusb1.get_backend()
+    if backend is None:
+        raise DeviceAbsent("printer_absent", "libusb 1.0 cannot be loaded; install the package libusb-1.0-0")
+    return backend
+
+
+def find_device(backend: Any, wanted: UsbWanted) -> Any:
+    """The one usb.core.Device that is wanted. Raises DeviceAbsent."""
+    with _FINDING:
+        sight = _Sight()
+        try:
+            for node in backend.enumerate_devices():
+                _judge(node, backend, wanted, sight)
+        except usb.core.USBError as error:
+            raise DeviceAbsent("printer_absent", f"the USB devices cannot be listed: {error}") from error
+        finally:
+            if len(sight.matches) != 1:
+                for device in sight.matches:
+                    usb.util.dispose_resources(device)
+    if len(sight.matches) == 1:
+        return sight.matches[0]
+    raise _missing(wanted, sight)
+
+
+def find_route(device: Any, interface_class: int) -> UsbRoute:
+    """The first interface of the class with a bulk endpoint each way. Raises DeviceAbsent when the device has none."""
+    for configuration in device:
+        for interface in configuration:
+            route = _route(configuration, interface)
+            if (
+                route is not None
+                and interface.bInterfaceClass == interface_class
+                and interface.bInterfaceProtocol != _IPP_OVER_USB
+            ):
+                return route
+    raise DeviceAbsent("printer_absent", f"{port_path(device)} has no interface of class {interface_class} with bulk endpoints")
+
+
+def port_path(device: Any) -> str:
+    """Where a device is plugged in, as the kernel writes it: ``1-1.2``."""
+    return f"{device.bus}-{'.'.join(map(str, device.port_numbers or (device.address,)))}"
+
+
+def holder_of(device: Any) -> str:
+    """Who else has the device open, as far as this user may see; for the technician."""
+    node = f"/dev/bus/usb/{device.bus:03}/{device.address:03}"
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # ended meanwhile, or another user's
+            own = process.name == str(Path("/proc/self").readlink())
+            if not own and any(str(link.readlink()) == node for link in (process / "fd").iterdir()):
+                return f"held by {(process / 'comm').read_text(encoding='utf-8').strip()} (process {process.name})"
+    return "held by another program"
+
+
+def _judge(node: Any, backend: Any, wanted: UsbWanted, sight: _Sight) -> None:
+    """Look at one device and keep it open only when it is the wanted one."""
+    place = "?"
+    try:
+        device = usb.core.Device(node, backend)
+        place = port_path(device)
+        if not _concerns(device, place, wanted):
+            return
+        serial = device.serial_number
+    except usb.core.USBError as error:
+        if error.errno == errno.EBUSY:
+            sight.busy.append(place)
+        return  # or unplugged just now
+    except ValueError:  # pyusb's word for: may not be opened, or has no strings
+        sight.closed.append(place)
+        usb.util.dispose_resources(device)
+        return
+    if serial == wanted.serial:
+        sight.matches.append(device)
+        return
+    sight.others.append(str(serial))
+    usb.util.dispose_resources(device)
+
+
+def _concerns(device: Any, place: str, wanted: UsbWanted) -> bool:
+    return (
+        device.idVendor == wanted.vendor_id
+        and (not wanted.product_ids or device.idProduct in wanted.product_ids)
+        and wanted.port in (None, place)
+    )
+
+
+def _missing(wanted: UsbWanted, sight: _Sight) -> DeviceAbsent:
+    who = f"USB vendor {wanted.vendor_id:04x}, serial {wanted.serial}" + (f", port {wanted.port}" if wanted.port else "")
+    if sight.matches:
+        places = ", ".join(port_path(device) for device in sight.matches)
+        return DeviceAbsent("printer_doubled", f"{who}: found at {places}")
+    if sight.busy:
+        return DeviceAbsent("printer_busy", f"{who}: another program or host holds {', '.join(sight.busy)}")
+    seen = f"; other serials there: {', '.join(sight.others)}" if sight.others else ""
+    shut = f"; may not be opened (udev rule?): {', '.join(sight.closed)}" if sight.closed else ""
+    return DeviceAbsent("printer_absent", f"{who}: not found{seen}{shut}")
+
+
+def _route(configuration: Any, interface: Any) -> UsbRoute | None:
+    bulk = [
+        endpoint.bEndpointAddress
+        for endpoint in interface
+        if usb.util.endpoint_type(endpoint.bmAttributes) == usb.util.ENDPOINT_TYPE_BULK
+    ]
+    out = [address for address in bulk if usb.util.endpoint_direction(address) == usb.util.ENDPOINT_OUT]
+    into = [address for address in bulk if usb.util.endpoint_direction(address) == usb.util.ENDPOINT_IN]
+    if not out or not into:
+        return None
+    number, alternate = interface.bInterfaceNumber, interface.bAlternateSetting
+    return UsbRoute(configuration.bConfigurationValue, number, alternate, out[0], into[0])

@@ -1,0 +1,227 @@
+"""One claimed USB printer interface: bytes out, bytes in, on one thread of its own.
+
+`UsbPipe` blocks and belongs to the link's thread; `UsbLink` is how the event loop gets there. Rules (reliability.md 2.1,
+ecosystem.md 2): count every write, for pyusb raises nothing when a part went out; wait in slices, so that a deadline and a
+stop always work; let go of the device on every path, so that the next `open` finds it anew.
+
+Errors: DeviceAbsent while nothing was sent, DeviceUnknown after that.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, ParamSpec, TypeVar
+
+import usb.core
+import usb.util
+
+from controller.clock import Deadline
+from controller.errors import DeviceAbsent, DeviceUnknown
+from controller.hal.usb_find import (
+    UsbRoute,
+    UsbWanted,
+    check_address,
+    find_device,
+    find_route,
+    holder_of,
+    open_backend,
+    port_path,
+)
+from controller.hal.usbip_backend import UsbIpBackend
+from controller.hal.worker_thread import WorkerThread
+
+__all__ = ["UsbLink", "UsbPipe", "UsbWanted", "check_address", "open_backend"]
+
+WRITE_BYTES = 65_536  # per transfer: the stop flag is looked at in between
+READ_BYTES = 4096  # a multiple of every bulk packet size, so that no packet overflows
+SLICE_MS = 250  # the longest read before the deadline and the stop flag are looked at
+EMPTY_PAUSE_S = 0.01  # some printers answer a read with empty packets without end: do not spin on them
+CONTROL_MS = 1000
+
+_TO_INTERFACE, _GET_DEVICE_ID, _GET_PORT_STATUS = 0xA1, 0, 1
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class UsbPipe:
+    """The blocking side of a link. Everything but `interrupt` belongs on the link's thread."""
+
+    def __init__(self, address: str, wanted: UsbWanted) -> None:
+        check_address(address)
+        self._address = address
+        self._wanted = wanted
+        self._backend: Any = None
+        self._device: Any = None
+        self._route: UsbRoute | None = None
+        self._stop = threading.Event()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the interface is claimed."""
+        return self._route is not None
+
+    def open(self) -> bool:
+        """Find the device and claim its printer interface; False when that had been done. Raises DeviceAbsent."""
+        if self._stop.is_set():
+            raise DeviceAbsent("printer_lost", "the link was closed")
+        if self.is_open:
+            return False
+        self._backend = open_backend(self._address, self._wanted)
+        self._device = find_device(self._backend, self._wanted)
+        try:
+            self._route = self._claim()
+        except usb.core.USBError as error:
+            raise _not_claimed(error, self._device) from error
+        finally:
+            if not self.is_open:
+                self.dispose()
+        return True
+
+    def write(self, data: bytes, deadline: Deadline) -> None:
+        """Send all of it. DeviceAbsent when the link is not open, otherwise DeviceUnknown: a part may have gone out."""
+        route = self._opened()
+        for start in range(0, len(data), WRITE_BYTES):
+            self._check_stop()
+            chunk = array("B", data[start : start + WRITE_BYTES])
+            with self._mapped("write"):
+                took = self._device.write(route.out, chunk, deadline.left_ms())
+            if took != len(chunk):
+                raise DeviceUnknown("printer_late", f"the printer took {start + took} of {len(data)} bytes in time")
+
+    def read(self, deadline: Deadline) -> bytes:
+        """What came next, at least one byte; b"" when the deadline passed. Raises DeviceUnknown when the device is gone."""
+        route = self._opened()
+        while True:
+            self._check_stop()
+            with suppress(usb.core.USBTimeoutError), self._mapped("read"):
+                packet: array[int] = self._device.read(route.into, READ_BYTES, min(SLICE_MS, deadline.left_ms()))
+                if packet:
+                    return packet.tobytes()
+                self._stop.wait(EMPTY_PAUSE_S)
+            if deadline.passed:
+                return b""
+
+    def port_status(self) -> int:
+        """GET_PORT_STATUS: 0x18 is ready, 0x20 set is paper or ribbon out, 0x08 clear is an error (printers.md 2)."""
+        answer = self._control(_GET_PORT_STATUS, self._opened().interface, 1)
+        return answer[0] if answer else 0
+
+    def device_id(self) -> str:
+        """GET_DEVICE_ID: the IEEE 1284 text."""
+        route = self._opened()
+        answer = self._control(_GET_DEVICE_ID, route.interface << 8 | route.alternate, 1024)
+        return answer[2 : int.from_bytes(answer[:2], "big")].decode("ascii", "replace")
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the link is being closed."""
+        self._stop.wait(seconds)
+        self._check_stop()
+
+    def interrupt(self) -> None:
+        """From any thread, for good: what blocks returns soon with DeviceUnknown, nothing new begins."""
+        self._stop.set()
+        if isinstance(self._backend, UsbIpBackend):
+            self._backend.abort()
+
+    def dispose(self) -> None:
+        """Let go of the device. Twice is fine."""
+        device, self._device, self._route = self._device, None, None
+        if device is not None:
+            with suppress(usb.core.USBError):  # gone already
+                usb.util.dispose_resources(device)
+
+    def _claim(self) -> UsbRoute:
+        device = self._device
+        route = find_route(device, self._wanted.interface_class)
+        if device.is_kernel_driver_active(route.interface):
+            device.detach_kernel_driver(route.interface)  # usblp; nothing gives the device back to it
+        if _configuration(device) != route.configuration:
+            device.set_configuration(route.configuration)
+        usb.util.claim_interface(device, route.interface)
+        if route.alternate:
+            device.set_interface_altsetting(route.interface, route.alternate)
+        return route
+
+    def _control(self, request: int, index: int, length: int) -> bytes:
+        with self._mapped("control request"):
+            answer: array[int] = self._device.ctrl_transfer(_TO_INTERFACE, request, 0, index, length, CONTROL_MS)
+        return answer.tobytes()
+
+    def _clear_halt(self) -> None:
+        """End a stall in both directions; what was said is unknown, what comes next can be heard."""
+        route = self._opened()
+        with suppress(usb.core.USBError):  # gone meanwhile: the next transfer says so
+            self._device.clear_halt(route.out)
+            self._device.clear_halt(route.into)
+
+    def _opened(self) -> UsbRoute:
+        if self._route is None:
+            raise DeviceAbsent("printer_absent", "the link is not open")
+        return self._route
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise DeviceUnknown("printer_lost", "the link was told to stop")
+
+    @contextmanager
+    def _mapped(self, doing: str) -> Iterator[None]:
+        """USB errors as ours; a device that is gone is let go of at once."""
+        try:
+            yield
+        except usb.core.USBTimeoutError as error:
+            if doing == "read":
+                raise
+            raise DeviceUnknown("printer_late", f"{doing}: {error}") from error
+        except usb.core.USBError as error:
+            if error.errno in (errno.EPIPE, errno.EOVERFLOW):
+                self._clear_halt()
+                raise DeviceUnknown("printer_garbled", f"{doing}: {error}") from error
+            self.dispose()
+            raise DeviceUnknown("printer_lost", f"{doing}: {error}") from error
+
+
+class UsbLink:
+    """One USB printer interface and the thread that owns it. One task at a time; a second one raises RuntimeError."""
+
+    def __init__(self, address: str, wanted: UsbWanted) -> None:
+        """`address` is ``usb`` or ``usbip://HOST:PORT`` (ValueError for anything else). No I/O happens here."""
+        self.pipe = UsbPipe(address, wanted)  # for functions given to `run`
+        self.wanted = wanted
+        self._worker = WorkerThread(f"usb-{wanted.serial}")
+
+    async def run(self, work: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run `work` on the link's thread. Raises DeviceAbsent after `close`, and whatever `work` raises.
+
+        A cancelled caller leaves `work` running; the next call waits behind it.
+        """
+        if not self._worker.usable:
+            raise DeviceAbsent("printer_lost", "the link was closed")
+        return await self._worker.call(work, *args, **kwargs)
+
+    async def close(self) -> None:
+        """Stop what runs, let go of the device, end the thread. Final; twice is fine."""
+        self.pipe.interrupt()
+        await self._worker.close(self.pipe.dispose)
+
+
+def _configuration(device: Any) -> int | None:
+    try:
+        value: int = device.get_active_configuration().bConfigurationValue
+    except usb.core.USBError:  # unconfigured
+        return None
+    return value
+
+
+def _not_claimed(error: Any, device: Any) -> DeviceAbsent:
+    where = port_path(device)
+    if error.errno == errno.EBUSY:
+        return DeviceAbsent("printer_busy", f"{where}: {holder_of(device)}")
+    if error.errno in _NOT_ALLOWED:
+        return DeviceAbsent("printer_absent", f"{where}: no permission; install the udev rule of this package")
+    return DeviceAbsent("printer_absent", f"{where}: {error}")

@@ -1,0 +1,229 @@
+"""The HTTP interface, for loopback and Unix sockets: jobs in and out, acts of staff, the station now, metrics, health.
+
+Every refusal is JSON `{"problems": [{"code", "place", "id", "en"}, ...]}` with the status that fits. Bodies are bounded while
+they arrive, so a 100 MB body costs no memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from controller.clock import wall_text
+from controller.conditions import CONDITIONS
+from controller.errors import Problem, RecordRefused, RequestRefused, StoreError, StoreFull
+from controller.intake import Intake
+from controller.jobs import journal, ledger, queue
+from controller.jobs.queue import Job
+from controller.jobs.store import Store
+from controller.metrics import CONTENT_TYPE, Metrics
+from controller.model import JobState, LaneStatus, StationSnapshot, Verdict
+from controller.records.canonical import MAX_BYTES
+
+MAX_COMMAND_BYTES = 4096  # a verdict with its reason
+MAX_TEXT = 500  # a reason or a name a person types
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What the routes act on."""
+
+    store: Store
+    intake: Intake
+    metrics: Metrics
+    snapshot: Callable[[], StationSnapshot]
+    lanes: tuple[str, ...]
+    max_remakes: int
+    changed: Callable[[], None]  # wakes lanes and counts again after an act of staff
+    healthy: Callable[[], Mapping[str, bool]]
+
+
+def build(backend: Backend) -> Starlette:
+    """The application with all routes."""
+    api = _Api(backend)
+    routes: list[tuple[str, str, Handler]] = [
+        ("POST", "/api/v1/jobs", api.submit),
+        ("GET", "/api/v1/jobs", api.jobs),
+        ("GET", "/api/v1/jobs/{job:int}", api.job),
+        ("POST", "/api/v1/jobs/{job:int}/cancel", api.cancel),
+        ("POST", "/api/v1/passages/{passage:int}/resolve", api.resolve),
+        ("POST", "/api/v1/lanes/{lane}/load", api.load),
+        ("GET", "/api/v1/station", api.station),
+        ("GET", "/metrics", api.metrics),
+        ("GET", "/healthz", api.healthz),
+    ]
+    return Starlette(
+        routes=[Route(path, handler, methods=[method]) for method, path, handler in routes],
+        exception_handlers={
+            RecordRefused: _refused_record,
+            RequestRefused: _refused_request,
+            StoreFull: _store_full,
+            StoreError: _store_failed,
+            ClientDisconnect: _gone,
+        },
+    )
+
+
+class _Api:
+    def __init__(self, backend: Backend) -> None:
+        self._b = backend
+
+    async def submit(self, request: Request) -> Response:
+        body = await _body(request, MAX_BYTES)
+        try:
+            accepted = await self._b.intake.submit(body)
+        except RecordRefused:
+            self._b.metrics.record_refused()
+            raise
+        return JSONResponse({"job": _job(accepted.job), "created": accepted.created}, 201 if accepted.created else 200)
+
+    async def jobs(self, request: Request) -> Response:
+        query = request.query_params
+        wanted = query.get("state")
+        if wanted is not None and wanted not in list(JobState):
+            raise _wrong(
+                "state", f"state harus salah satu dari {', '.join(JobState)}.", f"state must be one of {', '.join(JobState)}."
+            )
+        state = None if wanted is None else JobState(wanted)
+        rows = await self._b.store.read(
+            queue.page, state, _number(query.get("after", "0"), "after"), _number(query.get("limit", "100"), "limit")
+        )
+        return JSONResponse({"jobs": [_job(job) for job in rows]})
+
+    async def job(self, request: Request) -> Response:
+        number = request.path_params["job"]
+        job = await self._b.store.read(queue.find, number)
+        return JSONResponse({"job": _job(job), "passages": await self._b.store.read(journal.of_job, number)})
+
+    async def cancel(self, request: Request) -> Response:
+        command = await _command(request, {"who": str, "reason": str})
+        job = await self._b.store.transact(queue.cancel, request.path_params["job"], f"{command['who']}: {command['reason']}")
+        self._b.changed()
+        return JSONResponse({"job": _job(job)})
+
+    async def resolve(self, request: Request) -> Response:
+        command = await _command(request, {"verdict": str, "who": str, "reason": str})
+        if command["verdict"] not in (Verdict.SPOILED, Verdict.STILL_BLANK):
+            raise _wrong("verdict", "verdict harus 'spoiled' atau 'still_blank'.", "verdict must be 'spoiled' or 'still_blank'.")
+        job = await self._b.store.transact(
+            journal.resolve, request.path_params["passage"], Verdict(command["verdict"]), command["who"], command["reason"],
+            self._b.max_remakes,
+        )  # fmt: skip
+        self._b.changed()
+        return JSONResponse({"job": _job(job)})
+
+    async def load(self, request: Request) -> Response:
+        command = await _command(request, {"quantity": int, "who": str, "reason": str})
+        lane = request.path_params["lane"]
+        if lane not in self._b.lanes:
+            problem = Problem("lane.unknown", "lane", f"Jalur {lane} tidak ada; yang ada: {', '.join(self._b.lanes)}.",
+                              f"There is no lane {lane}; there are: {', '.join(self._b.lanes)}.")  # fmt: skip
+            raise RequestRefused(problem, found=False)
+        balance = await self._b.store.transact(ledger.load, lane, command["quantity"], command["who"], command["reason"])
+        self._b.changed()
+        return JSONResponse({"lane": lane, "hopper": balance.hopper, "passage": balance.passage})
+
+    async def station(self, _request: Request) -> Response:
+        now = self._b.snapshot()
+        lanes = [_lane(lane) for lane in now.lanes]
+        facts = {name: value for name, value in asdict(now).items() if name not in ("lanes", "outcomes")}
+        return JSONResponse({**facts, "cards": now.outcomes, "lanes": lanes})
+
+    async def metrics(self, _request: Request) -> Response:
+        return Response(self._b.metrics.page(), media_type=CONTENT_TYPE)
+
+    async def healthz(self, _request: Request) -> Response:
+        parts = dict(self._b.healthy())
+        return JSONResponse({"healthy": all(parts.values()), "parts": parts}, 200 if all(parts.values()) else 503)
+
+
+async def _body(request: Request, cap_bytes: int) -> bytes:
+    """Read a body that may not exceed the cap; refuses by the announced length first, then while it arrives."""
+    too_long = RequestRefused(
+        Problem("body.too_long", "", f"Isi permintaan lebih dari {cap_bytes} byte; kirim satu rekaman per permintaan.",
+                f"The body is longer than {cap_bytes} bytes; send one record per request.")
+    )  # fmt: skip
+    if int(request.headers.get("content-length", "0") or "0") > cap_bytes:
+        raise too_long
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > cap_bytes:
+            raise too_long
+    return bytes(body)
+
+
+async def _command(request: Request, shape: Mapping[str, type]) -> dict[str, Any]:
+    """A small JSON object with exactly the fields of `shape`; texts are bounded and not empty."""
+    try:
+        command = json.loads(await _body(request, MAX_COMMAND_BYTES))
+    except ValueError as error:
+        raise _wrong("", f"Bukan JSON yang benar: {error}.", f"Not valid JSON: {error}.") from error
+    if not isinstance(command, dict) or set(command) != set(shape):
+        raise _wrong("", f"Harus berupa objek dengan: {', '.join(shape)}.", f"Must be an object with: {', '.join(shape)}.")
+    for name, kind in shape.items():
+        value = command[name]
+        if type(value) is not kind or (isinstance(value, str) and not 0 < len(value.strip()) <= MAX_TEXT):
+            wanted = "a number" if kind is int else f"a text of 1 to {MAX_TEXT} characters"
+            raise _wrong(name, f"'{name}' salah: harus {wanted}.", f"'{name}' is wrong: it must be {wanted}.")
+    return command
+
+
+def _number(text: str, place: str) -> int:
+    if not text.isdecimal() or len(text) > 15:
+        raise _wrong(place, f"'{place}' harus bilangan.", f"'{place}' must be a number.")
+    return int(text)
+
+
+def _wrong(place: str, text_id: str, text_en: str) -> RequestRefused:
+    return RequestRefused(Problem("request.wrong", place, text_id, text_en))
+
+
+def _job(job: Job) -> dict[str, Any]:
+    return {"id": job.id, "record_id": job.record_id, "state": job.state, "reason": job.reason, "remakes": job.remakes,
+            "received": wall_text(job.received_us), "changed": wall_text(job.changed_us)}  # fmt: skip
+
+
+def _lane(lane: LaneStatus) -> dict[str, Any]:
+    condition = None if lane.condition is None else CONDITIONS[lane.condition]
+    if condition is None:
+        return asdict(lane)
+    return asdict(lane) | {"condition_id": condition.id, "condition_en": condition.en, "severity": condition.severity}
+
+
+def _problems(problems: list[Problem], status: int) -> Response:
+    return JSONResponse({"problems": [asdict(problem) for problem in problems]}, status)
+
+
+async def _refused_record(_request: Request, error: Exception) -> Response:
+    return _problems(error.problems if isinstance(error, RecordRefused) else [], 422)
+
+
+async def _refused_request(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestRefused):
+        raise error
+    status = 404 if not error.found else {"body.too_long": 413, "request.wrong": 400}.get(error.problem.code, 409)
+    return _problems([error.problem], status)
+
+
+async def _store_full(_request: Request, _error: Exception) -> Response:
+    condition = CONDITIONS["disk_full"]
+    return _problems([Problem("store.full", "", condition.id, condition.en)], 507)
+
+
+async def _store_failed(_request: Request, _error: Exception) -> Response:
+    condition = CONDITIONS["store_failed"]
+    return _problems([Problem("store.failed", "", condition.id, condition.en)], 500)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)

@@ -1,0 +1,217 @@
+"""An Evolis-class printer on its USB cable: commands in, one NUL-ended reply each, when the motion is over.
+
+Sources: printers.md 2 (class requests), 3.2-3.4, 3.12. Our choices (E): at a bus reset (cable, host gone) the USB buffers are
+lost - half-sent commands, commands not begun, replies not fetched - and the machine goes on; the reply of a command that
+was under way still comes, to whoever asks next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hwsim.clock import Clock
+from hwsim.devices.evolis_commands import COMMANDS, DOWNLOADS, RESTART, UNKNOWN
+from hwsim.devices.evolis_machine import Machine
+from hwsim.devices.evolis_mechanics import Obstacle
+from hwsim.devices.evolis_parser import Command, EvolisParser
+from hwsim.devices.replies import ReplyTricks
+from hwsim.timing import LaneMeter
+from hwsim.wires.usbip import PrinterDescriptors, Setup, Stall, printer_descriptors
+
+PRODUCT_ID = 0x0AFF  # ours: real product ids besides the Zenius are not public (E)
+FULL_SPEED, MAX_PACKET_BYTES = 2, 64  # the Windows driver pads to 64 bytes (printers.md 3.2)
+MAX_INBOX = 3  # commands received but not begun; then the endpoint NAKs. A panel is 0.6 MB
+_READY, _BUSY = 0x18, 0x08
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A complete command and when its first and last byte came, in seconds."""
+
+    command: Command
+    started_s: float
+    complete_s: float
+
+
+class EvolisPrinter:
+    """The USB device. `run` is the printer's own life: start it at power-on, cancel it at power-off."""
+
+    vendor_id: int
+    product_id = PRODUCT_ID
+    speed = FULL_SPEED
+
+    def __init__(self, machine: Machine, clock: Clock, meter: LaneMeter) -> None:
+        self.machine, self._clock, self._meter = machine, clock, meter
+        self.vendor_id = machine.profile.vendor_id
+        self.replies = ReplyTricks()
+        self.on_command: list[Callable[[Command], None]] = []  # told of each command before it is executed
+        self.stalls = 0  # so many next bulk OUT transfers stall
+        self._descriptors = _descriptors(machine)
+        self._parser = EvolisParser(machine.geometry)
+        self._started_s = 0.0
+        self._inbox: deque[Received] = deque()
+        self._arrived, self._room = asyncio.Event(), asyncio.Event()
+        self._executing = False
+        self._waits_for: Obstacle | None = None  # Pem;0: the obstacle that a person must remove
+
+    # Power
+
+    async def run(self) -> None:
+        """Live until the power goes (cancelled). Starts with everything forgotten that needs power."""
+        self._forget()
+        self.machine.power_on()
+        if self.machine.profile.power_on_ejects:
+            await self._throw_out()
+        async with asyncio.TaskGroup() as life:
+            life.create_task(self.machine.press.run())
+            life.create_task(self._work())
+
+    def _forget(self) -> None:
+        self._flush()
+        self._executing, self._waits_for = False, None
+
+    async def _throw_out(self) -> None:
+        try:
+            await self.machine.mechanics.eject()
+        except Obstacle:
+            return  # it stays inside, and the next command will say why
+
+    async def _work(self) -> None:
+        while True:
+            self._update_room()
+            await self._arrived.wait()
+            received = self._inbox.popleft()
+            self._update_room()
+            self._meter.command(received.started_s, received.complete_s)
+            self._executing = True
+            await self._answer(received.command)
+            self._executing = False
+
+    async def _answer(self, command: Command) -> None:
+        for watcher in list(self.on_command):
+            watcher(command)
+        if command.name == RESTART:
+            await self._restart()
+            return
+        reply = await self._execute(command)
+        self._meter.reply(self._clock.now_s())
+        await self.replies.send(reply.encode("latin-1") + b"\0")
+
+    async def _execute(self, command: Command) -> str:
+        handler = COMMANDS.get(command.name)
+        if handler is None:
+            return UNKNOWN
+        if command.name not in DOWNLOADS:
+            await self.machine.press.at_rest()
+        first = True
+        while True:
+            try:
+                return await handler(self.machine, command)
+            except Obstacle as obstacle:
+                if self.machine.settings.host_errors:
+                    self.machine.drop_sequence()
+                    return obstacle.word
+                # The head may have stopped long ago, and the reason may be gone since: one try before a person is awaited.
+                if not (first and self.machine.press.stopped_by(obstacle)):
+                    await self._wait_for_person(obstacle)
+                self.machine.press.resume()
+                first = False
+
+    async def _wait_for_person(self, obstacle: Obstacle) -> None:
+        """Pem;0: no answer, the endpoint NAKs, the port status tells; go on when somebody did something."""
+        self._waits_for = obstacle
+        self._update_room()
+        await self.machine.mechanics.changed()
+        self._waits_for = None
+        self._update_room()
+
+    async def _restart(self) -> None:
+        """Srs: about 5 s without an answer, then as after power-on."""
+        self._flush()
+        await self._clock.motion(self.machine.profile.timing_s["reset"])
+        self._flush()
+        self.machine.power_on()
+
+    # The USB device
+
+    def descriptor(self, kind: int, index: int, language: int) -> bytes | None:
+        """See wires.usbip.UsbDevice."""
+        return self._descriptors.get(kind, index, language)
+
+    async def control(self, setup: Setup, _data: bytes) -> bytes:
+        """The three requests of the printer class."""
+        if (setup.request_type, setup.request) == (0xA1, 0):
+            return _device_id(self.machine)
+        if (setup.request_type, setup.request) == (0xA1, 1):
+            return bytes([self.port_status])
+        if (setup.request_type & 0x7F, setup.request) in {(0x21, 2), (0x23, 2)}:
+            self._flush()
+            return b""
+        raise Stall
+
+    @property
+    def port_status(self) -> int:
+        """18 ready, 08 busy; while a person is awaited 38 (media) or 10 (fault)."""
+        if self._waits_for is not None:
+            return self._waits_for.line.value
+        return _BUSY if self._executing or self.machine.press.busy else _READY
+
+    async def bulk_out(self, _endpoint: int, data: bytes) -> None:
+        """Take all of it, or NAK while there is no room or a person is awaited."""
+        if self.stalls:
+            self.stalls -= 1
+            raise Stall
+        while not self._room.is_set():
+            await self._room.wait()
+        now = self._clock.now_s()
+        if self._parser.idle:
+            self._started_s = now
+        for command in self._parser.feed(data):
+            self._inbox.append(Received(command, self._started_s, now))
+            self._started_s = now
+        self._update_room()
+
+    async def bulk_in(self, _endpoint: int, length: int) -> bytes:
+        """The next piece of a reply, awaited."""
+        return await self.replies.take(length)
+
+    def configured(self) -> None:
+        """Nothing happens: a host that looks again finds the printer as it was."""
+
+    def detached(self) -> None:
+        """Bus reset."""
+        self._flush()
+
+    def _flush(self) -> None:
+        self._parser.reset()
+        self._inbox.clear()
+        self.replies.flush()
+        self._update_room()
+
+    def _update_room(self) -> None:
+        _set(self._arrived, bool(self._inbox))
+        _set(self._room, self._waits_for is None and len(self._inbox) < MAX_INBOX)
+
+
+def _set(event: asyncio.Event, on: bool) -> None:
+    if on:
+        event.set()
+    else:
+        event.clear()
+
+
+def _descriptors(machine: Machine) -> PrinterDescriptors:
+    brand, _, model = machine.identity.model.partition(" ")
+    return printer_descriptors(
+        machine.profile.vendor_id, PRODUCT_ID, machine.identity.serial, brand, f"{brand} {model}".strip(), max_packet=MAX_PACKET_BYTES
+    )
+
+
+def _device_id(machine: Machine) -> bytes:
+    brand, _, model = machine.identity.model.partition(" ")
+    text = f"MFG:{brand};MDL:{model or brand};CMD:ESC;CLS:PRINTER;SN:{machine.identity.serial};".encode("latin-1")
+    return struct.pack(">H", len(text) + 2) + text

@@ -1,0 +1,267 @@
+"""The card path of an Evolis-class printer: feeder, stations, head, bins, ribbon, cover (printers.md 3.7, 3.10, 3.12).
+
+A motion takes its time from the profile, moves blanks in the world, and breaks the beams the card passes. What stands in
+its way is raised as an Obstacle before anything moved, unless the obstacle is that the card got stuck on the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from hwsim.clock import Clock
+from hwsim.profiles import PrinterProfile
+from hwsim.timing import LaneMeter
+from hwsim.world import Place, Spot, Station, World
+
+# Panels on each ribbon of the guide (printers.md 3.6); a ribbon that is not here has the panels nobody needs yet.
+RIBBONS = {
+    "ymcko": "ymcko", "ymckos": "ymcko", "ymckok": "ymcko", "ko": "ko", "k": "k", "kb": "k", "kw": "k", "kr": "k",
+    "kbl": "k", "kgr": "k", "kgo": "k", "ksi": "k", "ksc": "k", "ka": "k", "h": "o", "ho": "o", "ktc": "k", "ktp": "k",
+}  # fmt: skip
+_PANEL_TIMING = {"k": "k_panel", "o": "o_panel"}
+STAGES = ("feed", "move", "print", "eject", "reject")  # where a card can jam
+# A well-used machine: a station that takes life counters for counts of its own is found out.
+LIFE_CARDS, LIFE_PANELS = 1_000, 5_000
+
+
+class Line(Enum):
+    """How an obstacle shows in the port status while the printer waits for a person."""
+
+    MEDIA = 0x38  # paper end
+    FAULT = 0x10  # not "no error"
+
+
+class Obstacle(Exception):
+    """Why a motion did not end: the reply word, and the port status of the printer's own error mode."""
+
+    def __init__(self, word: str, line: Line) -> None:
+        super().__init__(word)
+        self.word = word
+        self.line = line
+
+
+class Surroundings(Protocol):
+    """What a card touches on its way, besides the printer."""
+
+    async def pass_beam(self, beam: str) -> None:
+        """A card goes through the beam."""
+
+    def chip_arrives(self, blank: str) -> None:
+        """The card stands over the contactless antenna."""
+
+    def chip_leaves(self) -> None:
+        """Nothing stands there any more."""
+
+    def card_left(self, blank: str) -> None:
+        """The card is in a bin."""
+
+
+@dataclass(slots=True)
+class Ribbon:
+    """The ribbon that is fitted."""
+
+    type: str
+    capacity: int  # sets on a new one; one set prints one side
+    remaining: int
+    readable: bool = True  # the tag answers
+
+
+@dataclass(slots=True)
+class Troubles:
+    """What is wrong, or will be at the next occasion."""
+
+    cover_open: bool = False
+    jammed: bool = False
+    jam_at: set[str] = field(default_factory=set)  # stages at which the next card jams
+    misfeeds: int = 0  # so many next feeds take no card
+    double_feeds: int = 0  # so many next feeds take two cards
+    stuck_moves: int = 0  # so many next motions of a card inside do not happen
+    unseen_exits: int = 0  # so many next cards leave without breaking the exit beam
+
+
+@dataclass(slots=True)
+class Capacities:
+    """How many cards fit."""
+
+    output: int
+    reject: int
+
+
+class Mechanics:
+    """The moving parts. One motion at a time; the caller sees to that."""
+
+    def __init__(
+        self, lane: str, world: World, clock: Clock, profile: PrinterProfile, capacities: Capacities, surroundings: Surroundings, meter: LaneMeter
+    ) -> None:
+        self._lane, self._world, self._clock, self._profile = lane, world, clock, profile
+        self._capacities, self._around, self._meter = capacities, surroundings, meter
+        self.ribbon = Ribbon(profile.ribbon_type, profile.ribbon_cards, profile.ribbon_cards)
+        self.troubles = Troubles()
+        self.cards_fed, self.panels_printed = LIFE_CARDS, LIFE_PANELS
+        self.moving = False
+        self._changed = asyncio.Event()
+
+    # What is so now
+
+    @property
+    def cards(self) -> list[str]:
+        """The cards inside; the first is the one the printer knows of."""
+        return self._world.at(Spot.INSIDE, self._lane)
+
+    @property
+    def station(self) -> Station | None:
+        """Where the card inside stands; None when there is none."""
+        cards = self.cards
+        return self._world.where(cards[0]).station if cards else None
+
+    @property
+    def hopper_blanks(self) -> int:
+        """Blanks in the feeder."""
+        return self._world.count(Spot.HOPPER, self._lane)
+
+    @property
+    def reject_full(self) -> bool:
+        """Whether the reject box takes no more."""
+        return self._world.count(Spot.REJECT, self._lane) >= self._capacities.reject
+
+    # What a person or a fault does
+
+    def change(self, act: Callable[[], None]) -> None:
+        """Do something to the machine and let a printer that waits for a person try again."""
+        act()
+        self._changed.set()
+
+    async def changed(self) -> None:
+        """Wait until somebody did something to the machine."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    # Motions
+
+    async def bring(self, station: Station) -> None:
+        """Bring the card inside to a station; without one, feed one to it."""
+        if not self.cards:
+            await self._feed()
+            await self._motion(self._profile.timing_s["feed"] / 2)
+            self._stand(station)
+        elif self.station is not station:
+            self._look("move")
+            if self.troubles.stuck_moves:
+                self.troubles.stuck_moves -= 1
+                raise Obstacle("ERROR TIME OUT", Line.FAULT)
+            self._lift()
+            await self._motion(self._profile.timing_s["station_move"])
+            self._stand(station)
+
+    async def eject(self) -> None:
+        """Move what is inside to the output bin."""
+        if self._world.count(Spot.OUTPUT, self._lane) >= self._capacities.output:
+            raise Obstacle("HOPPER FULL", Line.MEDIA)
+        await self._let_out("eject", Spot.OUTPUT, "exit_beam")
+
+    async def reject(self) -> None:
+        """Move what is inside to the reject box."""
+        if self.reject_full:
+            raise Obstacle("HOPPER FULL", Line.MEDIA)
+        await self._let_out("reject", Spot.REJECT, "reject_beam")
+
+    async def flip(self) -> None:
+        """Turn the card over."""
+        self._look("move")
+        await self._motion(self._profile.timing_s["flip"])
+
+    def take_ribbon_set(self, ribbon: str, panel: str) -> None:
+        """A side begins: a colour ribbon moves on by one whole set, even when a panel stays blank."""
+        if self.ribbon.type != ribbon or panel not in RIBBONS.get(ribbon, ""):
+            raise Obstacle("ERR RIBBON TYPE", Line.MEDIA)
+        if self.ribbon.remaining == 0:
+            raise Obstacle("ERROR RIBBON", Line.MEDIA)
+        self.ribbon.remaining -= 1
+
+    async def print_panel(self, side: str, panel: str, levels: int, dots: bytes) -> None:
+        """Put one panel on the card inside."""
+        self._look("print")
+        if not self.cards:
+            raise Obstacle("ERROR TIME OUT", Line.FAULT)
+        card = self.cards[0]
+        self._world.start_print(card, side, panel, levels, dots)
+        await self._motion(self._profile.timing_s[_PANEL_TIMING.get(panel, "colour_panel")])
+        if self.troubles.cover_open or card not in self.cards:
+            raise Obstacle("COVER OPEN", Line.FAULT)
+        self._world.end_print(card)
+        self.panels_printed += 1
+
+    async def _feed(self) -> None:
+        self._look("feed")
+        if not self.hopper_blanks:
+            raise Obstacle("FEEDER EMPTY", Line.MEDIA)
+        await self._motion(self._profile.timing_s["feed"] / 2)
+        if self.troubles.misfeeds:
+            self.troubles.misfeeds -= 1
+            raise Obstacle("ERROR TIME OUT", Line.FAULT)
+        taken = self._world.at(Spot.HOPPER, self._lane)[: 2 if self.troubles.double_feeds else 1]
+        if not taken:
+            raise Obstacle("FEEDER EMPTY", Line.MEDIA)  # somebody took the blanks out meanwhile
+        self.troubles.double_feeds = max(0, self.troubles.double_feeds - 1)
+        for blank in taken:
+            self._world.move(blank, Place(Spot.INSIDE, self._lane, Station.PRINT))
+        self.cards_fed += 1
+        self._meter.fed(taken[0], self._clock.now_s(), self.hopper_blanks)
+        await self._around.pass_beam("feed_beam")
+
+    async def _let_out(self, stage: str, spot: Spot, beam: str) -> None:
+        if not self.cards:
+            return  # the motors turn and nothing comes out
+        self._look(stage)
+        if self.troubles.stuck_moves:
+            self.troubles.stuck_moves -= 1
+            raise Obstacle("ERROR TIME OUT", Line.FAULT)
+        self._lift()
+        await self._motion(self._profile.timing_s["eject"])
+        unseen = beam == "exit_beam" and self.troubles.unseen_exits > 0
+        if unseen:
+            self.troubles.unseen_exits -= 1
+        else:
+            await self._around.pass_beam(beam)
+        leaving = self.cards
+        for blank in leaving:
+            self._world.move(blank, Place(spot, self._lane))
+        self._meter.left(self._clock.now_s(), spot)
+        for blank in leaving:
+            self._around.card_left(blank)
+
+    def _look(self, stage: str) -> None:
+        """Raise the obstacle that a motion of this stage meets now."""
+        if self.troubles.cover_open:
+            raise Obstacle("COVER OPEN", Line.FAULT)
+        if stage in self.troubles.jam_at:
+            self.troubles.jam_at.discard(stage)
+            self.troubles.jammed = True
+        if self.troubles.jammed:
+            raise Obstacle("CARD JAM", Line.FAULT)
+
+    def _stand(self, station: Station) -> None:
+        for blank in self.cards:
+            self._world.move(blank, Place(Spot.INSIDE, self._lane, station))
+        if station is Station.CONTACTLESS and self.cards:
+            self._around.chip_arrives(self.cards[0])
+
+    def _lift(self) -> None:
+        """The card leaves its station; between stations it lies under the head."""
+        if self.station is Station.CONTACTLESS:
+            self._around.chip_leaves()
+        for blank in self.cards:
+            self._world.move(blank, Place(Spot.INSIDE, self._lane, Station.PRINT))
+
+    async def _motion(self, seconds: float) -> None:
+        started = self._clock.now_s()
+        self.moving = True
+        try:
+            await self._clock.motion(seconds)
+        finally:
+            self.moving = False
+            self._meter.motion(self._clock.now_s() - started)

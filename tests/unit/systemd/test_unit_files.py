@@ -1,0 +1,99 @@
+"""The files of systemd/ judged by systemd's own tools, on a staged root: no running service manager is needed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SOURCE = ROOT / "systemd"
+UNIT = "print-station.service"
+SYSTEM_UNITS = Path("/usr/lib/systemd/system")
+THRESHOLD = 20  # systemd-analyze's exposure level times ten
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Path:
+    """A root with our files where the package will put them, a stub of the daemon and a copy of the system's units."""
+    shutil.copytree(SYSTEM_UNITS, tmp_path / "usr/lib/systemd/system", symlinks=True)
+    for name, place in (
+        (UNIT, f"usr/lib/systemd/system/{UNIT}"),
+        ("print-station.sysusers", "usr/lib/sysusers.d/print-station.conf"),
+        ("print-station.tmpfiles", "usr/lib/tmpfiles.d/print-station.conf"),
+    ):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(SOURCE / name, tmp_path / place)
+    for executable in ("usr/bin/print-station", "usr/sbin/pcscd"):
+        (tmp_path / executable).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / executable).write_text("#!/bin/sh\n")
+        (tmp_path / executable).chmod(0o755)
+    return tmp_path
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def verify(stage: Path) -> subprocess.CompletedProcess[str]:
+    return run("systemd-analyze", "verify", "--man=no", f"--root={stage}", f"/usr/lib/systemd/system/{UNIT}")
+
+
+def security(stage: Path) -> subprocess.CompletedProcess[str]:
+    return run("systemd-analyze", "security", "--offline=true", f"--threshold={THRESHOLD}", "--no-pager", f"--root={stage}", UNIT)
+
+
+def change(stage: Path, line: str, into: str) -> None:
+    unit = stage / "usr/lib/systemd/system" / UNIT
+    text = unit.read_text()
+    assert line in text
+    unit.write_text(text.replace(line, into))
+
+
+def test_systemd_finds_nothing_to_complain_about_in_the_unit(stage: Path) -> None:
+    result = verify(stage)
+    assert (result.returncode, result.stdout + result.stderr) == (0, "")
+
+
+def test_verify_would_notice_a_misspelt_setting(stage: Path) -> None:
+    change(stage, "KillMode=mixed", "KilMode=mixed")
+    assert "KilMode" in verify(stage).stderr
+
+
+def test_verify_would_notice_a_missing_program(stage: Path) -> None:
+    (stage / "usr/bin/print-station").unlink()
+    result = verify(stage)
+    assert result.returncode != 0
+    assert "print-station" in result.stderr
+
+
+def test_the_unit_is_as_closed_as_promised(stage: Path) -> None:
+    result = security(stage)
+    assert result.returncode == 0, result.stdout
+
+
+def test_security_would_notice_an_opened_unit(stage: Path) -> None:
+    change(stage, "CapabilityBoundingSet=", "#")
+    assert security(stage).returncode != 0
+
+
+@pytest.mark.parametrize("line", ["Type=notify", "WatchdogSec=30", "TimeoutStopSec=180", "Environment=LG_WD=%t/print-station"])
+def test_the_unit_keeps_what_the_daemon_relies_on(line: str) -> None:
+    assert line in (SOURCE / UNIT).read_text().splitlines()
+
+
+def test_the_unit_leaves_proc_readable_for_gpiozero() -> None:
+    assert not re.search(r"^ProcSubset=", (SOURCE / UNIT).read_text(), re.MULTILINE)
+
+
+def test_users_and_directories_of_the_unit_come_into_being(stage: Path) -> None:
+    (stage / "etc").mkdir()
+    for tool, options in (("systemd-sysusers", []), ("systemd-tmpfiles", ["--create"])):
+        result = run(tool, f"--root={stage}", *options, "print-station.conf")
+        assert result.returncode == 0, result.stderr
+    assert "print-station:x:" in (stage / "etc/passwd").read_text()
+    assert "gpio:x:" in (stage / "etc/group").read_text()
+    assert (stage / "etc/print-station").stat().st_mode & 0o777 == 0o750
