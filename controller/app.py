@@ -25,7 +25,6 @@ from controller.hal.front_panel import GpioFrontPanel, PanelPins
 from controller.hal.lane_sensors import GpioLaneSensors, LanePins
 from controller.hal.pin_source import PinSource
 from controller.hal.serial_link import SerialLink
-from controller.hal.usb_link import UsbLink, open_backend
 from controller.http_api import Backend
 from controller.http_server import HttpServer, listen
 from controller.intake import Intake
@@ -111,7 +110,7 @@ class _Parts:
         self._lanes = [self._build_lane(lane) for lane in setup.lanes]
         self._panel_pins = PinSource(config.front_panel.gpio)
         self._panel = GpioFrontPanel(self._panel_pins, PanelPins(**config.front_panel.pins.model_dump()))
-        self._display = VfdDisplay(SerialLink(config.display.port, config.display.baud))
+        self._display = VfdDisplay(SerialLink(config.display.port, config.display.baud, "display_absent"))
         self._conditions: dict[str, str | None] = {}
         self._join_desk()
 
@@ -170,13 +169,13 @@ class _Parts:
         name, config = lane.table.name, self._setup.config.station
         pins = PinSource(lane.table.gpio)
         sensors = GpioLaneSensors(pins, LanePins(**lane.table.pins.model_dump()))
-        link = UsbLink(open_backend(lane.table.printer.usb), lane.printer.usb, lane.table.printer.serial)
+        printer = EvolisPrinter.at(lane.printer, lane.table.printer.usb, lane.table.printer.serial)
         chip = PcscChipStation(lane.chip, lane.table.reader.name)
         renderer = Renderer(lane.printer.raster)
         workshop = Workshop(self._store, self._spool, renderer, config.state_dir / "rendered" / name, read_panel_file,
                             lambda canonical: load_stored(canonical).chip.files(), self._taken)  # fmt: skip
         worker = LaneWorker(
-            name, LaneDevices(EvolisPrinter(lane.printer, link), chip, sensors), self._store, self._spool, workshop,
+            name, LaneDevices(printer, chip, sensors), self._store, self._spool, workshop,
             LanePolicy("held" if lane.printer.holds_card else "ejecting", config.max_remakes, config.max_rejects_in_row),
             lambda: self._station.snapshot.held, self._reports(name),
         )  # fmt: skip

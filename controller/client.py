@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 from controller.errors import Problem, StationError
@@ -36,7 +36,7 @@ class Answer:
 
 
 class StationClient:
-    """One connection to a station; `address` is `unix:PATH` or `HOST:PORT`."""
+    """One connection to a station; `address` is `unix:PATH` or `HOST:PORT`. A context manager; hangs up at its end."""
 
     def __init__(self, address: str | None = None) -> None:
         self.address = address or os.environ.get("PRINT_STATION", DEFAULT_STATION)
@@ -51,8 +51,10 @@ class StationClient:
         """Send bytes as they are, or an object as JSON. Raises StationUnreachable."""
         return self._ask("POST", path, body if isinstance(body, bytes) else json.dumps(body).encode())
 
-    def close(self) -> None:
-        """Hang up."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
         self._connection.close()
 
     def _ask(self, method: str, path: str, body: bytes | None) -> Answer:

@@ -9,8 +9,8 @@ from PIL import Image, ImageChops, ImageDraw
 from tools.example_drawing import BLACK, CX, SCALE, WHITE, Canvas, Point, mix, rgb, spline
 from tools.example_people import Looks
 
-SKINS = {"pucat": "#f2cdb4", "terang": "#f3cfae", "kuning": "#e8b98e", "langsat": "#d9a577", "sawo": "#c08858", "coklat": "#9c6840",
-         "gelap": "#6f472c"}  # fmt: skip
+SKINS = {"pucat": "#f2cdb4", "terang": "#f3cfae", "kuning": "#e8b98e", "langsat": "#d9a577", "sawo": "#c08858",
+         "coklat": "#9c6840", "gelap": "#6f472c"}  # fmt: skip
 
 
 class Body(Canvas):
@@ -44,8 +44,9 @@ class Body(Canvas):
         slope = 18 if self.woman else 0
         low = {"kebaya": 640, "tunic": 588, "suit": 618, "batik": 596, "collar": 596}[self.looks.wear]
         outline: list[Point] = [
-            (-20, 740), (14 + slope, 640), (70 + slope, 590), (CX - 82, 556), (CX - 52, 540), (CX - 30, (low + 560) / 2), (CX, low),
-            (CX + 30, (low + 560) / 2), (CX + 52, 540), (CX + 82, 556), (410 - slope, 590), (466 - slope, 640), (500, 740),
+            (-20, 740), (14 + slope, 640), (70 + slope, 590), (CX - 82, 556), (CX - 52, 540), (CX - 30, (low + 560) / 2),
+            (CX, low), (CX + 30, (low + 560) / 2), (CX + 52, 540), (CX + 82, 556),
+            (410 - slope, 590), (466 - slope, 640), (500, 740),
         ]  # fmt: skip
         body = self._fill(outline, self.cloth)
         self._shade([(-20, 740), (20, 630), (120, 600), (150, 740)], BLACK, 0.28, 22, body)

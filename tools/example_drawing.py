@@ -1,4 +1,7 @@
-"""Drawing for the examples: smooth curves, soft shading, signatures. Units are those of a 480 x 720 canvas, drawn three times larger."""
+"""Drawing for the examples: smooth curves, soft shading, signatures.
+
+Units are those of a 480 x 720 canvas; it is drawn three times larger and scaled down.
+"""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-BUILD = Path(__file__).resolve().parent.parent / "build"
-VPCD = BUILD / "vpcd"  # Debian's vsmartcard-vpcd, unpacked by tools/bootstrap
+VPCD = Path(__file__).resolve().parent.parent / "build" / "vpcd"  # Debian's vsmartcard-vpcd, unpacked by tools/bootstrap
 PCSCD = "/usr/sbin/pcscd"
 RUNTIME = Path("/run/pcscd")  # compiled into pcscd and libpcsclite
 SANDBOX_VARIABLE = "PRINT_STATION_SANDBOX"
@@ -44,8 +43,8 @@ def reader_name(lane: int) -> str:
 class Pcscd:
     """One pcscd on /run/pcscd. Its process is found by pid file, so any process of the sandbox can stop and start it."""
 
-    def __init__(self, lanes: int = 1, folder: Path = BUILD / "run" / "readers") -> None:
-        """``folder`` receives configuration, driver copies and log."""
+    def __init__(self, lanes: int = 1, folder: Path = Path("/run/readers")) -> None:
+        """``folder`` receives configuration, driver copies and log; its path has no spaces, pcscd could not read them."""
         if not 1 <= lanes <= MAX_LANES:
             raise ValueError(f"{lanes} lanes: pcscd can serve 1 to {MAX_LANES}")
         self._config = folder / "config"  # pcscd reads every file in it as configuration, so nothing else may lie there
@@ -55,7 +54,7 @@ class Pcscd:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start and wait until clients can connect. ``RuntimeError`` when outside the sandbox, running already or not coming up."""
+        """Start and wait until clients can connect. ``RuntimeError`` outside the sandbox, when it runs already or fails."""
         if SANDBOX_VARIABLE not in os.environ:
             raise RuntimeError("pcscd is started only inside tools/sandbox: outside it would take the place of the machine's own")
         if self.pid() is not None:

@@ -33,7 +33,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main(lifeline: int, folder: Path, lanes: int, command: list[str]) -> int:
     """Run the command; returns its exit code."""
-    working = os.getcwd()
+    working = Path.cwd()
     _private_mounts()
     _mount_run(folder)
     os.chdir(working)

@@ -33,6 +33,23 @@ def body_size_bytes(prefix: bytes) -> int:
     return size
 
 
+def read_reply(body: bytes, turn: int) -> dict[str, Any]:
+    """The reply to the request with this number. Raises ValueError when it has another number or no known shape."""
+    reply = decode(body)
+    known = reply.get("ok") is True or (reply.get("ok") is False and _says_why(reply))
+    if not known or reply.get("turn") != turn:
+        raise ValueError("not a reply to this request")
+    return reply
+
+
+def _says_why(reply: Mapping[str, Any]) -> bool:
+    if reply.get("kind") in ("store", "store_full"):
+        return isinstance(reply.get("text"), str)
+    why = reply.get("problem")
+    texts = why.values() if isinstance(why, dict) and set(why) == {"code", "place", "id", "en"} else [None]
+    return reply.get("kind") == "render" and all(isinstance(text, str) for text in texts)
+
+
 def decode(body: bytes) -> dict[str, Any]:
     """The message in a frame's body. Raises ValueError when it is not a JSON object."""
     message = json.loads(body)

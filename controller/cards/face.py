@@ -69,9 +69,9 @@ class Face:
                 raise refusal("layout.letter", FIELDS[field].place)
 
 
-def installed_face() -> Face:
-    """The face with the layout that comes with the program. Raises ConfigError when it has mistakes."""
-    return Face(load_layout((resources.files("controller.cards") / "layouts" / f"{LAYOUT}.toml").read_text("utf-8")))
+def installed_layout() -> Layout:
+    """The layout that comes with the program. Raises ConfigError when it has mistakes."""
+    return load_layout((resources.files("controller.cards") / "layouts" / f"{LAYOUT}.toml").read_text("utf-8"))
 
 
 def _least(box: PhotoBox | SignatureBox) -> tuple[int, int]:

@@ -41,7 +41,7 @@ def pack(dots: Dots, raster: Raster, panel: RasterPanel) -> bytes:
     """The panel's bytes, exactly `panel.size_bytes`. Raises RenderError for any other size, ValueError for too high a value."""
     packing = PACKINGS[raster.packing]
     if dots.shape != (raster.width_dots, raster.height_lines):
-        raise refusal("raster.size", panel=panel.name, expected=panel.size_bytes, actual=dots.size * panel.bits // 8)
+        raise refusal("raster.shape", panel=panel.name, width=dots.shape[1], height=dots.shape[0])
     if int(dots.max()) >= panel.levels:
         raise ValueError(f"panel {panel.name}: a dot is above level {panel.levels - 1}")
     lines = np.rot90(dots, -packing.quarter_turns_clockwise)

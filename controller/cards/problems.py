@@ -62,6 +62,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "panel '{panel}' seharusnya {expected} byte, bukan {actual}; perbaiki profil printer",
         "panel '{panel}' should be {expected} bytes, not {actual}; correct the printer profile",
     ),
+    "raster.shape": (
+        "gambar kartu {width} x {height} titik tidak cocok dengan panel '{panel}'; perbaiki profil printer",
+        "a picture of {width} x {height} dots does not fit panel '{panel}'; correct the printer profile",
+    ),
     "panels.missing": (
         "gambar kartu belum ada di penampungan; gambar ulang kartu ini",
         "the drawn card is not in the spool; draw it again",

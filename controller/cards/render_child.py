@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from controller.cards import child_wire
-from controller.cards.face import Face, installed_face
+from controller.cards.face import Face, installed_layout
 from controller.cards.images import harden_decoders
 from controller.cards.panel_file import write_panel_file
 from controller.cards.problems import problem, refusal
@@ -40,7 +40,6 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 def main() -> None:
     """Run until stdin ends."""
     arguments = _arguments()
-    sys.excepthook = _report_without_content
     die_with_parent(arguments.parent)
     limit_resources(arguments.memory_mb << 20)
     harden_decoders()
@@ -58,7 +57,7 @@ class _Desk:
         self._face: Face | None = None
         self._fault: Problem | None = None  # why no face can be drawn on this machine
         try:
-            self._face = installed_face()
+            self._face = Face(installed_layout())
             self._face.warm(_USUAL_DPI)
         except RenderError as error:
             self._fault = error.problem

@@ -11,7 +11,7 @@ import base64
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,34 +20,32 @@ from controller.cards import child_wire
 from controller.cards.problems import refusal
 from controller.cards.raster import Raster
 from controller.errors import Problem, RenderError, StationError, StoreError, StoreFull
+from controller.records.prr import PHOTO_MAX_BYTES, SIGNATURE_MAX_BYTES
 
 REQUEST_S = 15.0  # a card takes 0.1 s; a cold start on a Raspberry Pi from its SD card takes some seconds more
-CHILD = ("-P", "-m", "controller.cards.render_child")  # -P: nothing is imported from the working directory
+_CHILD = ("-P", "-m", "controller.cards.render_child")  # -P: nothing is imported from the working directory
 _REAP_S = 5.0  # a killed process that is not gone by then hangs in the kernel; it is left to init
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # threads cost address space
-_KEPT = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "LD_LIBRARY_PATH",
-    "PYTHONPYCACHEPREFIX",
-    "PYTHONDONTWRITEBYTECODE",
-)  # of the daemon's environment; secrets stay out
+# Of the daemon's environment the child gets no more than this: secrets stay out.
+_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
 
 
 class Renderer:
     """Checks images and draws cards for one raster, in a guarded child process."""
 
-    def __init__(self, raster: Raster, *, request_s: float = REQUEST_S, command: Sequence[str] = CHILD) -> None:
-        """`command` is the Python command line of the child; its options are added."""
+    def __init__(self, raster: Raster, *, request_s: float = REQUEST_S) -> None:
+        """`request_s` bounds every request, with the child's start where one is needed. Starts nothing yet."""
         self._raster = raster
         self._request_s = request_s
-        self._command = tuple(command)
         self._turn = asyncio.Lock()
         self._turns = 0
         self._child: Process | None = None
         self._doomed = False  # killed or about to be: not to be asked again
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, for its memory and CPU figures; None while there is none."""
+        return None if self._child is None or self._doomed else self._child.pid
 
     async def start(self) -> None:
         """Start the child and do not wait until it has loaded: the first request does. Raises RenderError (render.crashed)."""
@@ -59,6 +57,12 @@ class Renderer:
 
     async def check_images(self, photo: bytes, signature: bytes) -> None:
         """Decode both pictures in full. Raises RenderError with the place and reason of the first that cannot be used."""
+        for data, cap_bytes, place in (
+            (photo, PHOTO_MAX_BYTES, "photo.data"),
+            (signature, SIGNATURE_MAX_BYTES, "signature.data"),
+        ):
+            if len(data) > cap_bytes:
+                raise refusal("image.too_large", place, limit=cap_bytes)  # the child would not take the frame
         await self._ask({"do": "check_images", "photo": _base64(photo), "signature": _base64(signature)})
 
     async def render(self, record_path: Path, out_path: Path) -> None:
@@ -75,9 +79,7 @@ class Renderer:
     async def _ask(self, request: Mapping[str, Any]) -> None:
         async with self._turn:
             self._turns += 1
-            frame = child_wire.encode({**request, "turn": self._turns})
-            child_wire.body_size_bytes(frame[: child_wire.LENGTH_BYTES])  # never send what the child would not take
-            reply = await self._answer(frame)
+            reply = await self._answer(child_wire.encode({**request, "turn": self._turns}))
         if reply["ok"] is not True:
             raise _ERRORS[reply["kind"]](reply)
 
@@ -103,7 +105,7 @@ class Renderer:
         child.stdin.write(frame)
         await child.stdin.drain()
         size_bytes = child_wire.body_size_bytes(await child.stdout.readexactly(child_wire.LENGTH_BYTES))
-        return _checked(child_wire.decode(await child.stdout.readexactly(size_bytes)), self._turns)
+        return child_wire.read_reply(await child.stdout.readexactly(size_bytes), self._turns)
 
     async def _living_child(self) -> Process:
         child = self._child
@@ -117,7 +119,7 @@ class Renderer:
     async def _spawn(self) -> Process:
         options = ("--parent", str(os.getpid()))
         return await asyncio.create_subprocess_exec(
-            sys.executable, *self._command, *options, stdin=PIPE, stdout=PIPE, env=_environment(), start_new_session=True
+            sys.executable, *_CHILD, *options, stdin=PIPE, stdout=PIPE, env=_environment(), start_new_session=True
         )
 
     def _kill(self) -> None:
@@ -146,18 +148,6 @@ def _environment() -> dict[str, str]:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
-
-
-def _checked(reply: dict[str, Any], turn: int) -> dict[str, Any]:
-    """The reply, proven to have one of the known shapes. Raises ValueError."""
-    refused = reply.get("ok") is False and reply.get("kind") in _ERRORS
-    texts = reply.get("problem") if reply.get("kind") == "render" else {"text": reply.get("text")}
-    sound = reply.get("ok") is True or (
-        refused and isinstance(texts, dict) and all(isinstance(text, str) for text in texts.values())
-    )
-    if not sound or reply.get("turn") != turn:
-        raise ValueError("reply of an unknown shape")
-    return reply
 
 
 _ERRORS: dict[str, Callable[[Mapping[str, Any]], StationError]] = {

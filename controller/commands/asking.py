@@ -25,7 +25,8 @@ def add_who(parser: argparse.ArgumentParser, reason: str | None = None) -> None:
 
 def act(arguments: argparse.Namespace, path: str, command: Mapping[str, object]) -> Answer | None:
     """Post a command; None when it was refused, after saying why."""
-    answer = StationClient(arguments.station).post(path, command)
+    with StationClient(arguments.station) as client:
+        answer = client.post(path, command)
     return answer if accepted(answer) else None
 
 

@@ -24,9 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     print(f"{arguments.file}: good")
     for lane in setup.lanes:
-        print(
-            f"  lane {lane.table.name}: {lane.printer.model} (serial {lane.table.printer.serial}), reader '{lane.table.reader.name}'"
-        )
+        table = lane.table
+        print(f"  lane {table.name}: {lane.printer.model} (serial {table.printer.serial}), reader '{table.reader.name}'")
         for part in lane.printer.unproven:
             print(f"    not proven on real hardware: {part}")
     return 0

@@ -18,7 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the job, its passages and their stages."""
-    answer = StationClient(arguments.station).get(f"/api/v1/jobs/{arguments.job}")
+    with StationClient(arguments.station) as client:
+        answer = client.get(f"/api/v1/jobs/{arguments.job}")
     if not accepted(answer):
         return 1
     job = answer.body["job"]

@@ -19,7 +19,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one line per job."""
     query = {"after": arguments.after, "limit": arguments.limit} | ({"state": arguments.state} if arguments.state else {})
-    answer = StationClient(arguments.station).get("/api/v1/jobs", query)
+    with StationClient(arguments.station) as client:
+        answer = client.get("/api/v1/jobs", query)
     if not accepted(answer):
         return 1
     print(f"{'job':>6}  {'state':11}  {'received':20}  {'record':24}  reason")

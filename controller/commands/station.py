@@ -17,7 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the station and each lane: what it does, what it waits for, its blanks."""
-    answer = StationClient(arguments.station).get("/api/v1/station")
+    with StationClient(arguments.station) as client:
+        answer = client.get("/api/v1/station")
     if not accepted(answer):
         return 1
     now = answer.body

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from controller.clock import Deadline, monotonic_s
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
 from controller.hal import evolis_codec as codec
 from controller.hal.evolis_session import Ask, Talk, introduce, question
 from controller.hal.printer_profile import PrinterProfile
-from controller.hal.usb_link import UsbPipe
 from controller.model import PrinterIdentity
 
 QUIET_S = 0.1  # a line that says nothing for so long has been drained
@@ -32,10 +31,22 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
+class BytePipe(Protocol):
+    """What a line needs of `usb_link.UsbPipe`; the errors are described there."""
+
+    @property
+    def is_open(self) -> bool: ...
+    def open(self) -> bool: ...
+    def write(self, data: bytes, deadline: Deadline) -> None: ...
+    def read(self, deadline: Deadline) -> bytes: ...
+    def port_status(self) -> int: ...
+    def pause(self, seconds: float) -> None: ...
+
+
 class EvolisLine:
     """One conversation with one printer. Blocks; used on the link's thread only."""
 
-    def __init__(self, pipe: UsbPipe, profile: PrinterProfile, serial: str) -> None:
+    def __init__(self, pipe: BytePipe, profile: PrinterProfile, serial: str) -> None:
         self._pipe = pipe
         self._profile = profile
         self._serial = serial
@@ -101,7 +112,10 @@ class EvolisLine:
         try:
             ask = next(talk)
             while True:
-                ask = talk.send(self._exchange(ask, deadline))
+                reply = self._exchange(ask, deadline)
+                if reply == self._serial:
+                    raise DeviceUnknown("printer_garbled", f"the serial number came as the reply to {ask.label}")
+                ask = talk.send(reply)
         except StopIteration as end:
             value: _T = end.value
             return value

@@ -41,8 +41,8 @@ def question(profile: PrinterProfile, command: str, pause_s: float = 0.0) -> Ask
 
 def introduce(profile: PrinterProfile, serial: str) -> Talk[PrinterIdentity]:
     """Ask who is there and switch to the mode the driver needs."""
-    model = yield from _text(profile, profile.queries.model, serial)
-    firmware = yield from _text(profile, profile.queries.firmware, serial)
+    model = yield from _text(profile, profile.queries.model)
+    firmware = yield from _text(profile, profile.queries.firmware)
     yield from perform(profile, profile.acts.open)
     return PrinterIdentity(model, firmware, serial)
 
@@ -95,10 +95,10 @@ def _value(profile: PrinterProfile, command: str) -> Talk[str]:
     return reply
 
 
-def _text(profile: PrinterProfile, command: str, serial: str) -> Talk[str]:
-    """A name. A bare OK or the serial number here is a stale reply to something else."""
+def _text(profile: PrinterProfile, command: str) -> Talk[str]:
+    """A name. A bare OK here is a stale reply to something else."""
     reply = yield from _value(profile, command)
-    if reply in (codec.DONE, serial):
+    if reply == codec.DONE:
         raise DeviceUnknown("printer_garbled", f"{command}: {reply!r} answers something else")
     return reply
 

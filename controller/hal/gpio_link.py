@@ -120,7 +120,6 @@ class PinBoard:
             self.break_off()
             self._gave_back()
         if notify is not None and connection is not None:
-            _deafen(notify.sl.s)
             notify.join(_NOTIFY_JOIN_S)
             notify.sl.s.close()
             atexit.unregister(connection.stop)  # or every rebuild would leave a connection behind
@@ -193,8 +192,9 @@ def _pigpio_factory(address: str) -> Any:
     # gpiozero connects without a timeout and prints a page of advice when it fails: ask first.
     with socket.create_connection(host_port, _PROBE_S) as probe:
         probe.sendall(_PROBE)
-        if len(probe.recv(len(_PROBE))) < len(_PROBE):
-            raise ConnectionResetError("hung up on the first question")
+        answer = probe.recv(len(_PROBE))
+        if len(answer) != len(_PROBE) or not answer.startswith(_PROBE[:4]):  # an answer repeats its command
+            raise ConnectionAbortedError("this is no pigpiod")
     return PiGPIOFactory(*host_port)
 
 

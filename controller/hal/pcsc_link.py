@@ -87,7 +87,9 @@ class PcscLink:
         return await self._bounded(partial(self._session.run, script), deadline)
 
     async def release(self) -> None:
-        """Let go of the card and switch its field off. Never fails, nothing to do without a card."""
+        """Let go of the card, so that it may be moved or used by others. Never fails, nothing to do without a card."""
+        if not self._thread.usable:
+            return  # closed: nothing is held
         try:
             await self._call(self._session.drop, Deadline.after(CHECK_S))
         except TimeoutError:
@@ -140,7 +142,9 @@ class _Order:
     def go_on(self) -> None:
         """Raise when no further command may be sent."""
         if self.stop.is_set() or self.deadline.passed:
-            raise DeviceUnknown("chip_silent", "stopped between two commands: the deadline passed or the caller left")
+            raise _CardLostError(
+                DeviceRefused("chip_silent", "stopped between two commands: the deadline passed or the caller left")
+            )
 
 
 class _Session:
@@ -196,10 +200,14 @@ class _Session:
             return result
 
     def drop(self, _order: _Order | None = None) -> None:
-        """Let go of the card. Unpowered, so that the next connection starts with a chip that was reset."""
+        """Let go of the card as it is.
+
+        Never by switching it off or resetting it: when the card has left, pcscd takes the failure of that for its removal and
+        then overlooks the next card, if that one comes within its polling interval (seen with pcscd 1.9.9).
+        """
         card, self._card = self._card, None
         if card is not None:
-            scard.SCardDisconnect(card[0], scard.SCARD_UNPOWER_CARD)
+            scard.SCardDisconnect(card[0], scard.SCARD_LEAVE_CARD)
 
     def shut(self) -> None:
         """Let go of everything; the session is over."""
@@ -230,7 +238,7 @@ class _Session:
         hresult, answer = scard.SCardTransmit(handle, header, list(command))
         if hresult != scard.SCARD_S_SUCCESS:
             failure = _failure(hresult, "send a command to the card")
-            raise DeviceUnknown("reader_lost", failure.detail) if isinstance(failure, DeviceError) else failure
+            raise failure if isinstance(failure, _CardLostError) else DeviceUnknown("reader_lost", failure.detail)
         if not answer:  # pcscd reports success for a card that died during the command
             raise _CardLostError(DeviceRefused("chip_silent", "the card gave no answer"))
         return bytes(answer)
@@ -243,7 +251,7 @@ class _Session:
             return state
         if hresult != scard.SCARD_S_SUCCESS:
             self._forget_context()
-            raise _failure(hresult, "wait for a card")
+            raise _no_service(hresult, "wait for a card")
         seen: int = states[0][1] & ~scard.SCARD_STATE_CHANGED
         return seen
 
@@ -260,12 +268,12 @@ class _Session:
         self._forget_context()
         if stale:
             return self._list_readers()
-        raise _failure(hresult, "list the readers")
+        raise _no_service(hresult, "list the readers")
 
     def _establish(self) -> None:
         hresult, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
         if hresult != scard.SCARD_S_SUCCESS:
-            raise _failure(hresult, "reach pcscd")
+            raise _no_service(hresult, "reach pcscd")
         self._context = context
 
     def _forget_context(self) -> None:
@@ -273,6 +281,12 @@ class _Session:
         context, self._context, self._card = self._context, None, None
         if context is not None:
             scard.SCardReleaseContext(context)
+
+
+def _no_service(hresult: int, doing: str) -> DeviceError:
+    """As `_failure`, for what involves no card."""
+    failure = _failure(hresult, doing)
+    return failure.idle if isinstance(failure, _CardLostError) else failure
 
 
 def _failure(hresult: int, doing: str) -> DeviceError | _CardLostError:

@@ -49,7 +49,7 @@ _Condition = Annotated[str, AfterValidator(_condition)]
 _Commands = Annotated[tuple[_Command, ...], Field(min_length=1, max_length=MAX_COMMANDS)]
 _Word = Annotated[StrictInt, Field(ge=0, le=0xFFFF)]
 _Size = Annotated[StrictInt, Field(ge=1, le=65_536)]
-_Seconds = Annotated[float, Field(gt=0, le=600)]
+_Seconds = Annotated[float, Field(gt=0, le=600, strict=True)]
 _Letter = Literal["A", "B", "C", "D", "E"]
 _closed = ConfigDict(extra="forbid")
 

@@ -183,9 +183,11 @@ class UsbIpWire:
         if command == _RET_UNLINK:
             self._unlinked(sequence)
             return True
+        if command != _RET_SUBMIT:
+            return False
         with self._table:
             urb = self._urbs.pop(sequence, None)
-        if command != _RET_SUBMIT or urb is None:
+        if urb is None:  # whether data follow is not known either
             return False
         if not 0 <= actual <= urb.length:
             urb.end(-errno.EOVERFLOW)

@@ -21,6 +21,8 @@ from controller.jobs.store import Store
 from controller.jobs.workshop import PreparedJob, Workshop
 from controller.model import LaneStatus, PrinterIdentity, PrinterWitness, Verdict
 
+_PrinterAnswer = tuple[PrinterIdentity | None, PrinterWitness | None, DeviceError | None]
+
 POLL_S = 1.0  # how often an idle or waiting lane looks again without being woken
 SILENCE_S = 25.0  # a lane that reports nothing for this long outside a stage is stuck; a dead printer takes up to 20 s to ask
 
@@ -94,10 +96,10 @@ class LaneWorker:
     async def _turn(self, group: asyncio.TaskGroup) -> None:
         self._woken.clear()
         self._workshop.start_ahead(group)
-        facts = await self._gather()
+        facts, details = await self._gather()
         condition = gate.obstacle(facts)
         if condition is not None:
-            self._tell(activity="waiting", condition=condition, job_id=None, passage_id=None)
+            self._tell(activity="waiting", condition=condition, detail=details.get(condition, self.status.detail), job_id=None)
             await self._pause()
             return
         self._tell(activity="idle", condition=None, job_id=None, passage_id=None)
@@ -146,33 +148,36 @@ class LaneWorker:
         self._tell(condition=None, detail="")
         return True
 
-    async def _gather(self) -> LaneFacts:
-        """Ask everything that bears on feeding a blank."""
+    async def _gather(self) -> tuple[LaneFacts, dict[str, str]]:
+        """Ask everything that bears on feeding a blank; also what the devices themselves said, by condition."""
         unknown = await self._store.read(journal.unknown_in, self.status.name)
         balance = await self._store.read(ledger.balance, self.status.name)
         printer, witness, printer_trouble = await self._ask_printer(unknown_passage=unknown is not None)
         reader_trouble = await self._ask_reader()
+        details = {error.condition: error.detail for error in (printer_trouble, reader_trouble) if error is not None}
         levels = self._devices.sensors.levels
         self._tell(printer=printer or self.status.printer, printer_up=printer_trouble is None, reader_up=reader_trouble is None,
                    pins_up=levels is not None, ribbon_remaining=None if witness is None else witness.ribbon_remaining,
                    hopper=balance.hopper, in_passage=balance.passage,
                    passage_id=None if unknown is None else unknown.id)  # fmt: skip
-        return LaneFacts(
+        facts = LaneFacts(
             stopping=self._stopping, held=self._is_held(), passage_unknown=unknown is not None,
             disk_full=not self._spool.has_room(), rejects_in_row=self._rejects_in_row,
-            max_rejects_in_row=self._policy.max_rejects_in_row, printer_trouble=printer_trouble, reader_trouble=reader_trouble,
+            max_rejects_in_row=self._policy.max_rejects_in_row,
+            printer_trouble=None if printer_trouble is None else printer_trouble.condition,
+            reader_trouble=None if reader_trouble is None else reader_trouble.condition,
             witness=witness, levels=levels, hopper_count=balance.hopper,
         )  # fmt: skip
+        return facts, details
 
-    async def _ask_printer(self, *, unknown_passage: bool) -> tuple[PrinterIdentity | None, PrinterWitness | None, str | None]:
+    async def _ask_printer(self, *, unknown_passage: bool) -> _PrinterAnswer:
         try:
             identity = await self._devices.printer.open()
             witness = await self._devices.printer.witness()
             if witness.position.value != "none" and not unknown_passage:
                 witness = await self._clear_path(witness)
         except DeviceError as error:
-            self._tell(detail=error.detail)
-            return None, None, error.condition
+            return None, None, error
         return identity, witness, None
 
     async def _clear_path(self, witness: PrinterWitness) -> PrinterWitness:
@@ -183,12 +188,11 @@ class LaneWorker:
         await self._devices.printer.reject(Deadline.after(REJECT.deadline_s))
         return await self._devices.printer.witness()
 
-    async def _ask_reader(self) -> str | None:
+    async def _ask_reader(self) -> DeviceError | None:
         try:
             await self._devices.chip.check()
         except DeviceError as error:
-            self._tell(detail=error.detail)
-            return error.condition
+            return error
         return None
 
     async def _pause(self) -> None:

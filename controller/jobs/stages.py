@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from controller.clock import Deadline
-from controller.errors import CardWrong, DeviceError
+from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceUnknown
 from controller.hal.ports import CardPrinter, ChipStation, LaneSensors
 from controller.model import Beam, CardPosition, ChipFile, Panel, PrinterWitness
 
@@ -80,7 +80,7 @@ async def print_intent(trip: Trip) -> Evidence:
 async def feed(trip: Trip, deadline: Deadline) -> Evidence:
     """Bring one blank from the hopper to the contactless station, and see it there."""
     await trip.devices.printer.feed(deadline)
-    witness = await trip.devices.printer.witness()
+    witness = await _look_after_act(trip)
     if witness.position is not CardPosition.CONTACTLESS:
         raise CardWrong("card_missing", f"after the feed the printer reports the card at: {witness.position}")
     beam = trip.devices.sensors.passes(Beam.FEED) - trip.passes
@@ -142,7 +142,7 @@ async def print_and_deliver(trip: Trip, deadline: Deadline) -> Evidence:
     """Print and eject in one act; proven by the exit beam and the panel counter together."""
     await trip.devices.printer.print_and_deliver(trip.panels, deadline)
     evidence = await _seen_leaving(trip, Beam.EXIT)
-    _prove_panels(trip, await trip.devices.printer.witness())
+    _prove_panels(trip, await _look_after_act(trip))
     return evidence
 
 
@@ -172,10 +172,18 @@ def _prove_panels(trip: Trip, now: PrinterWitness | None) -> None:
 
 async def _seen_leaving(trip: Trip, beam: Beam) -> Evidence:
     seen = await trip.devices.sensors.wait_pass(beam, trip.passes, Deadline.after(BEAM_WAIT_S))
-    witness = await trip.devices.printer.witness()
+    witness = await _look_after_act(trip)
     if not seen or witness.position is not CardPosition.NONE:
         raise CardWrong("card_missing", f"{beam} beam passed: {seen}; the printer reports the card at: {witness.position}")
     return witness_facts(witness) | {f"{beam}_beam": trip.devices.sensors.passes(beam)}
+
+
+async def _look_after_act(trip: Trip) -> PrinterWitness:
+    """The printer's record after an act that it called done. If it cannot be asked now, the act still was sent."""
+    try:
+        return await trip.devices.printer.witness()
+    except DeviceAbsent as error:
+        raise DeviceUnknown(error.condition, error.detail) from error
 
 
 async def _of_chip(asked: Awaitable[T]) -> T:

@@ -182,7 +182,7 @@ class Record(_Part):
     record_id: str = Field(pattern=RECORD_ID_PATTERN, description="The centre's own id of this record; must not hold the NIK.")
     status: Literal["PRINT_READY_RECORD"] = Field(description="Any other status is refused with its next step.")
     recorded_on: _Date = Field(description="Date on which the resident was recorded.")
-    person: Person = Field(description="The biodata printed on the card.")
+    person: Person = Field(description="Whom the card is for.")
     issue: Issue = Field(description="Place and date of issue, printed under the photo.")
     photo: Photo = Field(description="The print photo.")
     signature: Signature = Field(description="The resident's signature.")

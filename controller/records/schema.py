@@ -1,7 +1,7 @@
 """Turns what pydantic says about a record into problems: place, sentence, next step, nearest valid field name.
 
-Nothing a record holds is repeated. A field name that is unknown is shown only when it looks like one: letters, digits and
-underscores, starting with a letter, at most 32; a NIK or a full name in its place is not.
+Nothing a record holds is repeated. A field name that is unknown is shown only when it looks like one: at most 32 letters,
+digits and underscores, no five digits in a row. A NIK or a full name in its place is not shown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from controller.records.prr import (
 from controller.records.refusals import REFUSALS, problem
 
 _UNKNOWN = "(?)"  # stands for a field name that is not shown
-_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
+_FIELD_NAME = re.compile(r"(?!.*[0-9]{5})[A-Za-z0-9_]{1,32}")
 _EXPECTED_TYPES = {  # pydantic's error type -> what to write, Indonesian and English
     "string_type": ("teks di antara tanda kutip", "text in double quotes"),
     "model_type": ("objek { ... }", "an object { ... }"),
@@ -102,9 +102,10 @@ def _place(location: tuple[int | str, ...]) -> str:
 def _unknown_field(location: tuple[int | str, ...]) -> Problem:
     parent, name = location[:-1], str(location[-1])
     place = _place((*parent, name if _FIELD_NAME.fullmatch(name) else _UNKNOWN))
-    nearest = get_close_matches(name[:32].lower(), _field_names(parent), n=1)
+    valid = {field.lower(): field for field in _field_names(parent)}
+    nearest = get_close_matches(name[:32].lower(), valid, n=1)
     if nearest:
-        return problem("schema.misspelt_field", place, nearest=nearest[0])
+        return problem("schema.misspelt_field", place, nearest=valid[nearest[0]])
     return problem("schema.unknown_field", place)
 
 

@@ -12,7 +12,16 @@ from hwsim.toml_table import Table, load
 # The profiles lie beside hw-sim/ in the checkout.
 PROFILES = Path(__file__).resolve().parents[2] / "firmware_profiles"
 # Suggested split of printers.md 3.10 for motions a profile does not list.
-_TIMING_S = {"feed": 2.0, "colour_panel": 3.0, "k_panel": 2.0, "o_panel": 2.5, "station_move": 1.5, "eject": 1.5, "reset": 5.0, "flip": 3.0}
+_TIMING_S = {
+    "feed": 2.0,
+    "colour_panel": 3.0,
+    "k_panel": 2.0,
+    "o_panel": 2.5,
+    "station_move": 1.5,
+    "eject": 1.5,
+    "reset": 5.0,
+    "flip": 3.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,8 @@ def load_chip(name: str, folder: Path = PROFILES) -> ChipProfile:
     if len(df) != 2:
         raise SimError(f"{select.place}df must be a SELECT with a 2-byte file identifier")
     files = tuple(
-        ChipFileSpec(row.at_least("fid", 0), row.at_least("max_bytes", 1), row.get("personalised", bool)) for row in root.tables("files")
+        ChipFileSpec(row.at_least("fid", 0), row.at_least("max_bytes", 1), row.get("personalised", bool))
+        for row in root.tables("files")
     )
     return ChipProfile(root.get("name", str), df, read.at_least("length_prefix_bytes", 0), files)
 

@@ -79,13 +79,13 @@ class LaneMeter:
         if self._card is not None:
             self._card.motion_s += seconds
 
-    def fed(self, blank: str, at: float, hopper_left: int) -> None:
-        """A blank has left the hopper."""
+    def fed(self, blank: str, at: float) -> None:
+        """A blank leaves the hopper; what is left there is told next."""
         gap = None
         if not self._ran_dry and self._ended_at is not None and self._command_at is not None:
             gap = max(0.0, self._command_at - self._ended_at)
         self._card = CardTimes(blank, at, gap)
-        self._ran_dry, self._ended_at = hopper_left == 0, None
+        self._ran_dry, self._ended_at = False, None
 
     def left(self, at: float, end: str) -> None:
         """The card is out of the printer."""

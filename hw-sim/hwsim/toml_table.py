@@ -31,7 +31,7 @@ class Table:
             value = float(value)
         if value is not default and type(value) is not kind:
             raise SimError(f"{self.place}{key} must be {_WORDS[kind]}, not {value!r}")
-        return cast(T, value)
+        return cast("T", value)
 
     def at_least(self, key: str, least: int, default: Any = _REQUIRED) -> int:
         """A whole number not below `least`."""
@@ -42,11 +42,11 @@ class Table:
 
     def table(self, key: str, default: Any = _REQUIRED) -> Table:
         """The sub-table of `key`."""
-        return Table(f"{self.place}{key}.", self.get(key, cast(type[dict[str, Any]], dict), default))
+        return Table(f"{self.place}{key}.", self.get(key, cast("type[dict[str, Any]]", dict), default))
 
     def tables(self, key: str) -> list[Table]:
         """The array of tables of `key`; at least one."""
-        rows = self.get(key, cast(type[list[Any]], list))
+        rows = self.get(key, cast("type[list[Any]]", list))
         if not rows or not all(isinstance(row, dict) for row in rows):
             raise SimError(f"{self.place}{key} must be a list of at least one table ([[{key}]])")
         return [Table(f"{self.place}{key}[{index}].", row) for index, row in enumerate(rows)]

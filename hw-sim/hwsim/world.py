@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -94,6 +95,7 @@ class World:
         self._place: dict[str, Place] = {}
         self._order: dict[tuple[Spot, str | None], list[str]] = {}
         self._uids: set[bytes] = set()
+        self.on_move: list[Callable[[], None]] = []  # told after every move
 
     def make(self, count: int, chip: ChipProfile) -> list[str]:
         """Make new blanks in the supply; returns their ids."""
@@ -108,6 +110,8 @@ class World:
             self._order[here.spot, here.lane].remove(blank)
             self._order.setdefault((to.spot, to.lane), []).append(blank)
         self._place[blank] = to
+        for watcher in self.on_move:
+            watcher()
 
     def blank(self, blank: str) -> Blank:
         """The blank with this id."""

@@ -207,10 +207,16 @@ class WiredCard:
         self._card = card
         self._answering = asyncio.Event()
         self._answering.set()
+        self.asked = asyncio.Event()  # a command has come since `hang`
 
     def hang(self) -> None:
         """Answer no further command."""
         self._answering.clear()
+        self.asked.clear()
+
+    def resume(self) -> None:
+        """Answer the command that waits, and all later ones."""
+        self._answering.set()
 
     def power(self, on: bool) -> None:
         """Losing the field loses the selected file, never the memory."""
@@ -221,7 +227,8 @@ class WiredCard:
         self._card.current = None
 
     async def apdu(self, command: bytes) -> bytes:
-        """The card's answer, or none before `hang` is over."""
+        """The card's answer, not before `resume` when it hangs."""
+        self.asked.set()
         await self._answering.wait()
         try:
             return self._card.apdu(command)

@@ -58,24 +58,28 @@ def parse_apdu(raw: bytes) -> Apdu:
     """Short and extended cases of ISO 7816-4; StatusWord 6700 when the lengths do not add up."""
     if len(raw) < 4:
         raise StatusWord(0x6700)
-    body = raw[4:]
-    wide = len(body) >= 3 and body[0] == 0
-    body = body[1:] if wide else body
-    size = 2 if wide else 1
-    if not body:
-        return Apdu(*raw[:4], b"", None, False)
-    if len(body) == size:
-        return _with_le(raw, b"", body, wide)
+    cla, ins, p1, p2 = raw[:4]
+    data, le_field = _parse_body(raw[4:])
+    if not le_field:
+        return Apdu(cla, ins, p1, p2, data, None, le_any=False)
+    le = int.from_bytes(le_field, "big")
+    return Apdu(cla, ins, p1, p2, data, le or 256 ** len(le_field), le_any=le == 0)
+
+
+def _parse_body(body: bytes) -> tuple[bytes, bytes]:
+    """Data and Le field, each empty when absent."""
+    size = 1
+    if len(body) >= 3 and body[0] == 0:
+        body, size = body[1:], 2
+    if len(body) <= size:
+        if len(body) not in (0, size):
+            raise StatusWord(0x6700)
+        return b"", body
     length = int.from_bytes(body[:size], "big")
     data, rest = body[size : size + length], body[size + length :]
     if length == 0 or len(data) != length or len(rest) not in (0, size):
         raise StatusWord(0x6700)
-    return _with_le(raw, data, rest, wide) if rest else Apdu(*raw[:4], data, None, False)
-
-
-def _with_le(raw: bytes, data: bytes, field: bytes, wide: bool) -> Apdu:
-    le = int.from_bytes(field, "big")
-    return Apdu(*raw[:4], data, le or (65536 if wide else 256), le == 0)
+    return data, rest
 
 
 class EktpChip:

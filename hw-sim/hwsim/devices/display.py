@@ -48,7 +48,9 @@ class Display:
         if byte == _CLEAR:
             self.clear()
         elif byte in (_HOME, _LF, _CR, _BACK, _FORWARD):
-            self._go({_HOME: 0, _LF: self._at + COLUMNS, _CR: self._at - column, _BACK: self._at - 1, _FORWARD: self._at + 1}[byte])
+            self._go(
+                {_HOME: 0, _LF: self._at + COLUMNS, _CR: self._at - column, _BACK: self._at - 1, _FORWARD: self._at + 1}[byte]
+            )
 
     def _go(self, to: int) -> None:
         self._at = to % len(self._cells)

@@ -207,7 +207,12 @@ def _set(event: asyncio.Event, on: bool) -> None:
 def _descriptors(machine: Machine) -> PrinterDescriptors:
     brand, _, model = machine.identity.model.partition(" ")
     return printer_descriptors(
-        machine.profile.vendor_id, PRODUCT_ID, machine.identity.serial, brand, f"{brand} {model}".strip(), max_packet=MAX_PACKET_BYTES
+        machine.profile.vendor_id,
+        PRODUCT_ID,
+        machine.identity.serial,
+        brand,
+        f"{brand} {model}".strip(),
+        max_packet=MAX_PACKET_BYTES,
     )
 
 

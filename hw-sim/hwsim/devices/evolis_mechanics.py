@@ -7,7 +7,7 @@ its way is raised as an Obstacle before anything moved, unless the obstacle is t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -23,6 +23,7 @@ RIBBONS = {
     "kbl": "k", "kgr": "k", "kgo": "k", "ksi": "k", "ksc": "k", "ka": "k", "h": "o", "ho": "o", "ktc": "k", "ktp": "k",
 }  # fmt: skip
 _PANEL_TIMING = {"k": "k_panel", "o": "o_panel"}
+BEAM_S = 0.2  # a card of 86 mm at a usual transport speed; part of its motion
 STAGES = ("feed", "move", "print", "eject", "reject")  # where a card can jam
 # A well-used machine: a station that takes life counters for counts of its own is found out.
 LIFE_CARDS, LIFE_PANELS = 1_000, 5_000
@@ -47,8 +48,8 @@ class Obstacle(Exception):
 class Surroundings(Protocol):
     """What a card touches on its way, besides the printer."""
 
-    async def pass_beam(self, beam: str) -> None:
-        """A card goes through the beam."""
+    async def pass_beam(self, beam: str, seconds: float) -> None:
+        """A card goes through the beam, which takes so long on the real machine."""
 
     def chip_arrives(self, blank: str) -> None:
         """The card stands over the contactless antenna."""
@@ -95,14 +96,20 @@ class Mechanics:
     """The moving parts. One motion at a time; the caller sees to that."""
 
     def __init__(
-        self, lane: str, world: World, clock: Clock, profile: PrinterProfile, capacities: Capacities, surroundings: Surroundings, meter: LaneMeter
+        self,
+        lane: str,
+        world: World,
+        clock: Clock,
+        profile: PrinterProfile,
+        capacities: Capacities,
+        surroundings: Surroundings,
+        meter: LaneMeter,
     ) -> None:
         self._lane, self._world, self._clock, self._profile = lane, world, clock, profile
         self._capacities, self._around, self._meter = capacities, surroundings, meter
         self.ribbon = Ribbon(profile.ribbon_type, profile.ribbon_cards, profile.ribbon_cards)
         self.troubles = Troubles()
         self.cards_fed, self.panels_printed = LIFE_CARDS, LIFE_PANELS
-        self.moving = False
         self._changed = asyncio.Event()
 
     # What is so now
@@ -130,9 +137,8 @@ class Mechanics:
 
     # What a person or a fault does
 
-    def change(self, act: Callable[[], None]) -> None:
-        """Do something to the machine and let a printer that waits for a person try again."""
-        act()
+    def touched(self) -> None:
+        """Somebody did something to the machine: a printer that waits for a person tries again."""
         self._changed.set()
 
     async def changed(self) -> None:
@@ -146,7 +152,7 @@ class Mechanics:
         """Bring the card inside to a station; without one, feed one to it."""
         if not self.cards:
             await self._feed()
-            await self._motion(self._profile.timing_s["feed"] / 2)
+            await self._motion(self._profile.timing_s["feed"] / 2 - BEAM_S)
             self._stand(station)
         elif self.station is not station:
             self._look("move")
@@ -207,11 +213,11 @@ class Mechanics:
         if not taken:
             raise Obstacle("FEEDER EMPTY", Line.MEDIA)  # somebody took the blanks out meanwhile
         self.troubles.double_feeds = max(0, self.troubles.double_feeds - 1)
+        self._meter.fed(taken[0], self._clock.now_s())
         for blank in taken:
             self._world.move(blank, Place(Spot.INSIDE, self._lane, Station.PRINT))
         self.cards_fed += 1
-        self._meter.fed(taken[0], self._clock.now_s(), self.hopper_blanks)
-        await self._around.pass_beam("feed_beam")
+        await self._timed(self._around.pass_beam("feed_beam", BEAM_S))
 
     async def _let_out(self, stage: str, spot: Spot, beam: str) -> None:
         if not self.cards:
@@ -221,12 +227,12 @@ class Mechanics:
             self.troubles.stuck_moves -= 1
             raise Obstacle("ERROR TIME OUT", Line.FAULT)
         self._lift()
-        await self._motion(self._profile.timing_s["eject"])
+        await self._motion(self._profile.timing_s["eject"] - BEAM_S)
         unseen = beam == "exit_beam" and self.troubles.unseen_exits > 0
         if unseen:
             self.troubles.unseen_exits -= 1
         else:
-            await self._around.pass_beam(beam)
+            await self._timed(self._around.pass_beam(beam, BEAM_S))
         leaving = self.cards
         for blank in leaving:
             self._world.move(blank, Place(spot, self._lane))
@@ -258,10 +264,11 @@ class Mechanics:
             self._world.move(blank, Place(Spot.INSIDE, self._lane, Station.PRINT))
 
     async def _motion(self, seconds: float) -> None:
+        await self._timed(self._clock.motion(max(0.0, seconds)))
+
+    async def _timed(self, motion: Awaitable[None]) -> None:
         started = self._clock.now_s()
-        self.moving = True
         try:
-            await self._clock.motion(seconds)
+            await motion
         finally:
-            self.moving = False
             self._meter.motion(self._clock.now_s() - started)

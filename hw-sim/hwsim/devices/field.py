@@ -58,7 +58,9 @@ class FieldCard:
 class Field:
     """The antenna."""
 
-    def __init__(self, lane: str, world: World, profile: ChipProfile, slot: VpcdSlot, clock: Clock, meter: LaneMeter, delay_s: float) -> None:
+    def __init__(
+        self, lane: str, world: World, profile: ChipProfile, slot: VpcdSlot, clock: Clock, meter: LaneMeter, delay_s: float
+    ) -> None:
         self._lane, self._world, self._profile, self._slot = lane, world, profile, slot
         self._clock, self._meter, self._delay_s = clock, meter, delay_s
         self.troubles = ChipTroubles()

@@ -12,7 +12,6 @@ from hwsim.clock import Clock
 from hwsim.errors import SimError
 from hwsim.wires.pigpiod import PinBank
 
-BEAM_S = 0.2  # a card of 86 mm at a usual transport speed
 MAX_LAMP_CHANGES = 1_000  # the history is for tests and demos; a blinking lamp must not fill the memory
 LAMPS, BUTTONS = ("green", "amber", "red"), ("go", "hold")
 _SO, _NOT_SO = 0, 1
@@ -32,11 +31,11 @@ class LaneSensors:
         if self._bank.level(self._pins[sensor]) != level:
             self._bank.drive(self._pins[sensor], level)
 
-    async def pass_beam(self, beam: str) -> None:
+    async def pass_beam(self, beam: str, seconds: float) -> None:
         """A card goes through: two edges, with a turn of the loop between them at any speed."""
         self._bank.drive(self._pins[beam], _SO)
         try:
-            await self._clock.motion(BEAM_S)
+            await self._clock.motion(seconds)
         finally:
             self._bank.drive(self._pins[beam], _NOT_SO)
 

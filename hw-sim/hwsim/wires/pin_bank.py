@@ -26,10 +26,6 @@ def monotonic_us() -> int:
 @dataclass(slots=True)
 class _Pin:
     pull: int
-    raw: int
-    """The level on the pin now."""
-    reported: int
-    """The level clients were told of, behind the glitch filter."""
     mode: int = INPUT
     latch: int = 0
     """What the pin puts out while it is an output."""
@@ -51,11 +47,12 @@ class PinBank:
         self.on_unsettled: Callable[[], None] | None = None
         """Called when `left_us` changed: somebody must call `settle` once it has passed."""
         self._now_us = now_us
-        self._pins = [_Pin(PULL_UP, 1, 1) if pin <= _LAST_PULLED_UP else _Pin(PULL_DOWN, 0, 0) for pin in range(PINS)]
+        self._pins = [_Pin(PULL_UP if pin <= _LAST_PULLED_UP else PULL_DOWN) for pin in range(PINS)]
+        self._levels = self._reported = (1 << _LAST_PULLED_UP + 1) - 1
 
     def level(self, pin: int) -> int:
         """The level on the pin now, whoever makes it."""
-        return self._pins[pin].raw
+        return _bit(self._levels, pin)
 
     def drive(self, pin: int, level: int) -> None:
         """The world puts a level on an input. On an output it takes effect when the client lets go."""
@@ -77,25 +74,25 @@ class PinBank:
     @property
     def levels(self) -> int:
         """The levels of all pins as one word, filters aside."""
-        return sum(pin.raw << number for number, pin in enumerate(self._pins))
+        return self._levels
 
     @property
     def reported(self) -> int:
         """The levels behind the filters as one word."""
-        return sum(pin.reported << number for number, pin in enumerate(self._pins))
+        return self._reported
 
     def mode(self, pin: int) -> int:
         """0 input, 1 output, 2 to 7 the alternate functions."""
         return self._pins[pin].mode
 
     def set_mode(self, pin: int, mode: int) -> None:
-        """Change the function; an output that becomes an input is let go of."""
+        """Change the function. An output that is let go of falls low without a pull: what it switched has a pull-down."""
         state = self._pins[pin]
-        before, was_output = state.raw, state.mode == OUTPUT
+        before, let_go = self.level(pin), state.mode == OUTPUT and mode != OUTPUT
         state.mode = mode
-        self._update(pin)
-        if was_output and state.raw != before and self.on_write is not None:
-            self.on_write(pin, state.raw)
+        self._update(pin, 0 if let_go else before)
+        if let_go and self.level(pin) != before and self.on_write is not None:
+            self.on_write(pin, self.level(pin))
 
     def set_pull(self, pin: int, pull: int) -> None:
         """0 off, 1 down, 2 up."""
@@ -117,40 +114,47 @@ class PinBank:
 
     def left_us(self) -> int | None:
         """How long until `settle` has something to report, 0 when it has now; None when all is reported."""
-        due = min((pin.changed_us + pin.filter_us for pin in self._pins if pin.raw != pin.reported), default=None)
+        due = min((pin.changed_us + pin.filter_us for _, pin in self._unsettled()), default=None)
         return None if due is None else max(0, due - self._now_us())
 
     def settle(self) -> None:
         """Report every change that has lasted long enough by now."""
         now = self._now_us()
-        for number, pin in enumerate(self._pins):
-            if pin.raw != pin.reported and now - pin.changed_us >= pin.filter_us:
+        for number, pin in self._unsettled():
+            if now - pin.changed_us >= pin.filter_us:
                 self._report(number)
 
-    def _update(self, pin: int) -> None:
+    def _unsettled(self) -> list[tuple[int, _Pin]]:
+        waiting = self._levels ^ self._reported
+        return [(number, pin) for number, pin in enumerate(self._pins) if _bit(waiting, number)]
+
+    def _update(self, pin: int, floating: int | None = None) -> None:
         state = self._pins[pin]
-        level = _resting_level(state)
-        if level == state.raw:
+        level = _resting_level(state, self.level(pin) if floating is None else floating)
+        if level == self.level(pin):
             return
-        state.raw, state.changed_us = level, self._now_us()
+        self._levels ^= 1 << pin
+        state.changed_us = self._now_us()
         if state.filter_us == 0:
             self._report(pin)
-        elif state.raw != state.reported and self.on_unsettled is not None:
+        elif self.on_unsettled is not None:
             self.on_unsettled()
 
     def _report(self, pin: int) -> None:
-        state = self._pins[pin]
-        if state.raw == state.reported:
-            return
-        state.reported = state.raw
-        if self.on_report is not None:
-            self.on_report(self.tick, self.reported)
+        if _bit(self._levels ^ self._reported, pin):
+            self._reported ^= 1 << pin
+            if self.on_report is not None:
+                self.on_report(self.tick, self._reported)
 
 
-def _resting_level(pin: _Pin) -> int:
-    """Who wins: the output, the world, the pull; a floating pin keeps its level."""
+def _bit(word: int, pin: int) -> int:
+    return word >> pin & 1
+
+
+def _resting_level(pin: _Pin, floating: int) -> int:
+    """Who wins: the output, the world, the pull, and last the level a pin floats at."""
     if pin.mode == OUTPUT:
         return pin.latch
     if pin.driven is not None:
         return pin.driven
-    return {PULL_OFF: pin.raw, PULL_DOWN: 0, PULL_UP: 1}[pin.pull]
+    return {PULL_OFF: floating, PULL_DOWN: 0, PULL_UP: 1}[pin.pull]

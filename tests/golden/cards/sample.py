@@ -6,6 +6,7 @@ import base64
 import io
 import tomllib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def primacy() -> Raster:
     return Raster.from_json({"name": "evolis-primacy", **table})
 
 
+@lru_cache
 def portrait(background: tuple[int, int, int] = (176, 28, 30), hair: tuple[int, int, int] = (32, 26, 24)) -> bytes:
     """A drawn face, 480 x 640, as JPEG: dark hair above, light collar below, so that upright can be told."""
     picture = Image.new("RGB", (960, 1280), background)
@@ -46,6 +48,7 @@ def portrait(background: tuple[int, int, int] = (176, 28, 30), hair: tuple[int, 
     return _saved(picture.resize((480, 640), Image.Resampling.LANCZOS), "JPEG", quality=88)
 
 
+@lru_cache
 def signature(size: tuple[int, int] = (360, 150)) -> bytes:
     """A scribble in dark ink on white, as PNG."""
     picture = Image.new("L", (1440, 600), 255)

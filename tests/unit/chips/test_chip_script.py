@@ -130,6 +130,12 @@ def test_nothing_is_written_to_another_chip(profile: ChipProfile) -> None:
     assert other.written_bytes == 0
 
 
+def test_the_chip_asked_for_gets_the_script(profile: ChipProfile, card: FakeCard) -> None:
+    files = contents(profile)
+    drive(for_chip(profile, UID, write_files(profile, files)), card.apdu)
+    assert drive(read_files(profile, [file.fid for file in files]), card.apdu) == files
+
+
 def test_an_answer_without_status_word_is_no_answer(profile: ChipProfile) -> None:
     with pytest.raises(DeviceUnknown, match="chip_silent: an answer of 1 bytes has no status word"):
         drive(identify(profile), answers("90"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -89,11 +90,20 @@ def test_the_unit_leaves_proc_readable_for_gpiozero() -> None:
     assert not re.search(r"^ProcSubset=", (SOURCE / UNIT).read_text(), re.MULTILINE)
 
 
-def test_users_and_directories_of_the_unit_come_into_being(stage: Path) -> None:
+def test_the_units_user_and_groups_come_into_being(stage: Path) -> None:
     (stage / "etc").mkdir()
-    for tool, options in (("systemd-sysusers", []), ("systemd-tmpfiles", ["--create"])):
-        result = run(tool, f"--root={stage}", *options, "print-station.conf")
-        assert result.returncode == 0, result.stderr
+    result = run("systemd-sysusers", f"--root={stage}", "print-station.conf")
+    assert result.returncode == 0, result.stderr
     assert "print-station:x:" in (stage / "etc/passwd").read_text()
     assert "gpio:x:" in (stage / "etc/group").read_text()
-    assert (stage / "etc/print-station").stat().st_mode & 0o777 == 0o750
+
+
+def test_the_configuration_is_for_the_daemon_and_root_only(stage: Path) -> None:
+    config = stage / "etc/print-station/station.toml"
+    config.parent.mkdir(parents=True)
+    config.touch()
+    # A namespace of an unprivileged user knows one group only: its own stands for the daemon's.
+    (stage / "etc/group").write_text(f"print-station:x:{os.getgid()}:\n")
+    result = run("systemd-tmpfiles", f"--root={stage}", "--create", "print-station.conf")
+    assert result.returncode == 0, result.stderr
+    assert [path.stat().st_mode & 0o777 for path in (config.parent, config)] == [0o750, 0o640]

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,19 @@ from tools.pcscd import SANDBOX_VARIABLE, Pcscd
 
 ROOT = Path(__file__).resolve().parents[3]
 SANDBOX = str(ROOT / "tools/sandbox")
-READERS = "from smartcard.System import readers; print(*readers(), sep=', ')"
+READERS = "from smartcard.System import readers; print(*sorted(map(str, readers())), sep=', ')"
 LANE_1 = "hw-sim lane 1 00 00, hw-sim lane 1 00 01"
+
+SERVER = """
+import os, socket
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("build/run/http.sock")
+listener.listen()
+print(os.environ["PRINT_STATION_URL"], flush=True)
+connection = listener.accept()[0]
+connection.recv(4096)
+connection.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\nhalo")
+"""
 
 
 def sandbox(*command: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -32,7 +44,7 @@ def python(script: str, options: tuple[str, ...] = ()) -> str:
 def waiting() -> subprocess.Popen[str]:
     """A sandbox whose command has said that it waits and answers SIGTERM with exit code 5."""
     script = "trap 'exit 5' TERM; sleep 600 & echo waiting; wait"
-    process = subprocess.Popen([SANDBOX, "--", "sh", "-c", script], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([SANDBOX, "--", "sh", "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None
     assert process.stdout.readline() == "waiting\n"
     return process
@@ -81,8 +93,14 @@ def test_files_of_the_run_are_removed_with_it() -> None:
     assert sorted((ROOT / "build/run").iterdir()) == before
 
 
-def test_the_way_out_for_http_is_announced() -> None:
-    assert python("import os; print(os.environ['PRINT_STATION_URL'])", ("--http-out",)).startswith("http://127.0.0.1:")
+def test_a_browser_outside_reaches_the_daemons_socket() -> None:
+    process = subprocess.Popen(
+        [SANDBOX, "--http-out", "--", sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    with urllib.request.urlopen(process.stdout.readline().strip(), timeout=10) as answer:
+        assert answer.read() == b"halo"
+    assert ends(process) == 0
 
 
 def test_a_signal_goes_to_the_command_and_what_it_left_running_dies(waiting: subprocess.Popen[str]) -> None:

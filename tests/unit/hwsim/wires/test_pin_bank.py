@@ -78,8 +78,9 @@ def test_a_write_is_told_to_the_world_each_time(bench: Bench) -> None:
     assert (bench.writes, bench.bank.mode(LAMP)) == ([(LAMP, 1), (LAMP, 1), (LAMP, 0)], OUTPUT)
 
 
-def test_letting_go_of_a_lit_lamp_is_told_to_the_world(bench: Bench) -> None:
-    bench.bank.set_pull(LAMP, PULL_DOWN)
+@pytest.mark.parametrize("pull", [PULL_OFF, PULL_DOWN])
+def test_letting_go_of_a_lit_lamp_is_told_to_the_world(bench: Bench, pull: int) -> None:
+    bench.bank.set_pull(LAMP, pull)
     bench.bank.write(LAMP, 1)
     bench.bank.set_mode(LAMP, INPUT)
     assert bench.writes == [(LAMP, 1), (LAMP, 0)]

@@ -1,0 +1,159 @@
+"""One lane: a printer with its hopper, bins, beams and chip reader, joined to the world and to its wires."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from hwsim.clock import Clock
+from hwsim.config import LaneConfig
+from hwsim.devices.evolis import EvolisPrinter
+from hwsim.devices.evolis_machine import Identity, Machine
+from hwsim.devices.evolis_mechanics import Capacities, Mechanics
+from hwsim.devices.field import Field
+from hwsim.devices.pins import LaneSensors
+from hwsim.errors import SimError
+from hwsim.profiles import ChipProfile, PrinterProfile
+from hwsim.timing import LaneMeter
+from hwsim.wires.pigpiod import PigpiodServer, PinBank
+from hwsim.wires.usbip import UsbIpServer
+from hwsim.wires.vpcd import VpcdSlot
+from hwsim.world import Place, Spot, World
+
+
+class Lane:
+    """The lane's devices. `start` opens its wires; the printer is switched on and off apart."""
+
+    def __init__(
+        self,
+        config: LaneConfig,
+        world: World,
+        clock: Clock,
+        profiles: tuple[PrinterProfile, ChipProfile],
+        usb: UsbIpServer,
+        on_finished: Callable[[str], None],
+    ) -> None:
+        self.config, self._world, self._clock, self._usb = config, world, clock, usb
+        self._printer_profile, self.chip_profile = profiles
+        self._on_finished = on_finished
+        self.meter = LaneMeter()
+        self.bank = PinBank()
+        self.sensors = LaneSensors(self.bank, config.pins, clock)
+        self.gpio = PigpiodServer(config.gpio.host, config.gpio.port, self.bank)
+        self.slot = VpcdSlot(config.vpcd.host, config.vpcd.port)
+        self.field = Field(config.name, world, self.chip_profile, self.slot, clock, self.meter, config.apdu_delay_s)
+        self.printer = self._printer(config.name, self.meter)
+        self.mechanics = self.printer.machine.mechanics
+        if config.ribbon_cards is not None:
+            self.mechanics.ribbon.remaining = config.ribbon_cards
+        self.plugged = False
+        self._life: asyncio.Task[None] | None = None
+        world.on_move.append(self._show_levels)
+        self._show_levels()
+
+    # Wires and power
+
+    async def start(self) -> None:
+        """Open the pins and the reader slot."""
+        await self.gpio.start()
+        await self.slot.start()
+
+    async def close(self) -> None:
+        """Let go of the wires."""
+        self.unplug()
+        await self.slot.close()
+        await self.gpio.close()
+
+    @property
+    def powered(self) -> bool:
+        """Whether the printer is switched on."""
+        return self._life is not None
+
+    def switch_on(self, group: asyncio.TaskGroup) -> None:
+        """The printer's power comes; its USB shows up at once."""
+        if self._life is None:
+            self._life = group.create_task(self.printer.run(), name=f"printer of lane {self.config.name}")
+            self.plug()
+
+    def switch_off(self) -> None:
+        """The power goes: whatever moves stops, what is not kept is forgotten. The card inside stays."""
+        self.unplug()
+        if self._life is not None:
+            self._life.cancel()
+            self._life = None
+
+    def plug(self) -> None:
+        """Put the USB cable in; a printer without power stays invisible."""
+        if not self.plugged and self.powered:
+            self._usb.plug(self.config.busid, self.printer)
+            self.plugged = True
+
+    def unplug(self) -> None:
+        """Pull the USB cable."""
+        if self.plugged:
+            self._usb.unplug(self.config.busid)
+            self.plugged = False
+
+    def twin(self) -> EvolisPrinter:
+        """Another printer with the same serial and nothing in its hopper."""
+        return self._printer(f"{self.config.name} (twin)", LaneMeter())
+
+    def _printer(self, path: str, meter: LaneMeter) -> EvolisPrinter:
+        profile, capacities = self._printer_profile, Capacities(self.config.bin_capacity, self.config.reject_capacity)
+        mechanics = Mechanics(path, self._world, self._clock, profile, capacities, self, meter)
+        return EvolisPrinter(Machine(Identity(profile.model, self.config.serial), profile, mechanics), self._clock, meter)
+
+    # What people do
+
+    def load(self, count: int, dead_at: frozenset[int]) -> list[str]:
+        """Put new blanks into the hopper; `dead_at` counts from 1 in the order of feeding. Returns their ids."""
+        free = self.config.hopper_capacity - self._world.count(Spot.HOPPER, self.config.name)
+        if not 0 < count <= free:
+            raise SimError(f"the hopper of lane {self.config.name} has room for {free} blanks; asked for {count}")
+        if dead_at and not 1 <= min(dead_at) <= max(dead_at) <= count:
+            raise SimError(f"dead blanks must be numbered 1 to {count}, not {sorted(dead_at)}")
+        loaded = self._world.make(count, self.chip_profile)
+        for number, blank in enumerate(loaded, 1):
+            self._world.blank(blank).chip.dead = number in dead_at
+            self._world.move(blank, Place(Spot.HOPPER, self.config.name))
+        self.mechanics.touched()
+        return loaded
+
+    def take(self, spot: Spot) -> list[str]:
+        """A person takes every card from one place of this lane. Returns their ids."""
+        taken = self._world.at(spot, self.config.name)
+        if spot is Spot.INSIDE and taken:
+            self.field.leave()
+            self.meter.left(self._clock.now_s(), Spot.PERSON)
+        for blank in taken:
+            self._world.move(blank, Place(Spot.PERSON))
+            self.field.forget(blank)
+        self.mechanics.touched()
+        return taken
+
+    # What a card touches (devices.evolis_mechanics.Surroundings)
+
+    async def pass_beam(self, beam: str, seconds: float) -> None:
+        """See LaneSensors."""
+        await self.sensors.pass_beam(beam, seconds)
+
+    def chip_arrives(self, blank: str) -> None:
+        """See Field."""
+        self.field.arrive(blank)
+
+    def chip_leaves(self) -> None:
+        """See Field."""
+        self.field.leave()
+
+    def card_left(self, blank: str) -> None:
+        """The card is in a bin."""
+        self.field.forget(blank)
+        self._on_finished(blank)
+
+    def _show_levels(self) -> None:
+        name, config = self.config.name, self.config
+        blanks = self._world.count(Spot.HOPPER, name)
+        self.sensors.show("hopper_empty", blanks == 0)
+        self.sensors.show("hopper_low", blanks <= config.hopper_low_at)
+        self.sensors.show("bin_full", self._world.count(Spot.OUTPUT, name) >= config.bin_capacity)
+        self.meter.hopper(blanks)

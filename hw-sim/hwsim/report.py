@@ -1,0 +1,122 @@
+"""The truth as JSON: what `hw-sim world --json` prints. Times are seconds since hw-sim started."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+from hwsim.lane import Lane
+from hwsim.timing import CardTimes, Span
+from hwsim.world import Blank, ChipMemory, Place, Printed, Spot, World
+
+
+def blank_json(blank: Blank, place: Place) -> dict[str, Any]:
+    """One blank: identity, place, what is printed, what is in the chip."""
+    return {
+        "id": blank.id,
+        "uid": blank.uid.hex().upper(),
+        "place": place.spot.value,
+        "lane": place.lane,
+        "station": None if place.station is None else place.station.value,
+        "printed": printed_json(blank.printed),
+        "chip": chip_json(blank.chip),
+    }
+
+
+def printed_json(printed: list[Printed]) -> dict[str, dict[str, Any]]:
+    """Side -> panel -> what is on it. `times` above 1 is an overprint; `sha256` is of the packed dots that came last."""
+    sides: dict[str, dict[str, Any]] = {}
+    for one in printed:
+        panels = sides.setdefault(one.side, {})
+        before = panels.get(one.panel, {"times": 0, "all_sha256": []})
+        panels[one.panel] = {
+            "times": before["times"] + 1,
+            "levels": one.levels,
+            "complete": one.complete,
+            "sha256": one.sha256,
+            "all_sha256": [*before["all_sha256"], one.sha256],
+        }
+    return sides
+
+
+def chip_json(chip: ChipMemory) -> dict[str, Any]:
+    """Each file by its identifier: `length` as its prefix says, `raw` the content of that length, and the highest offset
+    ever written (content written before a torn length prefix shows here)."""
+    return {
+        "dead": chip.dead,
+        "files": {
+            f"{fid:04X}": {
+                "length": chip.length(fid),
+                "sha256": hashlib.sha256(chip.content(fid)).hexdigest(),
+                "raw": base64.b64encode(chip.content(fid)).decode(),
+                "written_bytes": chip.written_bytes.get(fid, 0),
+            }
+            for fid in chip.files
+        },
+    }
+
+
+def lane_json(lane: Lane, world: World, started_s: float) -> dict[str, Any]:
+    """One lane: printer, hopper, bins, and the times of its finished cards."""
+    mechanics, name = lane.mechanics, lane.config.name
+    station = mechanics.station
+    return {
+        "name": name,
+        "printer": {
+            "serial": lane.config.serial,
+            "powered": lane.powered,
+            "plugged": lane.plugged,
+            "cards_fed": mechanics.cards_fed,
+            "panels_printed": mechanics.panels_printed,
+            "ribbon": {
+                "type": mechanics.ribbon.type,
+                "remaining": mechanics.ribbon.remaining,
+                "capacity": mechanics.ribbon.capacity,
+            },
+            "cover_open": mechanics.troubles.cover_open,
+            "jammed": mechanics.troubles.jammed,
+            "card_station": None if station is None else station.value,
+        },
+        "hopper": world.count(Spot.HOPPER, name),
+        "inside": world.count(Spot.INSIDE, name),
+        "output": world.count(Spot.OUTPUT, name),
+        "reject": world.count(Spot.REJECT, name),
+        "cards": [card_json(card, started_s) for card in lane.meter.finished],
+    }
+
+
+def card_json(card: CardTimes, started_s: float) -> dict[str, Any]:
+    """The times of one finished card."""
+    return {
+        "blank": card.blank,
+        "end": card.end,
+        "fed_at_s": _round(card.fed_at_s - started_s),
+        "left_at_s": _round(card.left_at_s - started_s),
+        "cycle_s": _round(card.left_at_s - card.fed_at_s),
+        "motion_s": _round(card.motion_s),
+        "commands": card.commands,
+        "host_wait_s": _round(card.host_wait_s),
+        "transfer_s": _round(card.transfer_s),
+        "chip_detect_s": _lengths(card.detects),
+        "chip_session_s": _lengths(card.sessions),
+        "chip_silent_s": _lengths(card.silences),
+        "overhead_s": _round(card.overhead_s),
+        "gap_s": None if card.gap_s is None else _round(card.gap_s),
+    }
+
+
+def totals_json(world: World) -> dict[str, int]:
+    """How many blanks are in each kind of place, and in all."""
+    counts = dict.fromkeys((spot.value for spot in Spot), 0)
+    for blank in world.all():
+        counts[world.where(blank.id).spot.value] += 1
+    return {**counts, "all": len(world.all())}
+
+
+def _lengths(spans: list[Span]) -> list[float]:
+    return [_round(end - start) for start, end in spans]
+
+
+def _round(seconds: float) -> float:
+    return round(seconds, 6)

@@ -1,0 +1,40 @@
+"""Fixtures for every test, and the guards that fail a test for what it leaves behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.jobs.spool import Spool
+from controller.jobs.store import Store
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left_behind() -> Iterator[None]:
+    """A test that leaves a thread running fails; threads stuck for good are named by their owner."""
+    before = set(threading.enumerate())
+    yield
+    started = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in started:
+        thread.join(2.0)  # one that was told to end may need a moment to do so
+    left = [thread.name for thread in started if thread.is_alive()]
+    assert not left, f"threads left behind: {left}"
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    """An empty spool that keeps no reserve."""
+    return Spool(tmp_path / "spool", reserve_bytes=0)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A fresh database."""
+    store = await Store.open(tmp_path / "state")
+    yield store
+    await store.close()

@@ -1,0 +1,225 @@
+"""One contract for chip stations: the one in memory, and PC/SC through a real pcscd onto a card in its virtual reader."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from controller.chips.profile import ChipProfile
+from controller.clock import Deadline
+from controller.errors import DeviceRefused, DeviceUnknown
+from controller.hal.chip_station import PcscChipStation
+from controller.hal.ports import ChipStation
+from controller.model import ChipFile, ChipSight
+from hwsim.wires.vpcd import VpcdSlot
+from tests.fakes.chip import OTHER_UID, UID, FakeCard, FakeChipStation, Faults, WiredCard, contents, ektp, needs_sandbox
+from tools.pcscd import reader_name, vpcd_port
+
+LIMIT_S = 10.0  # the virtual reader is polled every 0.4 s
+NOT_THERE_S = 0.6  # long enough for a card that is there
+
+
+class FakeBench:
+    """A station in memory and the field in front of it."""
+
+    def __init__(self, profile: ChipProfile) -> None:
+        self._fake = FakeChipStation(profile)
+        self.station: ChipStation = self._fake
+
+    def put(self, card: FakeCard) -> None:
+        """Lay a card into the field, instead of the one there."""
+        self._fake.card = card
+
+    def take_away(self) -> None:
+        """Empty the field."""
+        self._fake.card = None
+
+    async def close(self) -> None:
+        """End."""
+        await self.station.close()
+
+
+class WiredBench:
+    """The real station and vpcd's slot."""
+
+    def __init__(self, profile: ChipProfile) -> None:
+        self._slot = VpcdSlot("127.0.0.1", vpcd_port(1))
+        self.station: ChipStation = PcscChipStation(profile, reader_name(1))
+
+    async def start(self) -> None:
+        """Serve the slot."""
+        await self._slot.start()
+
+    def put(self, card: FakeCard) -> None:
+        """Lay a card into the field, instead of the one there."""
+        self._slot.remove()
+        self._slot.insert(WiredCard(card))
+
+    def take_away(self) -> None:
+        """Empty the field."""
+        self._slot.remove()
+
+    async def close(self) -> None:
+        """End; pcscd goes on."""
+        await self.station.close()
+        await self._slot.close()
+
+
+@pytest.fixture
+def profile() -> ChipProfile:
+    return ektp()
+
+
+@pytest.fixture(params=["in memory", pytest.param("over pcscd", marks=needs_sandbox)])
+async def bench(request: pytest.FixtureRequest, profile: ChipProfile) -> AsyncIterator[FakeBench | WiredBench]:
+    if request.param == "in memory":
+        yield FakeBench(profile)
+        return
+    wired = WiredBench(profile)
+    await wired.start()
+    yield wired
+    await wired.close()
+
+
+@pytest.fixture
+async def card(profile: ChipProfile, bench: FakeBench | WiredBench) -> FakeCard:
+    """A fresh card in the field."""
+    card = FakeCard(profile)
+    bench.put(card)
+    return card
+
+
+@pytest.fixture
+def station(bench: FakeBench | WiredBench) -> ChipStation:
+    return bench.station
+
+
+async def identify(station: ChipStation) -> ChipSight:
+    return await station.identify(Deadline.after(LIMIT_S))
+
+
+async def write(station: ChipStation, files: list[ChipFile]) -> None:
+    await station.write(files, Deadline.after(LIMIT_S))
+
+
+async def read(station: ChipStation, files: list[ChipFile]) -> list[ChipFile]:
+    return await station.read([file.fid for file in files], Deadline.after(LIMIT_S))
+
+
+async def test_an_empty_station_passes_its_check(station: ChipStation) -> None:
+    await station.check()
+
+
+async def test_a_fresh_chip_is_identified(station: ChipStation, card: FakeCard) -> None:
+    assert await identify(station) == ChipSight(UID, fresh=True)
+
+
+async def test_what_is_written_is_read_back(station: ChipStation, card: FakeCard, profile: ChipProfile) -> None:
+    files = contents(profile, size=4096)
+    await identify(station)
+    await write(station, files)
+    assert await read(station, files) == files
+
+
+async def test_a_written_chip_is_the_same_and_no_longer_fresh(station: ChipStation, card: FakeCard, profile: ChipProfile) -> None:
+    await identify(station)
+    await write(station, contents(profile))
+    await station.release()
+    assert await identify(station) == ChipSight(UID, fresh=False)
+
+
+async def test_another_card_has_another_uid(station: ChipStation, bench: FakeBench, card: FakeCard, profile: ChipProfile) -> None:
+    await identify(station)
+    await station.release()
+    bench.put(FakeCard(profile, OTHER_UID))
+    assert await identify(station) == ChipSight(OTHER_UID, fresh=True)
+
+
+async def test_an_empty_field_is_a_silent_chip(station: ChipStation, bench: FakeBench) -> None:
+    with pytest.raises(DeviceRefused) as refusal:
+        await station.identify(Deadline.after(NOT_THERE_S))
+    assert refusal.value.condition == "chip_silent"
+
+
+async def test_a_dead_chip_is_a_silent_chip(station: ChipStation, bench: FakeBench, profile: ChipProfile) -> None:
+    bench.put(FakeCard(profile, faults=Faults(dies_at_apdu=0)))
+    with pytest.raises(DeviceRefused) as refusal:
+        await station.identify(Deadline.after(NOT_THERE_S))
+    assert refusal.value.condition == "chip_silent"
+
+
+async def test_nothing_is_written_before_a_chip_was_identified(
+    station: ChipStation, card: FakeCard, profile: ChipProfile
+) -> None:
+    with pytest.raises(DeviceUnknown, match="reader_lost"):
+        await write(station, contents(profile))
+    assert card.written_bytes == 0
+
+
+async def test_nothing_is_read_after_the_card_was_released(station: ChipStation, card: FakeCard, profile: ChipProfile) -> None:
+    await identify(station)
+    await station.release()
+    with pytest.raises(DeviceUnknown, match="reader_lost"):
+        await read(station, contents(profile))
+
+
+async def test_a_card_put_in_the_place_of_the_identified_one_is_never_written(
+    station: ChipStation, bench: FakeBench, card: FakeCard, profile: ChipProfile
+) -> None:
+    await identify(station)
+    other = FakeCard(profile, OTHER_UID)
+    bench.put(other)
+    with pytest.raises(DeviceUnknown, match="chip_silent"):
+        await write(station, contents(profile))
+    with pytest.raises(DeviceUnknown, match="reader_lost"):
+        await write(station, contents(profile))
+    assert other.written_bytes == 0
+
+
+async def test_a_card_that_leaves_before_it_is_read_is_unknown(
+    station: ChipStation, bench: FakeBench, card: FakeCard, profile: ChipProfile
+) -> None:
+    await identify(station)
+    await write(station, contents(profile))
+    bench.take_away()
+    with pytest.raises(DeviceUnknown, match="chip_silent"):
+        await read(station, contents(profile))
+
+
+async def test_a_chip_torn_while_written_is_unknown_and_reads_as_unfinished(
+    station: ChipStation, bench: FakeBench, card: FakeCard, profile: ChipProfile
+) -> None:
+    card.faults = Faults(tears_after_bytes=500)
+    await identify(station)
+    with pytest.raises(DeviceUnknown, match="chip_silent"):
+        await write(station, contents(profile))
+    card.repair()
+    bench.put(card)
+    assert not (await identify(station)).fresh
+    assert await read(station, contents(profile)[:1]) == contents(profile)[:1]
+    assert await read(station, contents(profile)[1:2]) == [ChipFile(0x6FF2, b"")]
+
+
+async def test_a_chip_that_refuses_a_write_can_still_be_read(station: ChipStation, card: FakeCard, profile: ChipProfile) -> None:
+    await identify(station)
+    card.faults = Faults(answers={len(card.log) + 3: "6581"})
+    with pytest.raises(DeviceRefused, match="chip_refused: write 240 bytes to 6FF1 at 2: 6581, memory failure") as refusal:
+        await write(station, [ChipFile(0x6FF1, bytes(480))])
+    assert refusal.value.condition == "chip_refused"
+    assert await read(station, contents(profile)[:1]) == [ChipFile(0x6FF1, b"")]
+
+
+async def test_files_that_do_not_fit_are_refused_before_the_first_write(station: ChipStation, card: FakeCard) -> None:
+    await identify(station)
+    with pytest.raises(DeviceRefused, match="nothing written: 6FF6 gets 79 bytes and holds 78"):
+        await write(station, [ChipFile(0x6FF1, b"x"), ChipFile(0x6FF6, bytes(79))])
+    assert card.written_bytes == 0
+
+
+async def test_releasing_and_closing_twice_is_fine(station: ChipStation, card: FakeCard) -> None:
+    await identify(station)
+    for _ in range(2):
+        await station.release()
+    for _ in range(2):
+        await station.close()

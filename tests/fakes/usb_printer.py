@@ -1,0 +1,161 @@
+"""A printer on a real USB/IP wire that answers from a script, for every oddity a line can have; its raster is tiny."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from controller.hal.evolis import EvolisPrinter
+from controller.hal.printer_profile import PrinterProfile, parse_profile
+from controller.model import Panel
+from hwsim.wires.usbip import PrinterDescriptors, Setup, Stall, UsbIpServer, printer_descriptors
+
+PROFILES = Path(__file__).resolve().parents[2] / "firmware_profiles" / "printers"
+SERIAL, VENDOR, BUSID = "SIM-E-0001", 0x0F49, "1-1"
+WIDTH, HEIGHT = 16, 8
+
+ANSWERS = {
+    "Rsn": SERIAL, "Rtp": "Evolis Primacy", "Rfv": "1.2", "Rlr;p": "OK", "Rco;p": "5000", "Rco;c": "1000", "Rrt;count": "187",
+}  # fmt: skip
+
+
+def profile_table() -> dict[str, Any]:
+    """The shipped profile as TOML gives it."""
+    return tomllib.loads((PROFILES / "evolis-primacy.toml").read_text(encoding="utf-8"))
+
+
+def tiny_profile(**timeouts_s: float) -> PrinterProfile:
+    """The shipped profile with 16 x 8 dots and short time-outs."""
+    table = deepcopy(profile_table())
+    table["raster"] |= {"width_dots": WIDTH, "height_lines": HEIGHT}
+    for panel in table["raster"]["panels"]:
+        panel["size_bytes"] = WIDTH * HEIGHT * (panel["levels"] - 1).bit_length() // 8
+    table["timeouts_s"] = {"query": 0.3, "motion": 0.5, "panel": 0.5, "print": 0.5, "reset": 2.0} | timeouts_s
+    return parse_profile(table, "tiny")
+
+
+def panels_for(profile: PrinterProfile) -> list[Panel]:
+    """Panels of the right shape, each filled with its own letter."""
+    return [Panel(row.name, row.levels, row.name.encode("ascii") * row.size_bytes) for row in profile.raster.panels]
+
+
+@dataclass
+class ScriptedPrinter:
+    """Says OK to everything but the queries, unless `script` has packets for the next time a command comes."""
+
+    serial: str = SERIAL
+    vendor_id: int = VENDOR
+    product_id: int = 0x0AFF
+    speed: int = 3
+    says: dict[str, str] = field(default_factory=lambda: dict(ANSWERS))
+    script: dict[str, deque[list[bytes]]] = field(default_factory=dict)
+    at: dict[str, Callable[[], None]] = field(default_factory=dict)  # called when the command comes
+    heard: list[str] = field(default_factory=list)  # whole commands, panels by their header
+    raw: bytearray = field(default_factory=bytearray)
+    stalls: int = 0
+    deaf: bool = False
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    _packets: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
+    _rest: bytearray = field(default_factory=bytearray)
+
+    def say(self, command: str, *packets: bytes) -> None:
+        """The packets that answer the command the next time; none at all is silence."""
+        self.script.setdefault(command, deque()).append(list(packets))
+
+    def emit(self, packet: bytes) -> None:
+        """Say something nobody asked for."""
+        self._packets.put_nowait(packet)
+
+    def descriptor(self, kind: int, index: int, language: int) -> bytes | None:
+        return self.descriptors().get(kind, index, language)
+
+    def descriptors(self) -> PrinterDescriptors:
+        return printer_descriptors(
+            self.vendor_id, self.product_id, self.serial, "Evolis", "Evolis Primacy", out_ep=0x03, in_ep=0x85
+        )
+
+    async def control(self, setup: Setup, data: bytes) -> bytes:
+        if setup.request == 1:
+            return b"\x18"
+        return b"\0\x1aMFG:Evolis;MDL:Primacy;"
+
+    async def bulk_out(self, endpoint: int, data: bytes) -> None:
+        if self.deaf:
+            await self.open.wait()
+        if self.stalls:
+            self.stalls -= 1
+            raise Stall
+        self.raw += data
+        self._rest += data
+        while (command := self._next_command()) is not None:
+            self._obey(command)
+
+    async def bulk_in(self, endpoint: int, length: int) -> bytes:
+        return await self._packets.get()
+
+    def configured(self) -> None:
+        pass
+
+    def detached(self) -> None:
+        self._rest.clear()
+
+    def _next_command(self) -> str | None:
+        """Commands end at CR, panels by the count of their bytes."""
+        text = bytes(self._rest).lstrip(b"\0")
+        parts = text.split(b";", 3)
+        if text.startswith(b"\x1bDb;") and len(parts) == 4:
+            size = WIDTH * HEIGHT * (int(parts[2]) - 1).bit_length() // 8
+            whole = len(text) - len(parts[3]) + size + 1
+            label = b";".join(parts[:3])[1:]
+        else:
+            whole = text.find(b"\r") + 1
+            label = text[1 : whole - 1]
+        if not 0 < whole <= len(text) or (text.startswith(b"\x1bDb;") and len(parts) < 4):
+            return None
+        self._rest[:] = text[whole:]
+        return label.decode("ascii")
+
+    def _obey(self, command: str) -> None:
+        self.heard.append(command)
+        if command in self.at:
+            self.at.pop(command)()
+        scripted = self.script.get(command)
+        packets = scripted.popleft() if scripted else [self.says.get(command, "OK").encode("ascii") + b"\0"]
+        for packet in packets:
+            self._packets.put_nowait(packet)
+
+
+@dataclass
+class Wired:
+    """A scripted printer and the station's driver at the two ends of one wire."""
+
+    device: ScriptedPrinter
+    driver: EvolisPrinter
+    profile: PrinterProfile
+    server: UsbIpServer
+
+    @property
+    def address(self) -> str:
+        return f"usbip://127.0.0.1:{self.server.port}"
+
+
+@asynccontextmanager
+async def wired(profile: PrinterProfile | None = None) -> AsyncIterator[Wired]:
+    """Plug a scripted printer into a USB/IP server of its own and point a driver at it."""
+    profile = profile or tiny_profile()
+    server, device = UsbIpServer("127.0.0.1", 0), ScriptedPrinter()
+    server.plug(BUSID, device)
+    await server.start()
+    driver = EvolisPrinter.at(profile, f"usbip://127.0.0.1:{server.port}", SERIAL)
+    try:
+        yield Wired(device, driver, profile, server)
+    finally:
+        await driver.close()
+        await server.close()

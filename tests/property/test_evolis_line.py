@@ -1,0 +1,148 @@
+"""A line on which replies are lost, doubled and held back: whatever happens, what the driver concludes is true.
+
+The printer here does each command at once and knows what it truly answered. Held-back replies keep their order (printers.md 3.2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.clock import Deadline
+from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
+from controller.hal.evolis_line import EvolisLine
+from controller.hal.evolis_session import asks, look, perform
+from controller.model import Panel
+from tests.fakes.usb_printer import ANSWERS, SERIAL, panels_for, tiny_profile
+
+PROFILE = tiny_profile(query=0.002, motion=0.002, panel=0.002, print=0.002, reset=1.0)
+PANELS = panels_for(PROFILE)
+NOISES = ("lost", "doubled", "held 1", "held 2", "held 5", "doubled held 1", "doubled held 3", "refused")
+ACTS: tuple[tuple[tuple[str, ...], list[Panel]], ...] = (
+    (PROFILE.acts.feed, []), (PROFILE.acts.print or (), PANELS), (PROFILE.acts.to_chip_station or (), []), (PROFILE.acts.deliver or (), []),
+)  # fmt: skip
+
+
+@dataclass
+class NoisyPipe:
+    """One reply per command, in order, each with the noise that is next in the list; then the line is clean."""
+
+    noises: deque[str]
+    is_open: bool = True
+    done: list[tuple[str, str]] = field(default_factory=list)  # command, true reply
+    writes: int = 0
+    _due: deque[tuple[int, bytes]] = field(default_factory=deque)  # available from this write on
+
+    def open(self) -> bool:
+        return False
+
+    def write(self, data: bytes, deadline: Deadline) -> None:
+        self.writes += 1
+        command = data[1:-1].split(b";128;")[0].split(b";2;")[0].decode("ascii")
+        noise = self.noises.popleft() if self.noises else ""
+        reply = self._truth(command, noise)
+        self.done.append((command, reply))
+        held = int(noise.split()[-1]) if "held" in noise else 0
+        if noise != "lost":
+            self._due.append((self.writes + (0 if "doubled" in noise else held), reply.encode() + b"\0"))
+        if "doubled" in noise:
+            self._due.append((self.writes + held, reply.encode() + b"\0"))
+
+    def read(self, deadline: Deadline) -> bytes:
+        """One packet of what is available; nothing at all stands for the time that passed."""
+        if self._due and self._due[0][0] <= self.writes:
+            return self._due.popleft()[1]
+        return b""
+
+    def port_status(self) -> int:
+        return 0x18
+
+    def pause(self, seconds: float) -> None:
+        pass
+
+    def _truth(self, command: str, noise: str) -> str:
+        if command.startswith("Rco") or command == "Rrt;count":
+            return str(1000 + len(self.done))  # never the same twice: an old answer is found out
+        if noise == "refused" and not command.startswith("R"):
+            return "CARD JAM"
+        return ANSWERS.get(command, "OK")
+
+
+def opened(pipe: NoisyPipe) -> EvolisLine:
+    """Open until it works; the noise ends, so it must."""
+    line = EvolisLine(pipe, PROFILE, SERIAL)
+    reopen(line)
+    return line
+
+
+def reopen(line: EvolisLine) -> None:
+    for _ in range(40):
+        with contextlib.suppress(DeviceError):
+            line.greet()
+            return
+    pytest.fail("the line never came back in step")
+
+
+def tried(act: Callable[[], object]) -> DeviceError | None:
+    try:
+        act()
+    except DeviceError as error:
+        return error
+    return None
+
+
+noises = st.lists(st.sampled_from(("",) * 8 + NOISES), max_size=30).map(deque)
+
+
+@settings(deadline=None, max_examples=300)
+@given(noises, noises, st.sampled_from(ACTS))
+def test_what_is_concluded_of_an_act_is_true(
+    before: deque[str], within: deque[str], act: tuple[tuple[str, ...], list[Panel]]
+) -> None:
+    pipe = NoisyPipe(before)
+    line = opened(pipe)
+    pipe.noises, start = within, len(pipe.done)
+    error = tried(lambda: line.act(perform(PROFILE, *act), Deadline.after(1)))
+    said = [entry for entry in pipe.done[start:] if entry[0] != "Rsn"]
+    if error is None:
+        assert said == [
+            (ask.label.rpartition(";")[0] if ask.label[:2] == "Db" else ask.label, "OK") for ask in asks(PROFILE, *act)
+        ]
+    elif isinstance(error, DeviceAbsent):
+        assert said == []
+    elif isinstance(error, DeviceRefused):
+        assert said[-1][1] == "CARD JAM"
+        assert all(reply == "OK" for _, reply in said[:-1])
+    else:
+        assert isinstance(error, DeviceUnknown)
+
+
+@settings(deadline=None, max_examples=300)
+@given(noises, noises)
+def test_a_witness_is_what_the_printer_answered_this_time(before: deque[str], within: deque[str]) -> None:
+    pipe = NoisyPipe(before)
+    line = opened(pipe)
+    for _ in range(3):  # what a first witness leaves on the line must not reach the next
+        pipe.noises, start = within, len(pipe.done)
+        seen = None
+        with contextlib.suppress(DeviceError):
+            seen = line.ask(look(PROFILE), Deadline.after(1))
+        truth = dict(pipe.done[start:])
+        if seen is None:
+            reopen(line)
+            continue
+        assert (str(seen.cards_fed), str(seen.panels_printed)) == (truth["Rco;c"], truth["Rco;p"])
+        assert str(seen.ribbon_remaining) == truth["Rrt;count"]
+
+
+@settings(deadline=None, max_examples=200)
+@given(noises)
+def test_a_line_always_comes_back_once_the_noise_is_over(noise: deque[str]) -> None:
+    line = opened(NoisyPipe(noise))
+    assert line.greet().model == ANSWERS["Rtp"]

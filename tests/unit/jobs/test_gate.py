@@ -1,0 +1,59 @@
+"""The gate: one obstacle at a time, in the order in which a person should deal with them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from controller.conditions import CONDITIONS
+from controller.jobs.gate import LaneFacts, obstacle
+from controller.model import CardPosition, LaneLevels, PrinterWitness
+
+CLEAR = LaneLevels(feed_beam=False, exit_beam=False, reject_beam=False, hopper_low=False, hopper_empty=False, bin_full=False)
+WITNESS = PrinterWitness(CardPosition.NONE, 10, 50, 100)
+FREE = LaneFacts(
+    stopping=False, held=False, passage_unknown=False, disk_full=False, rejects_in_row=0, max_rejects_in_row=3,
+    printer_trouble=None, reader_trouble=None, witness=WITNESS, levels=CLEAR, hopper_count=5,
+)  # fmt: skip
+
+OBSTACLES: list[tuple[str, dict[str, Any]]] = [
+    ("stopping", {"stopping": True}),
+    ("disk_full", {"disk_full": True}),
+    ("passage_unknown", {"passage_unknown": True}),
+    ("cover_open", {"printer_trouble": "cover_open"}),
+    ("reader_absent", {"reader_trouble": "reader_absent"}),
+    ("pins_dead", {"levels": None}),
+    ("held_by_operator", {"held": True}),
+    ("card_inside", {"witness": replace(WITNESS, position=CardPosition.PRINT)}),
+    ("rejects_in_row", {"rejects_in_row": 3}),
+    ("ribbon_end", {"witness": replace(WITNESS, ribbon_remaining=0)}),
+    ("bin_full", {"levels": replace(CLEAR, bin_full=True)}),
+    ("hopper_empty", {"levels": replace(CLEAR, hopper_empty=True)}),
+    ("hopper_uncounted", {"hopper_count": 0}),
+]
+
+
+def test_nothing_in_the_way_means_feed() -> None:
+    assert obstacle(FREE) is None
+
+
+@pytest.mark.parametrize(("condition", "change"), OBSTACLES)
+def test_each_obstacle_stops_the_feed(condition: str, change: dict[str, Any]) -> None:
+    assert obstacle(replace(FREE, **change)) == condition
+    assert condition in CONDITIONS
+
+
+@pytest.mark.parametrize(("earlier", "later"), list(itertools.pairwise(OBSTACLES)))
+def test_the_earlier_row_wins(earlier: tuple[str, dict[str, Any]], later: tuple[str, dict[str, Any]]) -> None:
+    assert obstacle(replace(FREE, **{**later[1], **earlier[1]})) == earlier[0]
+
+
+def test_an_unreadable_ribbon_tag_is_no_answer() -> None:
+    assert obstacle(replace(FREE, witness=replace(WITNESS, ribbon_remaining=None))) is None
+
+
+def test_a_ledger_below_zero_does_not_feed() -> None:
+    assert obstacle(replace(FREE, hopper_count=-1)) == "hopper_uncounted"

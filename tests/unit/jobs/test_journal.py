@@ -1,0 +1,138 @@
+"""The journal: intents, outcomes, verdicts, and what the database itself forbids."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.errors import RequestRefused, StoreError
+from controller.jobs import journal, ledger, queue
+from controller.jobs.journal import ChipUsed, Passage
+from controller.jobs.ledger import Balance
+from controller.jobs.spool import Spool
+from controller.jobs.states import WrongState
+from controller.jobs.store import Store
+from controller.model import JobState, PassageState, Verdict
+
+
+@pytest.fixture
+async def job_ids(store: Store, spool: Spool) -> list[int]:
+    await store.transact(ledger.load, "1", 10, "ani", "filled")
+    return [(await store.transact(queue.accept, spool, name, name, name.encode())).job.id for name in "ab"]
+
+
+async def _begin(store: Store, job_id: int, lane: str = "1") -> Passage:
+    passage = await store.transact(journal.begin, job_id, lane, "held", "SN1", "feed", {"cards_fed": 1})
+    assert passage is not None
+    return passage
+
+
+async def _state(store: Store, job_id: int) -> JobState:
+    return (await store.read(queue.find, job_id)).state
+
+
+async def test_beginning_claims_the_job_and_writes_the_intent(store: Store, job_ids: list[int]) -> None:
+    passage = await _begin(store, job_ids[0])
+    stages = await store.read(journal.stages, passage.id)
+    assert (stages[0]["name"], stages[0]["intent"], stages[0]["outcome"]) == ("feed", {"cards_fed": 1}, None)
+    assert await _state(store, job_ids[0]) is JobState.ACTIVE
+
+
+async def test_a_cancelled_job_is_not_begun(store: Store, job_ids: list[int]) -> None:
+    await store.transact(queue.cancel, job_ids[0], "test")
+    assert await store.transact(journal.begin, job_ids[0], "1", "held", "SN1", "feed", {}) is None
+
+
+async def test_a_lane_never_has_two_open_passages(store: Store, job_ids: list[int]) -> None:
+    await _begin(store, job_ids[0])
+    with pytest.raises(StoreError, match="UNIQUE"):
+        await store.transact(journal.begin, job_ids[1], "1", "held", "SN1", "feed", {})
+
+
+async def test_a_good_card_issues_the_job_and_leaves_the_accounts(store: Store, job_ids: list[int]) -> None:
+    passage = await _begin(store, job_ids[0])
+    await store.transact(journal.took_blank, passage)
+    assert await store.read(ledger.balance, "1") == Balance(9, 1)
+    await store.transact(journal.end, passage, Verdict.GOOD, "", 1)
+    assert await store.read(ledger.balance, "1") == Balance(9, 0)
+    assert await _state(store, job_ids[0]) is JobState.ISSUED
+
+
+async def test_a_spoiled_blank_is_made_again_once_and_then_needs_a_person(store: Store, job_ids: list[int]) -> None:
+    for expected in (JobState.READY, JobState.FAILED):
+        passage = await _begin(store, job_ids[0])
+        await store.transact(journal.end, passage, Verdict.SPOILED, "chip_silent", 1)
+        assert await _state(store, job_ids[0]) is expected
+    assert await store.read(ledger.balance, "1") == Balance(8, 0)
+
+
+async def test_still_blank_costs_no_blank_and_no_remake(store: Store, job_ids: list[int]) -> None:
+    passage = await _begin(store, job_ids[0])
+    job = await store.transact(journal.end, passage, Verdict.STILL_BLANK, "hopper_empty", 1)
+    assert (job.state, job.remakes) == (JobState.READY, 0)
+    assert await store.read(ledger.balance, "1") == Balance(10, 0)
+
+
+async def test_a_chip_is_never_bound_twice(store: Store, job_ids: list[int]) -> None:
+    first = await _begin(store, job_ids[0])
+    await store.transact(journal.bind_chip, first.id, "04AA")
+    await store.transact(journal.end, first, Verdict.SPOILED, "chip_refused", 1)
+    second = await _begin(store, job_ids[0])
+    with pytest.raises(ChipUsed, match="04AA"):
+        await store.transact(journal.bind_chip, second.id, "04AA")
+
+
+async def test_a_chip_of_a_still_blank_passage_may_be_used_again(store: Store, job_ids: list[int]) -> None:
+    first = await _begin(store, job_ids[0])
+    await store.transact(journal.bind_chip, first.id, "04AA")
+    await store.transact(journal.end, first, Verdict.STILL_BLANK, "", 1)
+    second = await _begin(store, job_ids[0])
+    await store.transact(journal.bind_chip, second.id, "04AA")
+
+
+async def test_an_outcome_without_a_stage_under_way_is_refused(store: Store, job_ids: list[int]) -> None:
+    passage = await _begin(store, job_ids[0])
+    await store.transact(journal.conclude, passage.id, "done", {}, 5)
+    with pytest.raises(WrongState, match="0 stages under way"):
+        await store.transact(journal.conclude, passage.id, "done", {}, 5)
+
+
+async def test_after_an_unclean_stop_a_live_passage_is_unknown_and_stays_so(store: Store, job_ids: list[int]) -> None:
+    passage = await _begin(store, job_ids[0])
+    for _start in range(2):
+        unknown = await store.transact(journal.suspect_all)
+        assert [(p.id, p.state, p.reason) for p in unknown] == [(passage.id, PassageState.UNKNOWN, "unclean_stop")]
+    assert await _state(store, job_ids[0]) is JobState.ACTIVE
+
+
+@pytest.mark.parametrize(("verdict", "balance"), [(Verdict.SPOILED, Balance(9, 0)), (Verdict.STILL_BLANK, Balance(10, 0))])
+@pytest.mark.parametrize("was_out", [True, False])
+async def test_a_persons_word_settles_an_unknown_passage(
+    store: Store, job_ids: list[int], verdict: Verdict, balance: Balance, was_out: bool
+) -> None:
+    passage = await _begin(store, job_ids[0])
+    if was_out:
+        await store.transact(journal.took_blank, passage)
+    await store.transact(journal.suspect_all)
+    job = await store.transact(journal.resolve, passage.id, verdict, "budi", "seen in the tray", 1)
+    assert job.state is JobState.READY
+    assert await store.read(ledger.balance, "1") == balance
+
+
+async def test_a_settled_passage_takes_no_second_word(store: Store, job_ids: list[int]) -> None:
+    passage = await _begin(store, job_ids[0])
+    with pytest.raises(RequestRefused, match="does not wait for a decision"):
+        await store.transact(journal.resolve, passage.id, Verdict.SPOILED, "budi", "x", 1)
+
+
+async def test_nobody_can_declare_an_unknown_card_good(store: Store, job_ids: list[int]) -> None:
+    passage = await _begin(store, job_ids[0])
+    await store.transact(journal.suspect_all)
+    with pytest.raises(RequestRefused, match="'spoiled' or 'still-blank'"):
+        await store.transact(journal.resolve, passage.id, Verdict.GOOD, "budi", "looks fine", 1)
+
+
+async def test_hold_is_remembered(store: Store) -> None:
+    await store.transact(journal.set_held_flag, held=True)
+    assert await store.read(journal.held_flag) is True
+    await store.transact(journal.set_held_flag, held=False)
+    assert await store.read(journal.held_flag) is False

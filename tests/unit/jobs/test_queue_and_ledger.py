@@ -1,0 +1,98 @@
+"""Jobs as rows and blanks as moves."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from controller.errors import RequestRefused
+from controller.jobs import ledger, queue
+from controller.jobs.ledger import Account, Balance
+from controller.jobs.spool import Spool
+from controller.jobs.states import JobEvent
+from controller.jobs.store import Store
+from controller.model import JobState
+
+
+async def _accept(store: Store, spool: Spool, name: str) -> queue.Accepted:
+    return await store.transact(queue.accept, spool, f"digest-{name}", name, name.encode())
+
+
+async def test_an_accepted_record_is_a_ready_job_with_its_payload(store: Store, spool: Spool) -> None:
+    accepted = await _accept(store, spool, "a")
+    assert (accepted.job.state, accepted.created) == (JobState.READY, True)
+    assert spool.get(accepted.job.payload) == b"a"
+
+
+async def test_the_same_record_again_is_the_same_job(store: Store, spool: Spool) -> None:
+    first, again = await _accept(store, spool, "a"), await _accept(store, spool, "a")
+    assert (again.job.id, again.created) == (first.job.id, False)
+
+
+async def test_a_row_that_cannot_be_written_leaves_no_payload(store: Store, spool: Spool) -> None:
+    await store.read(lambda db: db.execute("CREATE TRIGGER no_more BEFORE INSERT ON job BEGIN SELECT RAISE(ABORT, 'no'); END"))
+    with pytest.raises(Exception, match="no"):
+        await _accept(store, spool, "a")
+    assert list(spool.folder.iterdir()) == []
+
+
+async def test_the_oldest_ready_job_comes_first_and_skipped_ones_never(store: Store, spool: Spool) -> None:
+    ids = [(await _accept(store, spool, name)).job.id for name in "abc"]
+    first = await store.read(queue.next_ready)
+    second = await store.read(queue.next_ready, frozenset(ids[:1]))
+    none = await store.read(queue.next_ready, frozenset(ids))
+    assert [job and job.id for job in (first, second, none)] == [ids[0], ids[1], None]
+
+
+async def test_listing_pages_by_id_and_state(store: Store, spool: Spool) -> None:
+    ids = [(await _accept(store, spool, name)).job.id for name in "abcd"]
+    await store.transact(queue.cancel, ids[1], "test")
+    assert [job.id for job in await store.read(queue.page, None, ids[0], 2)] == ids[1:3]
+    assert [job.id for job in await store.read(queue.page, JobState.CANCELLED, 0, 10)] == [ids[1]]
+
+
+async def test_a_fed_job_cannot_be_cancelled(store: Store, spool: Spool) -> None:
+    job = (await _accept(store, spool, "a")).job
+    await store.transact(queue.change, job, JobEvent.FEED)
+    with pytest.raises(RequestRefused, match="can no longer be cancelled"):
+        await store.transact(queue.cancel, job.id, "too late")
+
+
+async def test_a_job_that_does_not_exist_is_said_so(store: Store) -> None:
+    with pytest.raises(RequestRefused, match="There is no job 7") as refused:
+        await store.read(queue.find, 7)
+    assert refused.value.found is False
+
+
+async def test_counts_name_every_state(store: Store, spool: Spool) -> None:
+    await _accept(store, spool, "a")
+    counts = await store.read(queue.counts)
+    assert set(counts) == set(JobState)
+    assert counts[JobState.READY] == 1
+
+
+async def test_balances_are_sums_of_moves(store: Store) -> None:
+    await store.transact(ledger.load, "1", 10, "ani", "filled")
+    await store.transact(ledger.move, "1", Account.HOPPER, Account.PASSAGE, who="station", reason="feed")
+    await store.transact(ledger.load, "2", 3, "ani", "filled")
+    assert await store.read(ledger.balance, "1") == Balance(hopper=9, passage=1)
+    assert await store.read(ledger.balance, "2") == Balance(hopper=3, passage=0)
+
+
+@pytest.mark.parametrize("quantity", [0, -1, ledger.MAX_LOAD + 1])
+async def test_an_absurd_load_is_refused_and_moves_nothing(store: Store, quantity: int) -> None:
+    with pytest.raises(RequestRefused, match="count again"):
+        await store.transact(ledger.load, "1", quantity, "ani", "filled")
+    assert await store.read(ledger.balance, "1") == Balance(0, 0)
+
+
+@pytest.mark.parametrize("change", ["UPDATE blank_move SET quantity = 2", "DELETE FROM blank_move"])
+async def test_a_written_move_can_never_change(store: Store, change: str) -> None:
+    await store.transact(ledger.load, "1", 10, "ani", "filled")
+
+    def tamper(db: sqlite3.Connection) -> None:
+        db.execute(change)
+
+    with pytest.raises(Exception, match="append-only"):
+        await store.transact(tamper)

@@ -1,0 +1,61 @@
+"""Payload files are whole or absent, and proven by their hash."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from controller.errors import StoreError, StoreFull
+from controller.jobs.spool import Spool
+
+
+def test_a_payload_comes_back_as_it_was_stored(spool: Spool) -> None:
+    payload = spool.put(b"record")
+    assert payload == hashlib.sha256(b"record").hexdigest()
+    assert spool.get(payload) == b"record"
+
+
+def test_storing_twice_is_one_file(spool: Spool) -> None:
+    spool.put(b"record")
+    spool.put(b"record")
+    assert len(list(spool.folder.iterdir())) == 1
+
+
+def test_a_payload_file_is_private(spool: Spool) -> None:
+    assert spool.path(spool.put(b"record")).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_changed_payload_is_refused(spool: Spool) -> None:
+    payload = spool.put(b"record")
+    spool.path(payload).write_bytes(b"forged")
+    with pytest.raises(StoreError, match="was changed on disk"):
+        spool.get(payload)
+
+
+def test_a_missing_payload_is_named_with_the_way_out(spool: Spool) -> None:
+    with pytest.raises(StoreError, match="restore it from the backup"):
+        spool.get("0" * 64)
+
+
+def test_a_full_disk_stores_nothing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, reserve_bytes=1 << 60)
+    with pytest.raises(StoreFull, match="nothing was stored"):
+        spool.put(b"record")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spool_that_cannot_be_written_says_so(spool: Spool) -> None:
+    spool.folder.rmdir()
+    spool.folder.write_bytes(b"")
+    with pytest.raises((StoreError, OSError)):
+        spool.put(b"record")
+
+
+def test_the_sweep_removes_torn_and_unwanted_files_only(spool: Spool) -> None:
+    wanted, orphan = spool.put(b"wanted"), spool.put(b"orphan")
+    (spool.folder / f".{wanted}.tmp").write_bytes(b"torn")
+    assert spool.sweep({wanted}) == 2
+    assert spool.get(wanted) == b"wanted"
+    assert not spool.path(orphan).exists()

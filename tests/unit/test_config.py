@@ -1,0 +1,76 @@
+"""station.toml: every mistake at once, each with its place and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.config import load_config, parse_config
+from controller.errors import ConfigError, Problem
+
+EXAMPLE = (Path(__file__).parents[2] / "examples" / "station.toml").read_text(encoding="utf-8")
+
+
+def _mistakes(text: str) -> list[Problem]:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(text)
+    return refused.value.problems
+
+
+def test_the_example_is_good() -> None:
+    assert parse_config(EXAMPLE).lanes[0].pins.feed_beam == 5
+
+
+def test_five_mistakes_are_told_in_one_go() -> None:
+    text = (
+        EXAMPLE.replace("max_remakes = 1", "max_remakes = 99")
+        .replace('gpio = "pigpiod://127.0.0.1:8888"\n[lanes.pins]', 'gpio = "bluetooth"\n[lanes.pins]')
+        .replace("feed_beam = 5", "feed_beam = 28")
+        .replace("baud = 9600", "bauds = 9600")
+        .replace('usb = "usbip://127.0.0.1:3240"', 'usb = "usbip://nowhere"')
+    )
+    places = [problem.place for problem in _mistakes(text)]
+    assert places == ["station.max_remakes", "lanes[0].printer.usb", "lanes[0].gpio", "lanes[0].pins.feed_beam", "display.bauds"]
+
+
+def test_an_unknown_key_names_the_nearest_known_one() -> None:
+    assert "did you mean 'baud'" in _mistakes(EXAMPLE.replace("baud = 9600", "bauds = 9600"))[0].en
+
+
+def test_a_missing_table_is_named() -> None:
+    problem = _mistakes(EXAMPLE.replace("[display]", "[displays]").replace("[[centre_keys]]", "[[centre_key]]"))
+    assert {"display", "displays", "centre_keys", "centre_key"} == {mistake.place for mistake in problem}
+
+
+def test_a_pin_used_twice_on_one_bank_is_refused() -> None:
+    problem = _mistakes(EXAMPLE.replace("hold = 27", "hold = 5"))[0]
+    assert (problem.place, "also lanes[0].pins.feed_beam" in problem.en) == ("front_panel.pins.hold", True)
+
+
+def test_the_same_pin_on_another_bank_is_fine() -> None:
+    text = EXAMPLE.replace("hold = 27", "hold = 5").replace(
+        '[front_panel]\ngpio = "pigpiod://127.0.0.1:8888"', '[front_panel]\ngpio = "lgpio"'
+    )
+    assert parse_config(text).front_panel.pins.hold == 5
+
+
+def test_two_lanes_may_not_share_a_printer_or_a_reader() -> None:
+    lane = EXAMPLE[EXAMPLE.index("[[lanes]]") : EXAMPLE.index("[front_panel]")]
+    second = lane.replace('name = "1"', 'name = "2"').replace(":8888", ":8889")
+    places = {problem.place for problem in _mistakes(EXAMPLE.replace(lane, lane + second))}
+    assert places == {"lanes[].printer.serial", "lanes[].reader.name"}
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8631", "192.168.1.5:8631", "8631"])
+def test_http_listens_on_loopback_and_unix_sockets_only(address: str) -> None:
+    assert _mistakes(EXAMPLE.replace("127.0.0.1:8631", address))[0].place == "http.listen[1]"
+
+
+def test_broken_toml_says_where() -> None:
+    assert "line 2" in _mistakes("a = 1\nb = = 2")[0].en
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "none.toml")

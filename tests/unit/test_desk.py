@@ -1,0 +1,66 @@
+"""Lamps and display lines follow from the snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from controller import desk
+from controller.conditions import CONDITIONS
+from controller.jobs.passage import PLANS, REJECT
+from controller.model import JobState, Lamps, LaneStatus, StationSnapshot, Verdict
+
+IDLE = LaneStatus("1", activity="idle")
+NOW = StationSnapshot("Contoh", (IDLE,), dict.fromkeys(JobState, 0), dict.fromkeys(Verdict, 0), panel_up=True)
+
+
+def _lane(**changes: Any) -> StationSnapshot:
+    return replace(NOW, lanes=(replace(IDLE, **changes),))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "lamps"),
+    [
+        (NOW, Lamps(green=True, amber=False, red=False)),
+        (_lane(activity="print"), Lamps(green=True, amber=False, red=False)),
+        (_lane(activity="waiting", condition="hopper_empty"), Lamps(green=False, amber=True, red=False)),
+        (_lane(activity="waiting", condition="card_jam"), Lamps(green=False, amber=False, red=True)),
+        (replace(NOW, held=True), Lamps(green=True, amber=True, red=False)),
+        (_lane(activity="waiting", condition="stopping"), Lamps(green=False, amber=False, red=False)),
+        (_lane(activity="starting"), Lamps(green=False, amber=False, red=False)),
+        (replace(NOW, panel_up=False), Lamps(green=True, amber=False, red=True)),
+    ],
+)
+def test_lamps(snapshot: StationSnapshot, lamps: Lamps) -> None:
+    assert desk.lamps(snapshot) == lamps
+
+
+def test_one_faulty_lane_of_two_keeps_green_and_lights_red() -> None:
+    both = replace(NOW, lanes=(IDLE, LaneStatus("2", activity="waiting", condition="card_jam")))
+    assert desk.lamps(both) == Lamps(green=True, amber=False, red=True)
+    assert desk.lines(both)[0] == "2: KARTU MACET"
+
+
+def test_the_display_shows_state_and_card_count() -> None:
+    busy = replace(_lane(activity="print"), jobs=NOW.jobs | {JobState.ISSUED: 12, JobState.READY: 3, JobState.ACTIVE: 1})
+    assert desk.lines(busy) == ("CETAK", "JADI 12 ANTRE 4")
+
+
+def test_a_hold_without_an_obstacle_is_shown() -> None:
+    assert desk.lines(replace(NOW, held=True))[0] == "DITAHAN: TEKAN GO"
+
+
+def test_every_stage_has_a_word_that_fits() -> None:
+    for stage in (*PLANS["held"], *PLANS["ejecting"], REJECT):
+        first, _ = desk.lines(_lane(activity=stage.name))
+        assert first != stage.name.upper() or stage.name == "print"
+        assert len(first) <= 20
+
+
+def test_every_condition_fits_the_display_and_speaks_both_languages() -> None:
+    for condition in CONDITIONS.values():
+        assert len(condition.short) <= 20
+        assert condition.id.endswith(".")
+        assert condition.en.endswith(".")

@@ -1,0 +1,76 @@
+"""One snapshot, told to every listener; Prometheus reads it and nothing else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from controller.metrics import STAGE_NAMES, Metrics
+from controller.model import JobState, LaneStatus, StationSnapshot, Verdict
+from controller.station import Station
+
+
+@pytest.fixture
+def station() -> Station:
+    return Station("Contoh", ["1", "2"])
+
+
+def test_a_listener_hears_the_present_and_every_change(station: Station) -> None:
+    heard: list[StationSnapshot] = []
+    station.listen(heard.append)
+    station.lane_changed(LaneStatus("2", activity="idle"))
+    station.lane_changed(LaneStatus("2", activity="idle"))  # no change, no news
+    assert [snapshot.lanes[1].activity for snapshot in heard] == ["starting", "idle"]
+
+
+def test_a_lane_changes_only_itself(station: Station) -> None:
+    station.lane_changed(LaneStatus("1", activity="print"))
+    assert [lane.activity for lane in station.snapshot.lanes] == ["print", "starting"]
+
+
+def _samples(metrics: Metrics) -> dict[str, float]:
+    lines = (line for line in metrics.page().decode().splitlines() if not line.startswith("#"))
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+
+
+def test_unknown_values_are_absent(station: Station) -> None:
+    samples = _samples(Metrics(lambda: station.snapshot))
+    assert not any(name.startswith("print_station_ribbon_remaining_prints") for name in samples)
+    station.lane_changed(LaneStatus("1", ribbon_remaining=42))
+    assert _samples(Metrics(lambda: station.snapshot))['print_station_ribbon_remaining_prints{lane="1"}'] == 42
+
+
+def test_counts_and_conditions_are_exported(station: Station) -> None:
+    metrics = Metrics(lambda: station.snapshot)
+    station.counted(dict.fromkeys(JobState, 0) | {JobState.READY: 3}, dict.fromkeys(Verdict, 0) | {Verdict.GOOD: 7})
+    station.lane_changed(LaneStatus("1", condition="card_jam", hopper=9, printer_up=True))
+    samples = _samples(metrics)
+    assert samples['print_station_jobs{state="ready"}'] == 3
+    assert samples['print_station_cards_recorded{outcome="good"}'] == 7
+    assert samples['print_station_lane_condition{condition="card_jam",lane="1"}'] == 1
+    assert samples['print_station_blanks_in_hopper{lane="1"}'] == 9
+    assert samples['print_station_printer_up{lane="1"}'] == 1
+
+
+def test_every_stage_and_outcome_exists_from_the_start(station: Station) -> None:
+    samples = _samples(Metrics(lambda: station.snapshot))
+    for stage in STAGE_NAMES:
+        assert samples[f'print_station_stage_duration_seconds_count{{lane="1",stage="{stage}"}}'] == 0
+    assert samples['print_station_cards_total{lane="2",outcome="unknown"}'] == 0
+
+
+def test_events_count(station: Station) -> None:
+    metrics = Metrics(lambda: station.snapshot)
+    metrics.stage_took("1", "print", 9.5)
+    metrics.passage_over("1", "good")
+    metrics.record_refused()
+    samples = _samples(metrics)
+    assert samples['print_station_stage_duration_seconds_sum{lane="1",stage="print"}'] == 9.5
+    assert samples['print_station_cards_total{lane="1",outcome="good"}'] == 1
+    assert samples["print_station_records_refused_total"] == 1
+
+
+def test_labels_come_from_closed_lists(station: Station) -> None:
+    page = Metrics(lambda: station.snapshot).page().decode()
+    assert set(re.findall(r"(\w+)=\"", page)) <= {"lane", "state", "outcome", "stage", "condition", "le", "version"}
