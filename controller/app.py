@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sqlite3
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from controller.hal.serial_link import SerialLink
 from controller.http_api import Backend
 from controller.http_server import HttpServer, listen
 from controller.intake import Intake
-from controller.jobs import journal, queue
+from controller.jobs import journal, ledger, queue
 from controller.jobs.lane_worker import LanePolicy, LaneReports, LaneWorker
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
@@ -36,7 +37,7 @@ from controller.jobs.stages import LaneDevices
 from controller.jobs.store import Store
 from controller.jobs.workshop import Workshop
 from controller.metrics import Metrics
-from controller.model import Button, LaneStatus
+from controller.model import Balance, Button, JobState, LaneStatus, Verdict
 from controller.notify import Notifier
 from controller.records.intake import load_stored
 from controller.setup import LaneSetup, Setup
@@ -210,6 +211,7 @@ class _Parts:
             facts = {"lane": status.name, "condition": status.condition, "text": text, "detail": status.detail}
             logger.info("lane condition", extra={"facts": facts})
         self._station.lane_changed(status)
+        self._recount.set()
 
     def _passage_over(self, lane: str, result: Result) -> None:
         if result.passage_id is None:
@@ -248,7 +250,11 @@ class _Parts:
             await asyncio.sleep(COUNT_PAUSE_S)
 
     async def _count(self) -> None:
-        self._station.counted(await self._store.read(queue.counts), await self._store.read(journal.outcomes))
+        self._station.counted(*await self._store.read(self._read_counts))
+
+    def _read_counts(self, db: sqlite3.Connection) -> tuple[dict[JobState, int], dict[Verdict, int], dict[str, Balance]]:
+        blanks = {lane.table.name: ledger.balance(db, lane.table.name) for lane in self._setup.lanes}
+        return queue.counts(db), journal.outcomes(db), blanks
 
     async def _beat(self) -> None:
         """Prove that the loop turns and note how late it is."""

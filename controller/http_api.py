@@ -24,7 +24,7 @@ from controller.jobs import journal, ledger, queue
 from controller.jobs.queue import Job
 from controller.jobs.store import Store
 from controller.metrics import CONTENT_TYPE, Metrics
-from controller.model import JobState, LaneStatus, StationSnapshot, Verdict
+from controller.model import Balance, JobState, LaneStatus, StationSnapshot, Verdict
 from controller.records.canonical import MAX_BYTES
 
 MAX_COMMAND_BYTES = 4096  # a verdict with its reason
@@ -134,8 +134,8 @@ class _Api:
 
     async def station(self, _request: Request) -> Response:
         now = self._b.snapshot()
-        lanes = [_lane(lane) for lane in now.lanes]
-        facts = {name: value for name, value in asdict(now).items() if name not in ("lanes", "outcomes")}
+        lanes = [_lane(lane, now.blanks[lane.name]) for lane in now.lanes]
+        facts = {name: value for name, value in asdict(now).items() if name not in ("lanes", "outcomes", "blanks")}
         return JSONResponse({**facts, "cards": now.outcomes, "lanes": lanes})
 
     async def metrics(self, _request: Request) -> Response:
@@ -193,11 +193,12 @@ def _job(job: Job) -> dict[str, Any]:
             "received": wall_text(job.received_us), "changed": wall_text(job.changed_us)}  # fmt: skip
 
 
-def _lane(lane: LaneStatus) -> dict[str, Any]:
-    condition = None if lane.condition is None else CONDITIONS[lane.condition]
-    if condition is None:
-        return asdict(lane)
-    return asdict(lane) | {"condition_id": condition.id, "condition_en": condition.en, "severity": condition.severity}
+def _lane(lane: LaneStatus, blanks: Balance) -> dict[str, Any]:
+    facts = asdict(lane) | {"hopper": blanks.hopper, "in_passage": blanks.passage}
+    if lane.condition is None:
+        return facts
+    condition = CONDITIONS[lane.condition]
+    return facts | {"condition_id": condition.id, "condition_en": condition.en, "severity": condition.severity}
 
 
 def _problems(problems: list[Problem], status: int) -> Response:

@@ -98,8 +98,8 @@ def _lane_metrics(now: StationSnapshot) -> Iterator[Metric]:
         rows = [((lane.name,), value(index)) for index, lane in enumerate(now.lanes)]
         return _gauge(name, text, ["lane"], [(labels, number) for labels, number in rows if number is not None])
 
-    yield of_lanes("blanks_in_hopper", "Blanks in the hopper by the ledger.", lambda i: now.lanes[i].hopper)
-    yield of_lanes("blanks_in_passage", "Blanks in passage by the ledger.", lambda i: now.lanes[i].in_passage)
+    yield of_lanes("blanks_in_hopper", "Blanks in the hopper by the ledger.", lambda i: now.blanks[now.lanes[i].name].hopper)
+    yield of_lanes("blanks_in_passage", "Blanks in passage by the ledger.", lambda i: now.blanks[now.lanes[i].name].passage)
     yield of_lanes("printer_up", "1 while the printer answers.", lambda i: now.lanes[i].printer_up)
     yield of_lanes("reader_up", "1 while the chip reader answers.", lambda i: now.lanes[i].reader_up)
     yield of_lanes("pins_up", "1 while the lane's sensors answer.", lambda i: now.lanes[i].pins_up)

@@ -140,8 +140,14 @@ class LaneStatus:
     reader_up: bool = False
     pins_up: bool = False
     ribbon_remaining: int | None = None
-    hopper: int = 0  # blanks in the hopper by the ledger
-    in_passage: int = 0  # blanks in passage by the ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """A lane's blanks by the ledger."""
+
+    hopper: int = 0
+    passage: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,7 @@ class StationSnapshot:
     lanes: tuple[LaneStatus, ...]
     jobs: Mapping[JobState, int]
     outcomes: Mapping[Verdict, int]
+    blanks: Mapping[str, Balance]  # by lane
     held: bool = False  # HOLD was pressed
     stopping: bool = False
     display_up: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from controller.model import JobState, LaneStatus, StationSnapshot, Verdict
+from controller.model import Balance, JobState, LaneStatus, StationSnapshot, Verdict
 
 Listener = Callable[[StationSnapshot], None]
 
@@ -19,6 +19,7 @@ class Station:
             lanes=tuple(LaneStatus(lane) for lane in lanes),
             jobs=dict.fromkeys(JobState, 0),
             outcomes=dict.fromkeys(Verdict, 0),
+            blanks={lane: Balance() for lane in lanes},
         )
         self._listeners: list[Listener] = []
 
@@ -37,9 +38,9 @@ class Station:
         lanes = tuple(status if lane.name == status.name else lane for lane in self._snapshot.lanes)
         self._change(replace(self._snapshot, lanes=lanes))
 
-    def counted(self, jobs: Mapping[JobState, int], outcomes: Mapping[Verdict, int]) -> None:
+    def counted(self, jobs: Mapping[JobState, int], outcomes: Mapping[Verdict, int], blanks: Mapping[str, Balance]) -> None:
         """The database was counted."""
-        self._change(replace(self._snapshot, jobs=dict(jobs), outcomes=dict(outcomes)))
+        self._change(replace(self._snapshot, jobs=dict(jobs), outcomes=dict(outcomes), blanks=dict(blanks)))
 
     def set_held(self, *, held: bool) -> None:
         """HOLD or GO was pressed."""

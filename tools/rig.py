@@ -124,16 +124,17 @@ class Rig:
         """Hand in one record file."""
         return self.post("/api/v1/jobs", path.read_bytes())
 
-    def load(self, lane: str, quantity: int, *, dead_at: tuple[int, ...] = ()) -> None:
-        """A person fills the hopper and counts the blanks in."""
+    def load(self, lane: str, quantity: int, *, dead_at: tuple[int, ...] = ()) -> int:
+        """A person fills the hopper and counts the blanks in; returns the balance."""
         self.sim("load", lane=lane, count=quantity, dead_at=list(dead_at))
-        self.count_in(lane, quantity)
+        return self.count_in(lane, quantity)
 
-    def count_in(self, lane: str, quantity: int) -> None:
-        """A person tells the station how many blanks were put in."""
+    def count_in(self, lane: str, quantity: int) -> int:
+        """A person tells the station how many blanks were put in; returns the balance."""
         answer = self.post(f"/api/v1/lanes/{lane}/load", {"quantity": quantity, "who": "rig", "reason": "hopper filled"})
         if answer.status != 200:
             raise RigError(f"loading was refused: {answer.body}")
+        return int(answer.body["hopper"])
 
     def station(self) -> dict[str, Any]:
         """What the station says of itself."""

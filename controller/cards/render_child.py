@@ -40,6 +40,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 def main() -> None:
     """Run until stdin ends."""
     arguments = _arguments()
+    sys.excepthook = _report_without_content
     die_with_parent(arguments.parent)
     limit_resources(arguments.memory_mb << 20)
     harden_decoders()

@@ -120,6 +120,7 @@ class PinBoard:
             self.break_off()
             self._gave_back()
         if notify is not None and connection is not None:
+            _deafen(notify.sl.s)
             notify.join(_NOTIFY_JOIN_S)
             notify.sl.s.close()
             atexit.unregister(connection.stop)  # or every rebuild would leave a connection behind

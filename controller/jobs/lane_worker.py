@@ -158,7 +158,6 @@ class LaneWorker:
         levels = self._devices.sensors.levels
         self._tell(printer=printer or self.status.printer, printer_up=printer_trouble is None, reader_up=reader_trouble is None,
                    pins_up=levels is not None, ribbon_remaining=None if witness is None else witness.ribbon_remaining,
-                   hopper=balance.hopper, in_passage=balance.passage,
                    passage_id=None if unknown is None else unknown.id)  # fmt: skip
         facts = LaneFacts(
             stopping=self._stopping, held=self._is_held(), passage_unknown=unknown is not None,

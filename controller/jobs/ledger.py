@@ -7,11 +7,11 @@ Two accounts of each lane so far: what lies in the hopper, and what is in passag
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.clock import wall_us
 from controller.errors import Problem, RequestRefused
+from controller.model import Balance
 
 MAX_LOAD = 1000  # more than any hopper holds: a typing error, not a count
 
@@ -22,14 +22,6 @@ class Account(StrEnum):
     OUTSIDE = "outside"
     HOPPER = "hopper"
     PASSAGE = "passage"
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """A lane's blanks by the ledger."""
-
-    hopper: int
-    passage: int
 
 
 def move(db: sqlite3.Connection, lane: str, source: Account, target: Account, *, quantity: int = 1,

@@ -1,6 +1,7 @@
 """A line on which replies are lost, doubled and held back: whatever happens, what the driver concludes is true.
 
 The printer here does each command at once and knows what it truly answered. Held-back replies keep their order (printers.md 3.2).
+One thing nobody could see without numbers in the protocol: a doubled reply and a lost one that make up for each other.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ PROFILE = tiny_profile(query=0.002, motion=0.002, panel=0.002, print=0.002, rese
 PANELS = panels_for(PROFILE)
 NOISES = ("lost", "doubled", "held 1", "held 2", "held 5", "doubled held 1", "doubled held 3", "refused")
 ACTS: tuple[tuple[tuple[str, ...], list[Panel]], ...] = (
-    (PROFILE.acts.feed, []), (PROFILE.acts.print or (), PANELS), (PROFILE.acts.to_chip_station or (), []), (PROFILE.acts.deliver or (), []),
-)  # fmt: skip
+    (PROFILE.acts.feed, []),
+    (PROFILE.acts.print or (), PANELS),
+    (PROFILE.acts.deliver or (), []),
+)
 
 
 @dataclass
@@ -97,7 +100,12 @@ def tried(act: Callable[[], object]) -> DeviceError | None:
     return None
 
 
-noises = st.lists(st.sampled_from(("",) * 8 + NOISES), max_size=30).map(deque)
+def noise_without(barred: str) -> st.SearchStrategy[deque[str]]:
+    return st.lists(st.sampled_from(("",) * 8 + tuple(noise for noise in NOISES if barred not in noise)), max_size=30).map(deque)
+
+
+noises = st.sampled_from(("lost", "doubled")).flatmap(noise_without)
+two_noises = st.sampled_from(("lost", "doubled")).flatmap(lambda barred: st.tuples(noise_without(barred), noise_without(barred)))
 
 
 @settings(deadline=None, max_examples=300)
@@ -124,8 +132,9 @@ def test_what_is_concluded_of_an_act_is_true(
 
 
 @settings(deadline=None, max_examples=300)
-@given(noises, noises)
-def test_a_witness_is_what_the_printer_answered_this_time(before: deque[str], within: deque[str]) -> None:
+@given(two_noises)
+def test_a_witness_is_what_the_printer_answered_this_time(noise: tuple[deque[str], deque[str]]) -> None:
+    before, within = noise
     pipe = NoisyPipe(before)
     line = opened(pipe)
     for _ in range(3):  # what a first witness leaves on the line must not reach the next
@@ -144,5 +153,11 @@ def test_a_witness_is_what_the_printer_answered_this_time(before: deque[str], wi
 @settings(deadline=None, max_examples=200)
 @given(noises)
 def test_a_line_always_comes_back_once_the_noise_is_over(noise: deque[str]) -> None:
-    line = opened(NoisyPipe(noise))
-    assert line.greet().model == ANSWERS["Rtp"]
+    pipe = NoisyPipe(noise)
+    line = opened(pipe)
+    pipe.noises.clear()
+    errors = []
+    for _ in range(3):  # what the noise left on the line is found out by the first question and dropped by the next open
+        reopen(line)
+        errors.append(tried(lambda: line.ask(look(PROFILE), Deadline.after(1))))
+    assert errors[-1] is None

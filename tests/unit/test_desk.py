@@ -13,7 +13,7 @@ from controller.jobs.passage import PLANS, REJECT
 from controller.model import JobState, Lamps, LaneStatus, StationSnapshot, Verdict
 
 IDLE = LaneStatus("1", activity="idle")
-NOW = StationSnapshot("Contoh", (IDLE,), dict.fromkeys(JobState, 0), dict.fromkeys(Verdict, 0), panel_up=True)
+NOW = StationSnapshot("Contoh", (IDLE,), dict.fromkeys(JobState, 0), dict.fromkeys(Verdict, 0), {}, panel_up=True)
 
 
 def _lane(**changes: Any) -> StationSnapshot:

@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 _POWER_OFF, _POWER_ON, _RESET, _GET_ATR = 0, 1, 2, 4
 _RETRY_S = 0.1
+_GAP_S = 0.6  # pcscd looks every 0.4 s: a card swapped faster, after a failed reset of the old one, stays unseen for good
 _CONNECT_S = 0.5  # the driver's backlog is 0: a connection it did not take yet makes the next one hang, not fail
 _RECEIVE_BYTES = 65_537  # the largest frame
 _FRAME_LIMIT_BYTES = 65_535
@@ -83,6 +84,7 @@ class VpcdSlot:
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket: socket.socket | None = None
         self._untouched = False
+        self._free_at_s = 0.0  # on the event loop's clock
 
     @property
     def connected(self) -> bool:
@@ -95,7 +97,7 @@ class VpcdSlot:
         self._serve_card()
 
     def insert(self, card: ChipCard) -> None:
-        """Put a card in. Raises ValueError when one is inside."""
+        """Put a card in. Raises ValueError when one is inside. It connects at once, or 0.6 s after the one before it left."""
         if self._card is not None:
             raise ValueError("the slot holds a card already")
         self._card = card
@@ -104,6 +106,8 @@ class VpcdSlot:
 
     def remove(self) -> None:
         """Take the card out; a command under way is cancelled. An empty slot is fine."""
+        if self._socket is not None:
+            self._leave_gap()
         self._card = self._socket = None
         if self._serving is not None:
             self._serving.cancel()
@@ -132,6 +136,7 @@ class VpcdSlot:
 
     async def _serve(self, card: ChipCard) -> None:
         """Hold a connection for this card until it is removed or dies."""
+        await asyncio.sleep(self._free_at_s - asyncio.get_running_loop().time())
         while True:
             with contextlib.suppress(OSError):  # the driver is not there or went: pcscd restarts
                 try:
@@ -139,8 +144,12 @@ class VpcdSlot:
                 except CardDied:
                     _log.info("card died")
                     self._card = None
+                    self._leave_gap()
                     return
             await asyncio.sleep(_RETRY_S)
+
+    def _leave_gap(self) -> None:
+        self._free_at_s = asyncio.get_running_loop().time() + _GAP_S
 
     async def _connect_and_answer(self, card: ChipCard) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:

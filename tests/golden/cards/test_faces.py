@@ -13,8 +13,11 @@ from tests.golden.cards import faces
 from tests.golden.cards.sample import primacy
 
 RASTER = primacy()
-MOST_IN_A_SQUARE = 0.08  # share of ink: a stem that moved by a dot is 0.03, a missing or shifted word 0.2
-MEAN = 0.004
+# Share of ink. Debian 13's OCR-A differs by 0.125 in a square of the NIK and 0.0016 on the mean; a value shifted by 0.2 mm by
+# 0.19 and 0.005, a missing label by 0.3. Photos do not depend on fonts: one shifted by 0.2 mm differs by 0.11.
+MOST_IN_A_SQUARE = {"k": 0.16}
+MOST_ELSEWHERE = 0.05
+MEAN = 0.0025
 
 
 @pytest.mark.parametrize("name", faces.RECORDS)
@@ -24,7 +27,7 @@ def test_every_panel_looks_like_its_golden_picture(name: str) -> None:
         drawn = faces.picture(unpack(panel.data, RASTER, row), panel.levels, scale)
         with Image.open(faces.FOLDER / f"{name}-{panel.name}.png") as golden:
             difference = np.abs(faces.squares(drawn, scale) - faces.squares(golden, scale))
-        assert difference.max() < MOST_IN_A_SQUARE, (
+        assert difference.max() < MOST_IN_A_SQUARE.get(panel.name, MOST_ELSEWHERE), (
             f"{name}-{panel.name}: look at row, column {np.argwhere(difference == difference.max())}"
         )
         assert difference.mean() < MEAN

@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
 import pytest
+from smartcard import scard
 
 from controller.chips.profile import ChipProfile
 from controller.chips.script import identify, read_files, write_files
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
-from controller.hal.pcsc_link import PcscLink
+from controller.hal.pcsc_link import PcscLink, _no_service
 from controller.model import ChipSight
 from hwsim.wires.vpcd import VpcdSlot
 from tests.fakes.chip import UID, FakeCard, WiredCard, contents, ektp, needs_sandbox
@@ -232,6 +233,26 @@ async def test_a_chip_that_says_no_is_kept(link: PcscLink, slot: VpcdSlot, wired
     card.faults.answers[len(card.log)] = "6A82"
     assert isinstance(await failure(read(link)), DeviceRefused)
     await read(link)
+
+
+@pytest.mark.parametrize(
+    ("hresult", "kind", "condition"),
+    [
+        (scard.SCARD_E_NO_SERVICE, DeviceAbsent, "pcsc_absent"),
+        (scard.SCARD_W_SECURITY_VIOLATION, DeviceAbsent, "pcsc_absent"),  # polkit
+        (scard.SCARD_E_READER_UNAVAILABLE, DeviceAbsent, "reader_absent"),
+        (scard.SCARD_E_SHARING_VIOLATION, DeviceAbsent, "reader_busy"),
+        (scard.SCARD_W_REMOVED_CARD, DeviceRefused, "chip_silent"),
+        (scard.SCARD_W_RESET_CARD, DeviceRefused, "chip_silent"),
+        (scard.SCARD_W_UNRESPONSIVE_CARD, DeviceRefused, "chip_silent"),
+        (scard.SCARD_F_COMM_ERROR, DeviceUnknown, "reader_lost"),
+        (scard.SCARD_F_INTERNAL_ERROR, DeviceUnknown, "reader_lost"),
+    ],
+)
+def test_every_error_word_has_its_meaning(hresult: int, kind: type[DeviceError], condition: str) -> None:
+    error = _no_service(hresult, "try")
+    assert (type(error), error.condition) == (kind, condition)
+    assert f"0x{hresult & 0xFFFFFFFF:08X}" in error.detail
 
 
 async def test_a_second_task_on_the_reader_is_a_bug(link: PcscLink) -> None:

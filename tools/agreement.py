@@ -1,0 +1,86 @@
+"""Compares what the station believes with what is: jobs, journal and ledger against the simulator's world. Pure."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+def disagreements(world: Json, station: Json, jobs: Sequence[Json], records: Mapping[str, Json]) -> list[str]:
+    """Every way in which belief and truth differ, as sentences; empty when they agree.
+
+    `jobs` are answers of GET /api/v1/jobs/ID; `records` are the records handed in, by record_id.
+    """
+    return [
+        *_ledger(world, station),
+        *(fault for job in jobs for fault in _job(world, job, records[job["job"]["record_id"]])),
+        *_strangers(world, jobs),
+    ]
+
+
+def cards_with(world: Json, record: Json) -> list[Json]:
+    """The blanks whose chip holds exactly this record's files, length prefix included."""
+    wanted = {fid: base64.b64decode(text) for fid, text in record["chip"].items()}
+    return [blank for blank in world["blanks"] if _chip_is(blank, wanted)]
+
+
+def good_cards(world: Json, record: Json) -> list[Json]:
+    """The cards in an output bin that hold this record's chip and a whole face, printed once."""
+    return [blank for blank in cards_with(world, record) if blank["place"] == "output" and _printed_once(blank)]
+
+
+def _ledger(world: Json, station: Json) -> Iterator[str]:
+    truth = {lane["name"]: lane for lane in world["lanes"]}
+    for lane in station["lanes"]:
+        there = truth[lane["name"]]
+        if lane["hopper"] != there["hopper"]:
+            yield f"lane {lane['name']}: the ledger says {lane['hopper']} blanks in the hopper, there are {there['hopper']}"
+        if lane["in_passage"] != there["inside"]:
+            yield f"lane {lane['name']}: the ledger says {lane['in_passage']} blanks in passage, there are {there['inside']}"
+
+
+def _job(world: Json, answer: Json, record: Json) -> Iterator[str]:
+    """One job: issued means exactly one good card, with the dots the journal wrote down; anything else means none."""
+    job, name = answer["job"], f"job {answer['job']['id']}"
+    good = good_cards(world, record)
+    if len(good) != (job["state"] == "issued"):
+        yield f"{name} is '{job['state']}', and {len(good)} good cards of it are in the output bins"
+    for passage in answer["passages"]:
+        if passage["verdict"] != "good":
+            continue
+        blank = next((blank for blank in good if blank["uid"] == passage["chip_uid"]), None)
+        if blank is None:
+            yield f"{name}: passage {passage['id']} is good, but no such card with chip {passage['chip_uid']} is in the output bin"
+        elif _dots(blank) != _intended_dots(passage):
+            yield f"{name}: the dots on the card differ from those the journal intended"
+
+
+def _strangers(world: Json, jobs: Sequence[Json]) -> Iterator[str]:
+    """Cards outside the machine that no passage knows; and faces printed more than once on one card."""
+    known = {passage["chip_uid"] for answer in jobs for passage in answer["passages"]}
+    for blank in world["blanks"]:
+        if blank["place"] in ("output", "reject") and blank["uid"] not in known:
+            yield f"{blank['id']} left the printer, and no passage knows its chip {blank['uid']}"
+        if any(panel["times"] > 1 for panels in blank["printed"].values() for panel in panels.values()):
+            yield f"{blank['id']} was printed over"
+
+
+def _chip_is(blank: Json, wanted: Mapping[str, bytes]) -> bool:
+    files = blank["chip"]["files"]
+    return all(fid in files and base64.b64decode(files[fid]["raw"]) == content for fid, content in wanted.items())
+
+
+def _printed_once(blank: Json) -> bool:
+    panels = blank["printed"].get("front", {})
+    return set(panels) == set("ymcko") and all(panel["times"] == 1 and panel["complete"] for panel in panels.values())
+
+
+def _dots(blank: Json) -> dict[str, str]:
+    return {name: panel["sha256"] for name, panel in blank["printed"].get("front", {}).items()}
+
+
+def _intended_dots(passage: Json) -> Any:
+    return next((stage["intent"]["panels"] for stage in passage["stages"] if "panels" in stage["intent"]), None)
