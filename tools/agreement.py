@@ -53,7 +53,7 @@ def _job(world: Json, answer: Json, record: Json) -> Iterator[str]:
             continue
         blank = next((blank for blank in good if blank["uid"] == passage["chip_uid"]), None)
         if blank is None:
-            yield f"{name}: passage {passage['id']} is good, but no such card with chip {passage['chip_uid']} is in the output bin"
+            yield f"{name}: passage {passage['id']} is good, but its card, chip {passage['chip_uid']}, is not in the output bin"
         elif _dots(blank) != _intended_dots(passage):
             yield f"{name}: the dots on the card differ from those the journal intended"
 

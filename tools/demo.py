@@ -108,7 +108,7 @@ def _card(answer: Any, world: Any) -> dict[str, Any]:
     passage = answer["passages"][-1] if answer["passages"] else None
     uid = None if passage is None else passage["chip_uid"]
     blank = next((blank["id"] for blank in world["blanks"] if blank["uid"] == uid), None)
-    times = next((card for card in world["lanes"][0]["cards"] if card["blank"] == blank), {})
+    times: dict[str, Any] = next((card for card in world["lanes"][0]["cards"] if card["blank"] == blank), {})
     return {
         "job": answer["job"]["id"],
         "record": answer["job"]["record_id"],
@@ -157,7 +157,7 @@ def _show(report: dict[str, Any]) -> None:
              f"pcscd's card detection {overhead['pcscd_card_detection_median'] * 1000:.0f} ms")  # fmt: skip
     for sentence in report["disagreements"]:
         _say(f"DISAGREES: {sentence}")
-    agrees = "agree" if not report["disagreements"] else "DISAGREE"
+    agrees = "DISAGREE" if report["disagreements"] else "agree"
     _say(f"ledger, journal and world {agrees}: {report['good_cards_in_the_world']} good cards, once each")
     _say(f"{'PASSED' if report['passed'] else 'FAILED'}   pictures: build/demo/cards/   figures: build/demo/report.json")
 

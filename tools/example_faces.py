@@ -241,21 +241,6 @@ class _Face(Body):
             return
         sideburn = 346 if style in ("crop", "part", "receding") else 372
         top = {"crop": 140, "part": 128, "receding": 152, "long": 132, "bob": 134, "bun": 138}[style]
-        hairline: dict[str, list[Point]] = {
-            "crop": [(CX - half + 16, 262), (CX - 62, 214), (CX, 208), (CX + 62, 214), (CX + half - 16, 262)],
-            "part": [(CX - half + 16, 266), (CX - 66, 224), (CX - 36, 192), (CX + 30, 218), (CX + half - 14, 264)],
-            "receding": [
-                (CX - half + 10, 262),
-                (CX - 74, 206),
-                (CX - 28, 184),
-                (CX + 30, 184),
-                (CX + 74, 206),
-                (CX + half - 10, 262),
-            ],
-            "long": [(CX - half + 14, 300), (CX - 64, 244), (CX - 4, 196), (CX + 64, 244), (CX + half - 14, 300)],
-            "bob": [(CX - half + 16, 290), (CX - 66, 262), (CX, 268), (CX + 66, 258), (CX + half - 16, 290)],
-            "bun": [(CX - half + 14, 284), (CX - 60, 226), (CX, 202), (CX + 60, 226), (CX + half - 14, 284)],
-        }
         outside: list[Point] = [
             (CX + half + 8, 300),
             (CX + half - 6, 212),
@@ -265,7 +250,7 @@ class _Face(Body):
             (CX - half + 6, 212),
             (CX - half - 8, 300),
         ]
-        inner = hairline[style]
+        inner = _hairlines(half)[style]
         hair = self._fill(
             [
                 (CX - half - 3, sideburn),
@@ -291,3 +276,22 @@ class _Face(Body):
             inside = abs(x - CX) < self.half - 10 and y > 226 - abs(x - CX) * 0.1
             if not inside:
                 self._oval(x, y, 13, 13, mix(self.hair, WHITE, self.rng.uniform(0, 0.14)))
+
+
+def _hairlines(half: float) -> dict[str, list[Point]]:
+    """Where each hair style ends on the forehead, from left to right, for a face `half` wide on each side."""
+    return {
+        "crop": [(CX - half + 16, 262), (CX - 62, 214), (CX, 208), (CX + 62, 214), (CX + half - 16, 262)],
+        "part": [(CX - half + 16, 266), (CX - 66, 224), (CX - 36, 192), (CX + 30, 218), (CX + half - 14, 264)],
+        "receding": [
+            (CX - half + 10, 262),
+            (CX - 74, 206),
+            (CX - 28, 184),
+            (CX + 30, 184),
+            (CX + 74, 206),
+            (CX + half - 10, 262),
+        ],
+        "long": [(CX - half + 14, 300), (CX - 64, 244), (CX - 4, 196), (CX + 64, 244), (CX + half - 14, 300)],
+        "bob": [(CX - half + 16, 290), (CX - 66, 262), (CX, 268), (CX + 66, 258), (CX + half - 16, 290)],
+        "bun": [(CX - half + 14, 284), (CX - 60, 226), (CX, 202), (CX + 60, 226), (CX + half - 14, 284)],
+    }

@@ -56,6 +56,7 @@ class _Plan:
     values: tuple[_Block, ...]  # one for each row
     pitch_mm: float
     label_pt: float
+    compact: bool
 
 
 def typeset(layout: Layout, texts: Mapping[str, str], measure: Measure) -> tuple[Run, ...]:
@@ -87,7 +88,7 @@ def _set_table(table: Table, texts: Mapping[str, str], measure: Measure) -> Iter
         for index, line in enumerate(value.lines):
             yield Run(line, table.value.font, value.size_pt, table.value_x_mm, baseline_mm + index * value.leading_mm)
         if row.beside is not None:
-            yield from _set_beside(table, row.beside, texts, measure, plan.label_pt, baseline_mm)
+            yield from _set_beside(table, row.beside, texts, measure, plan, baseline_mm)
         baseline_mm += value.extra_mm + plan.pitch_mm
 
 
@@ -97,11 +98,11 @@ def _set_label(table: Table, label: str, x_mm: float, colon_x_mm: float, size_pt
 
 
 def _set_beside(
-    table: Table, beside: Beside, texts: Mapping[str, str], measure: Measure, label_pt: float, baseline_mm: float
+    table: Table, beside: Beside, texts: Mapping[str, str], measure: Measure, plan: _Plan, baseline_mm: float
 ) -> Iterator[Run]:
-    yield from _set_label(table, beside.label, beside.label_x_mm, beside.colon_x_mm, label_pt, baseline_mm)
+    yield from _set_label(table, beside.label, beside.label_x_mm, beside.colon_x_mm, plan.label_pt, baseline_mm)
     width_mm, place = table.right_mm - beside.value_x_mm, FIELDS[beside.field].place
-    value = _fit(texts[beside.field], _trials(table.value, 1), table.value, width_mm, measure, place)
+    value = _fit(texts[beside.field], _trials(table.value, 1, compact=plan.compact), table.value, width_mm, measure, place)
     yield Run(value.lines[0], table.value.font, value.size_pt, beside.value_x_mm, baseline_mm)
 
 
@@ -111,7 +112,7 @@ def _plan(table: Table, texts: Mapping[str, str], measure: Measure, *, compact: 
     pitch_mm = min(table.pitch_mm, room_mm / max(1, len(values) - 1))
     if pitch_mm < table.min_pitch_mm:
         raise refusal("layout.too_full", "person")
-    return _Plan(values, pitch_mm, table.label.min_size_pt if compact else table.label.size_pt)
+    return _Plan(values, pitch_mm, table.label.min_size_pt if compact else table.label.size_pt, compact)
 
 
 def _fit_row(table: Table, row: Row, texts: Mapping[str, str], measure: Measure, compact: bool) -> _Block:

@@ -18,7 +18,7 @@ COLUMNS = 20
 INIT = b"\x1b@"  # ESC @: forget modes and text
 CLEAR = b"\x0c"  # FF
 MOVE = b"\x1f$"  # US $ column row, both from 1
-CHECK_S = 5.0  # how soon a display that is gone and has nothing new to show is noticed
+CHECK_S = 2.0  # how soon a display that is gone and has nothing new to show is noticed
 
 
 def encode(first: str, second: str) -> bytes:

@@ -74,6 +74,8 @@ class EvolisLine:
             self._prove()
         except DeviceUnknown as error:
             raise DeviceAbsent(error.condition, f"before anything was sent: {error.detail}") from error
+        if deadline.passed:
+            raise DeviceAbsent("printer_late", "the deadline was over before anything was sent")
         return self.ask(talk, deadline)
 
     def ask(self, talk: Talk[_T], deadline: Deadline) -> _T:
@@ -113,7 +115,7 @@ class EvolisLine:
             ask = next(talk)
             while True:
                 reply = self._exchange(ask, deadline)
-                if False:
+                if reply == self._serial:
                     raise DeviceUnknown("printer_garbled", f"the serial number came as the reply to {ask.label}")
                 ask = talk.send(reply)
         except StopIteration as end:
@@ -122,6 +124,8 @@ class EvolisLine:
 
     def _exchange(self, ask: Ask, deadline: Deadline) -> str:
         """Send one command and wait for its one reply."""
+        if deadline.passed:
+            raise DeviceUnknown("printer_late", f"the deadline was over before {ask.label}")
         if ask.pause_s:
             self._pipe.pause(ask.pause_s)
         limit = Deadline(min(deadline.at_s, monotonic_s() + ask.timeout_s))

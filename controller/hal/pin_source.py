@@ -95,7 +95,7 @@ class PinSource:
 
     def write(self, levels: Mapping[int, bool]) -> None:
         """Switch outputs, now and again after every rebuild. Returns at once; only the newest levels are kept."""
-        {1} | {pin for pin, level in levels.items() if self._wanted[pin] != level}
+        self._unsent |= {pin for pin, level in levels.items() if self._wanted[pin] != level}
         self._wanted.update(levels)
         if self._unsent:
             self._wake.set()

@@ -1,4 +1,4 @@
-"""Finds one USB printer among all devices of a pyusb backend, by vendor id and serial number, and its real endpoints.
+"""Finds one USB printer among all devices of a pyusb backend, by vendor id and serial number, and claims its interface.
 
 A serial number that two devices carry, a device that another program holds and one that may not be opened are told apart:
 each needs something else from staff. Everything that was opened to look is let go again.
@@ -22,6 +22,7 @@ from controller.errors import DeviceAbsent
 from controller.hal.usbip_backend import UsbIpBackend
 
 USBIP_PORT = 3240
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM)
 _IPP_OVER_USB = 4  # a printer interface that speaks HTTP, not the printer's own language
 _FINDING = threading.Lock()  # looking opens devices for a moment: lanes of one process must not meet there
 
@@ -105,6 +106,22 @@ def find_device(backend: Any, wanted: UsbWanted) -> Any:
     raise _missing(wanted, sight)
 
 
+def claim(device: Any, interface_class: int) -> UsbRoute:
+    """Take the printer interface for ourselves. Raises DeviceAbsent, naming who holds it where that can be known."""
+    try:
+        route = find_route(device, interface_class)
+        if device.is_kernel_driver_active(route.interface):
+            device.detach_kernel_driver(route.interface)  # usblp; it is not given back: CUPS would take it
+        if _configuration(device) != route.configuration:
+            device.set_configuration(route.configuration)
+        usb.util.claim_interface(device, route.interface)
+        if route.alternate:
+            device.set_interface_altsetting(route.interface, route.alternate)
+    except usb.core.USBError as error:
+        raise _not_claimed(error, device) from error
+    return route
+
+
 def find_route(device: Any, interface_class: int) -> UsbRoute:
     """The first interface of the class with a bulk endpoint each way. Raises DeviceAbsent when the device has none."""
     for configuration in device:
@@ -177,6 +194,23 @@ def _missing(wanted: UsbWanted, sight: _Sight) -> DeviceAbsent:
     seen = f"; other serials there: {', '.join(sight.others)}" if sight.others else ""
     shut = f"; may not be opened (udev rule?): {', '.join(sight.closed)}" if sight.closed else ""
     return DeviceAbsent("printer_absent", f"{who}: not found{seen}{shut}")
+
+
+def _configuration(device: Any) -> int | None:
+    try:
+        value: int = device.get_active_configuration().bConfigurationValue
+    except usb.core.USBError:  # unconfigured
+        return None
+    return value
+
+
+def _not_claimed(error: Any, device: Any) -> DeviceAbsent:
+    where = port_path(device)
+    if error.errno == errno.EBUSY:
+        return DeviceAbsent("printer_busy", f"{where}: {holder_of(device)}")
+    if error.errno in _NOT_ALLOWED:
+        return DeviceAbsent("printer_absent", f"{where}: no permission; install the udev rule of this package")
+    return DeviceAbsent("printer_absent", f"{where}: {error}")
 
 
 def _route(configuration: Any, interface: Any) -> UsbRoute | None:

@@ -21,16 +21,7 @@ import usb.util
 
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceUnknown
-from controller.hal.usb_find import (
-    UsbRoute,
-    UsbWanted,
-    check_address,
-    find_device,
-    find_route,
-    holder_of,
-    open_backend,
-    port_path,
-)
+from controller.hal.usb_find import UsbRoute, UsbWanted, check_address, claim, find_device, open_backend
 from controller.hal.usbip_backend import UsbIpBackend
 from controller.hal.worker_thread import WorkerThread
 
@@ -43,7 +34,6 @@ EMPTY_PAUSE_S = 0.01  # some printers answer a read with empty packets without e
 CONTROL_MS = 1000
 
 _TO_INTERFACE, _GET_DEVICE_ID, _GET_PORT_STATUS = 0xA1, 0, 1
-_NOT_ALLOWED = (errno.EACCES, errno.EPERM)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -75,9 +65,7 @@ class UsbPipe:
         self._backend = open_backend(self._address, self._wanted)
         self._device = find_device(self._backend, self._wanted)
         try:
-            self._route = self._claim()
-        except usb.core.USBError as error:
-            raise _not_claimed(error, self._device) from error
+            self._route = claim(self._device, self._wanted.interface_class)
         finally:
             if not self.is_open:
                 self.dispose()
@@ -135,18 +123,6 @@ class UsbPipe:
         if device is not None:
             with suppress(usb.core.USBError):  # gone already
                 usb.util.dispose_resources(device)
-
-    def _claim(self) -> UsbRoute:
-        device = self._device
-        route = find_route(device, self._wanted.interface_class)
-        if device.is_kernel_driver_active(route.interface):
-            device.detach_kernel_driver(route.interface)  # usblp; nothing gives the device back to it
-        if _configuration(device) != route.configuration:
-            device.set_configuration(route.configuration)
-        usb.util.claim_interface(device, route.interface)
-        if route.alternate:
-            device.set_interface_altsetting(route.interface, route.alternate)
-        return route
 
     def _control(self, request: int, index: int, length: int) -> bytes:
         with self._mapped("control request"):
@@ -208,20 +184,3 @@ class UsbLink:
         """Stop what runs, let go of the device, end the thread. Final; twice is fine."""
         self.pipe.interrupt()
         await self._worker.close(self.pipe.dispose)
-
-
-def _configuration(device: Any) -> int | None:
-    try:
-        value: int = device.get_active_configuration().bConfigurationValue
-    except usb.core.USBError:  # unconfigured
-        return None
-    return value
-
-
-def _not_claimed(error: Any, device: Any) -> DeviceAbsent:
-    where = port_path(device)
-    if error.errno == errno.EBUSY:
-        return DeviceAbsent("printer_busy", f"{where}: {holder_of(device)}")
-    if error.errno in _NOT_ALLOWED:
-        return DeviceAbsent("printer_absent", f"{where}: no permission; install the udev rule of this package")
-    return DeviceAbsent("printer_absent", f"{where}: {error}")

@@ -99,14 +99,14 @@ class Seen:
 def after_failure(stage: Stage, error: StationError, seen: Seen) -> Next:
     """Decide what follows. Only positive evidence ends a passage; doubt holds the lane.
 
-    feed, nothing sent                               -> still blank
+    feed, nothing sent, no card in the beam          -> still blank
     feed refused; no card inside, no beam, no count  -> still blank
     printer cannot be asked, or the card is gone     -> unknown
     deliver or reject refused, card inside           -> repeat
     card wrong or act refused, card inside           -> reject
     anything else                                    -> unknown
     """
-    if stage is FEED and isinstance(error, DeviceAbsent):
+    if stage is FEED and isinstance(error, DeviceAbsent) and not seen.beam_passed:
         return Next.STILL_BLANK
     if seen.witness is None:
         return Next.UNKNOWN

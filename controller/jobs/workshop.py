@@ -53,8 +53,9 @@ class Workshop:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def start_ahead(self, group: asyncio.TaskGroup) -> None:
-        """Begin to prepare the next job, unless one is being prepared already."""
-        if self._ahead is None:
+        """Begin to prepare the next job, unless one is prepared or being prepared already."""
+        found_nothing = self._ahead is not None and self._ahead.done() and self._ahead.result() is None
+        if self._ahead is None or found_nothing:
             self._ahead = group.create_task(self._prepare_next(), name="prepare next job")
 
     async def take(self, group: asyncio.TaskGroup) -> PreparedJob | None:

@@ -102,6 +102,15 @@ async def test_a_display_that_comes_back_shows_the_newest_text(rig: SerialRig) -
         await rig.until_received(INIT + CLEAR + encode("SIAP", "2 KARTU"))
 
 
+async def test_a_display_that_comes_back_while_nothing_happens_shows_its_text_again(rig: SerialRig) -> None:
+    async with running(rig) as display:
+        display.show("SIAP", "1 KARTU")
+        await rig.until_received(encode("SIAP", "1 KARTU"))
+        await rig.pull()
+        await rig.put_back()
+        await rig.until_received(INIT + CLEAR + encode("SIAP", "1 KARTU"))
+
+
 async def test_a_missing_display_is_not_up_and_harms_nothing(rig: SerialRig, caplog: pytest.LogCaptureFixture) -> None:
     await rig.pull()
     async with running(rig) as display:

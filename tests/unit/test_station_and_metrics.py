@@ -43,11 +43,8 @@ def test_unknown_values_are_absent(station: Station) -> None:
 
 def test_counts_and_conditions_are_exported(station: Station) -> None:
     metrics = Metrics(lambda: station.snapshot)
-    station.counted(
-        dict.fromkeys(JobState, 0) | {JobState.READY: 3},
-        dict.fromkeys(Verdict, 0) | {Verdict.GOOD: 7},
-        {"1": Balance(9, 1), "2": Balance()},
-    )
+    jobs, outcomes = dict.fromkeys(JobState, 0) | {JobState.READY: 3}, dict.fromkeys(Verdict, 0) | {Verdict.GOOD: 7}
+    station.counted(jobs, outcomes, {"1": Balance(9, 1), "2": Balance()})
     station.lane_changed(LaneStatus("1", condition="card_jam", printer_up=True))
     samples = _samples(metrics)
     assert samples['print_station_jobs{state="ready"}'] == 3

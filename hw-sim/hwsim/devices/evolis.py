@@ -57,6 +57,7 @@ class EvolisPrinter:
         self._arrived, self._room = asyncio.Event(), asyncio.Event()
         self._executing = False
         self._waits_for: Obstacle | None = None  # Pem;0: the obstacle that a person must remove
+        self._update_room()
 
     # Power
 

@@ -161,8 +161,7 @@ class VpcdSlot:
             try:
                 await self._answer_frames(card, sock)
             finally:
-                if self._socket is sock:  # a card inserted meanwhile has its own
-                    self._socket = None
+                self._socket = None
 
     async def _answer_frames(self, card: ChipCard, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()

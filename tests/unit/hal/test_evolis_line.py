@@ -162,6 +162,13 @@ async def test_a_stale_ok_cannot_make_an_error_word_answer_the_wrong_command(wir
         await wire.driver.print(panels_for(wire.profile), soon())
 
 
+async def test_stale_serial_numbers_do_not_make_a_refusal_of_an_act_that_was_done(wire: Wired) -> None:
+    for _ in range(2):
+        wire.device.emit(SERIAL.encode() + b"\0")
+    with pytest.raises(DeviceUnknown, match=r"printer_garbled: (the serial number came as the reply to Sic|more than one)"):
+        await wire.driver.feed(soon())
+
+
 async def test_a_stale_ok_in_front_of_a_witness_makes_no_empty_printer(wire: Wired) -> None:
     wire.device.emit(b"OK\0")
     with pytest.raises((DeviceUnknown, DeviceRefused)):

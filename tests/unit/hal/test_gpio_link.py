@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import socket
+import weakref
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -115,6 +117,15 @@ async def test_a_pin_that_oscillates_is_a_fault(rig: PinRig, thread: WorkerThrea
     with pytest.raises(DeviceUnknown, match="more than 1000 edges wait; a pin oscillates"):
         await thread.call(board.read)
     await thread.call(board.close)
+
+
+async def test_a_closed_board_leaves_nothing_to_do_at_exit(rig: PinRig, thread: WorkerThread) -> None:
+    board = board_at(rig.address)
+    await thread.call(board.open, {})
+    left = weakref.ref(board._connection())
+    await thread.call(board.close)
+    gc.collect()
+    assert left() is None, "pigpio registers every connection with atexit, for ever"
 
 
 async def test_closing_a_board_twice_or_unopened_is_fine(rig: PinRig, thread: WorkerThread) -> None:

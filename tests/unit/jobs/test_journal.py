@@ -7,11 +7,10 @@ import pytest
 from controller.errors import RequestRefused, StoreError
 from controller.jobs import journal, ledger, queue
 from controller.jobs.journal import ChipUsed, Passage
-from controller.jobs.ledger import Balance
 from controller.jobs.spool import Spool
 from controller.jobs.states import WrongState
 from controller.jobs.store import Store
-from controller.model import JobState, PassageState, Verdict
+from controller.model import Balance, JobState, PassageState, Verdict
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 
 from controller.errors import RequestRefused
 from controller.jobs import ledger, queue
-from controller.jobs.ledger import Account, Balance
+from controller.jobs.ledger import Account
 from controller.jobs.spool import Spool
 from controller.jobs.states import JobEvent
 from controller.jobs.store import Store
-from controller.model import JobState
+from controller.model import Balance, JobState
 
 
 async def _accept(store: Store, spool: Spool, name: str) -> queue.Accepted:

@@ -78,7 +78,7 @@ def test_something_behind_the_image_is_refused(content: bytes, media_type: str) 
     assert code(content + content, media_type) == "image.trailing"
 
 
-@pytest.mark.parametrize("size", [(2001, 2000), (50_000, 50_000), (2**31 - 1, 2**31 - 1)])
+@pytest.mark.parametrize("size", [(2001, 2000), (4_000_001, 1), (50_000, 50_000), (2**31 - 1, 2**31 - 1)])
 def test_image_bomb_is_refused_by_its_header(size: tuple[int, int]) -> None:
     assert code(png_claiming(*size), "image/png") == "image.too_many_pixels"
 
@@ -115,6 +115,12 @@ def test_cmyk_jpeg_is_refused() -> None:
 @pytest.mark.parametrize("marker", [0xC3, 0xC9, 0xCF])
 def test_rare_jpeg_codings_are_refused(marker: int) -> None:
     assert code(JPEG.replace(b"\xff\xc0", bytes([0xFF, marker]), 1)) == "image.coding"
+
+
+def test_jpeg_with_two_frames_is_refused() -> None:
+    start = JPEG.index(b"\xff\xc0")
+    frame = JPEG[start : start + 2 + int.from_bytes(JPEG[start + 2 : start + 4], "big")]
+    assert code(JPEG[:start] + frame + JPEG[start:]) == "image.coding"
 
 
 def test_bytes_between_jpeg_segments_are_refused() -> None:

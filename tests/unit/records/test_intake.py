@@ -7,14 +7,17 @@ import json
 import logging
 import subprocess
 import sys
+from io import BytesIO
 
 import pytest
+from PIL import Image
+from pydantic import ValidationError
 
 from controller.errors import RecordRefused
 from controller.records.canonical import canonical_bytes
 from controller.records.intake import load_stored, read_record
 from controller.records.prr import CHIP_MAX_BYTES as CHIP_TOTAL_BYTES
-from controller.records.prr import PHOTO_MAX_BYTES, SIGNATURE_MAX_BYTES
+from controller.records.prr import PHOTO_MAX_BYTES, SIGNATURE_MAX_BYTES, Record
 from controller.records.status import REFUSED_STATUSES
 from tests.unit.records.samples import (
     CENTRE_KEYS,
@@ -147,6 +150,12 @@ def test_bad_photo_under_a_good_seal_is_refused(data: str, code: str) -> None:
     assert codes(changed("photo", data=data)) == [f"{code} photo.data"]
 
 
+def test_photo_too_small_for_a_card_is_refused() -> None:
+    out = BytesIO()
+    Image.new("RGB", (99, 150)).save(out, "JPEG")
+    assert codes(changed("photo", data=b64(out.getvalue()))) == ["image.too_few_pixels photo.data"]
+
+
 def test_chip_file_over_its_profile_is_refused() -> None:
     chip = sample()["chip"] | {"6FF6": b64(bytes(79)), "6FF1": b64(bytes(1025))}
     assert codes(changed("", chip=chip)) == ["chip.too_large chip.6FF1", "chip.too_large chip.6FF6"]
@@ -172,6 +181,12 @@ def test_nothing_personal_shows_in_reprs_or_refusals(caplog: pytest.LogCaptureFi
     refusal = str(RecordRefused(refused(changed("person", name="BUDI\x07", nik="12", birth_place=7))))
     for secret in ("RAHMAWATI", sample()["person"]["nik"], "BUDI"):
         assert secret not in caplog.text + refusal
+
+
+def test_error_of_the_model_itself_shows_no_input() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Record.model_validate(sample() | {"issue": "BUDI"})
+    assert "BUDI" not in str(caught.value)
 
 
 def test_import_stays_light() -> None:

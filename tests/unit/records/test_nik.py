@@ -52,6 +52,7 @@ def test_all_broken_rules_are_told_at_once() -> None:
 
 def test_day_beyond_both_ranges_is_a_wrong_date() -> None:
     assert codes("3374108002920009") == ["nik.birth_date"]
+    assert codes("3374108102920009", born=date(1992, 2, 1)) == ["nik.birth_date"]
 
 
 def test_new_provinces_of_papua_are_known() -> None:

@@ -175,6 +175,26 @@ async def test_a_pin_that_went_high_before_it_was_chosen_is_reported_when_it_is(
     assert await listener.report() == (0, 0, 0x1FF | 1 << BEAM)
 
 
+async def test_a_pin_that_went_low_while_nobody_looked_is_not_reported(client: Client, listener: Client, bank: PinBank) -> None:
+    bank.drive(BEAM, 1)
+    for pins, level in ((1 << BEAM, 1), (0, 0), (1 << BEAM, 0)):
+        await client.ask(NB, 0, pins)
+        bank.drive(BEAM, level)
+    bank.drive(BEAM, 1)
+    bank.drive(BEAM, 0)
+    assert [(await listener.report())[2] >> BEAM & 1 for _ in range(2)] == [1, 0]
+
+
+async def test_choosing_fewer_pins_forgets_nothing_of_the_others(client: Client, listener: Client, bank: PinBank) -> None:
+    bank.drive(BEAM, 1)
+    await client.ask(NB, 0, 1 << BEAM)
+    await listener.report()
+    bank.drive(OTHER, 1)
+    for pins in (0, 1 << OTHER):
+        await client.ask(NB, 0, pins)
+    assert (await listener.report())[2] >> BEAM == 0b11
+
+
 async def test_outputs_are_reported_too(client: Client, listener: Client) -> None:
     await client.ask(NB, 0, 1 << BEAM)
     await client.ask(WRITE, BEAM, 1)
@@ -225,6 +245,15 @@ async def test_a_filtered_change_is_reported_after_its_time(client: Client, list
     bank.drive(BEAM, 1)
     await listener.report()
     assert asyncio.get_running_loop().time() - started >= 0.02
+
+
+async def test_filters_of_different_lengths_each_have_their_time(client: Client, listener: Client, bank: PinBank) -> None:
+    await client.ask(FG, BEAM, 10_000)
+    await client.ask(FG, OTHER, 30_000)
+    await client.ask(NB, 0, 1 << BEAM | 1 << OTHER)
+    bank.drive(OTHER, 1)
+    bank.drive(BEAM, 1)
+    assert [(await listener.report())[2] >> BEAM for _ in range(2)] == [0b01, 0b11]
 
 
 async def test_a_frozen_server_answers_after_the_thaw(server: PigpiodServer, client: Client) -> None:

@@ -119,8 +119,9 @@ async def test_bulk_in_waits_for_data(host: Host, printer: Printer) -> None:
     assert await host.reply() == Reply(3, seqnum, 0, b"OK\r", 3)
 
 
-async def test_several_reads_are_answered_in_order(host: Host, printer: Printer) -> None:
+async def test_several_reads_are_answered_in_order_one_at_a_time(host: Host, printer: Printer) -> None:
     asked = [host.submit(2, IN, length=64) for _ in range(3)]
+    await host.control(0xA1, 0)
     for text in (b"a", b"b", b"c"):
         printer.replies.put_nowait(text)
     replies = [await host.reply() for _ in asked]
@@ -267,6 +268,14 @@ async def test_too_much_data_in_flight_is_out_of_memory(host: Host, printer: Pri
         host.submit(1, OUT, bytes(16 << 20))
         await host.writer.drain()
     assert await host.reply() == Reply(3, 5, -errno.ENOMEM, b"", 0)
+
+
+async def test_data_that_was_taken_is_in_flight_no_more(host: Host) -> None:
+    statuses = []
+    for _ in range(5):
+        host.submit(1, OUT, bytes(16 << 20))
+        statuses.append((await host.reply()).status)
+    assert statuses == [0] * 5
 
 
 async def test_an_urb_for_another_device_ends_the_connection(host: Host, caplog: pytest.LogCaptureFixture) -> None:

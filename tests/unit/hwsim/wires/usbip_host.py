@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hwsim.wires.usbip import Setup, Stall, printer_descriptors
@@ -28,6 +29,17 @@ class Printer:
     replies: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     open: asyncio.Event = field(default_factory=asyncio.Event)
     calls: list[str] = field(default_factory=list)
+    busy: set[str] = field(default_factory=set)
+
+    @contextlib.contextmanager
+    def alone(self, endpoint: str) -> Iterator[None]:
+        """The wire promises one transfer at a time on each endpoint."""
+        assert endpoint not in self.busy, f"two transfers at once on {endpoint}"
+        self.busy.add(endpoint)
+        try:
+            yield
+        finally:
+            self.busy.discard(endpoint)
 
     def descriptor(self, kind: int, index: int, language: int) -> bytes | None:
         made = printer_descriptors(self.vendor_id, self.product_id, "SIM0001", "hw-sim", "Card printer")
@@ -40,7 +52,8 @@ class Printer:
         return b"\x00\x09MFG:Sim;"
 
     async def bulk_out(self, endpoint: int, data: bytes) -> None:
-        await self.open.wait()
+        with self.alone("out"):
+            await self.open.wait()
         if data == b"STALL":
             raise Stall
         if data == b"BUG":
@@ -48,7 +61,8 @@ class Printer:
         self.printed.append(data)
 
     async def bulk_in(self, endpoint: int, length: int) -> bytes:
-        reply = await self.replies.get()
+        with self.alone("in"):
+            reply = await self.replies.get()
         if reply == b"STALL":
             raise Stall
         return reply

@@ -1,0 +1,110 @@
+"""An in-process card printer with a tiny world (hopper, one card inside, two bins) that passes the contract suite of the port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from controller.clock import Deadline
+from controller.errors import DeviceAbsent, DeviceError, DeviceRefused
+from controller.hal.evolis_codec import check_panels
+from controller.hal.printer_profile import PrinterProfile
+from controller.model import CardPosition, Panel, PrinterIdentity, PrinterWitness
+
+
+class FakePrinter:
+    """Does every act at once. `present` is its cable; `failures` are raised by the next acts of that name, in order,
+    before (refused, absent) or after (unknown) the act was done."""
+
+    def __init__(self, profile: PrinterProfile, serial: str, blanks: int = 0) -> None:
+        self.profile, self.serial = profile, serial
+        self.present = True
+        self.hopper = blanks
+        self.position = CardPosition.NONE
+        self.printed: list[list[Panel]] = []  # one entry per side printed, of every card
+        self.output = self.rejected = 0
+        self.cards_fed, self.panels_printed, self.ribbon_remaining = 1000, 5000, 187
+        self.failures: dict[str, list[DeviceError]] = {}
+        self.acts: list[str] = []
+        self._open = self._closed = False
+
+    async def open(self) -> PrinterIdentity:
+        if self._closed:
+            raise DeviceAbsent("printer_lost", "the link was closed")
+        if not self.present:
+            raise DeviceAbsent("printer_absent", f"serial {self.serial}: not found")
+        self._open = True
+        return PrinterIdentity(self.profile.model, "fake 1.0", self.serial)
+
+    async def witness(self) -> PrinterWitness:
+        self._reach()
+        return PrinterWitness(self.position, self.cards_fed, self.panels_printed, self.ribbon_remaining)
+
+    async def feed(self, deadline: Deadline) -> None:
+        def bring() -> None:
+            if self.position is CardPosition.NONE:
+                if not self.hopper:
+                    raise DeviceRefused("hopper_empty", "Sic: FEEDER EMPTY")
+                self.hopper -= 1
+                self.cards_fed += 1
+            self.position = CardPosition.CONTACTLESS
+
+        self._do("feed", deadline, bring)
+
+    async def print(self, panels: Sequence[Panel], deadline: Deadline) -> None:
+        check_panels(panels, self.profile.raster)
+        if not self.profile.holds_card:
+            raise DeviceRefused("option_missing", "no act 'print'")
+        self._do("print", deadline, lambda: self._print(panels))
+
+    async def print_and_deliver(self, panels: Sequence[Panel], deadline: Deadline) -> None:
+        check_panels(panels, self.profile.raster)
+        if self.profile.holds_card:
+            raise DeviceRefused("option_missing", "no act 'print_and_deliver'")
+        self._do("print_and_deliver", deadline, lambda: (self._print(panels), self._let_out(good=True)))
+
+    async def to_chip_station(self, deadline: Deadline) -> None:
+        await self.feed(deadline)
+
+    async def deliver(self, deadline: Deadline) -> None:
+        self._do("deliver", deadline, lambda: self._let_out(good=True))
+
+    async def reject(self, deadline: Deadline) -> None:
+        self._do("reject", deadline, lambda: self._let_out(good=False))
+
+    async def close(self) -> None:
+        self._open, self._closed = False, True
+
+    def _reach(self) -> None:
+        if not self._open:
+            raise DeviceAbsent("printer_lost", "the printer has to be opened first")
+        if not self.present:
+            self._open = False
+            raise DeviceAbsent("printer_lost", "gone")
+
+    def _do(self, name: str, deadline: Deadline, act: Callable[[], object]) -> None:
+        self._reach()
+        if deadline.passed:
+            raise DeviceAbsent("printer_late", "the deadline was over before anything was sent")
+        failures = self.failures.get(name, [])
+        failure = failures.pop(0) if failures else None
+        self.acts.append(name)
+        if failure is not None and isinstance(failure, DeviceAbsent | DeviceRefused):
+            raise failure
+        act()
+        if failure is not None:
+            self._open = False
+            raise failure
+
+    def _print(self, panels: Sequence[Panel]) -> None:
+        if self.position is CardPosition.NONE:
+            raise DeviceRefused("hopper_empty", "Ss: FEEDER EMPTY")
+        self.printed.append(list(panels))
+        self.panels_printed += len(panels)
+        self.ribbon_remaining -= 1
+        self.position = CardPosition.PRINT
+
+    def _let_out(self, *, good: bool) -> None:
+        if self.position is CardPosition.NONE:
+            return
+        self.output, self.rejected = self.output + good, self.rejected + (not good)
+        self.position = CardPosition.NONE

@@ -1,0 +1,325 @@
+"""The lane's work in memory: what makes it wait, what makes it go on, and that it finishes the card in hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from controller.errors import DeviceRefused, DeviceUnknown, Problem, RenderError
+from controller.jobs import journal, ledger, queue, stages
+from controller.jobs.lane_worker import LanePolicy, LaneReports, LaneWorker
+from controller.jobs.runner import Result
+from controller.jobs.spool import Spool
+from controller.jobs.store import Store
+from controller.jobs.workshop import Workshop
+from controller.model import CardPosition, JobState, LaneStatus, Verdict
+from tests.fakes.chip import Faults
+from tests.fakes.lane import FILES, PANELS, FakeLane
+
+LIMIT_S = 20.0  # generous: only a broken test waits so long
+
+
+class Artist:
+    """Draws nothing; finds fault with the records whose content is named."""
+
+    def __init__(self) -> None:
+        self.drawn: list[bytes] = []
+        self.undrawable = b""
+
+    async def render(self, record_path: Path, out_path: Path) -> None:
+        content = record_path.read_bytes()
+        if content == self.undrawable:
+            raise RenderError(Problem("face.too_long", "person.name", "Nama terlalu panjang.", "The name is too long."))
+        self.drawn.append(content)
+        out_path.write_bytes(content)
+
+
+@dataclass
+class Site:
+    """One lane at work."""
+
+    store: Store
+    spool: Spool
+    lane: FakeLane
+    artist: Artist
+    held: bool = False
+    statuses: list[LaneStatus] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    worker: LaneWorker = field(init=False)
+
+    def __post_init__(self) -> None:
+        folder = self.spool.folder.parent / "rendered"
+        workshop = Workshop(self.store, self.spool, self.artist, folder, lambda _path: PANELS, lambda _record: FILES, set())
+        reports = LaneReports(self._status, lambda _stage, _seconds: None, self._over)
+        policy = LanePolicy("held", max_remakes=1, max_rejects_in_row=3)
+        self.worker = LaneWorker("1", self.lane.devices, self.store, self.spool, workshop, policy, lambda: self.held, reports)
+        self.lane.sensors.on_change(self.worker.wake)
+
+    async def submit(self, *names: bytes) -> None:
+        for name in names:
+            await self.store.transact(queue.accept, self.spool, f"digest-{name!r}", name.decode(), name)
+        self.worker.wake()
+
+    async def load(self, count: int) -> None:
+        self.lane.load(count)
+        await self.store.transact(ledger.load, "1", count, "ani", "filled")
+        self.worker.wake()
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while not seen():
+                self.news.clear()
+                await self.news.wait()
+
+    async def until_waiting_for(self, condition: str) -> None:
+        await self.until(lambda: self.worker.status.condition == condition)
+
+    async def states(self) -> dict[JobState, int]:
+        return {state: count for state, count in (await self.store.read(queue.counts)).items() if count}
+
+    @property
+    def verdicts(self) -> list[Verdict | None]:
+        return [result.verdict for result in self.results]
+
+    def _status(self, status: LaneStatus) -> None:
+        self.statuses.append(status)
+        self.news.set()
+
+    def _over(self, result: Result) -> None:
+        self.results.append(result)
+        self.news.set()
+
+
+@pytest.fixture
+async def site(store: Store, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setattr(stages, "BEAM_WAIT_S", 0.01)  # a constant, not behaviour: no test should wait 3 s for a beam
+    return Site(store, spool, FakeLane(), Artist())
+
+
+@asynccontextmanager
+async def working(site: Site) -> AsyncIterator[None]:
+    """The worker runs while the block does, then is told to stop and must end by itself."""
+    running = asyncio.create_task(site.worker.run())
+    try:
+        yield
+    finally:
+        site.worker.stop()
+        await asyncio.wait_for(running, LIMIT_S)
+
+
+async def test_jobs_are_issued_in_order_of_arrival(site: Site) -> None:
+    await site.load(5)
+    await site.submit(b"a", b"b", b"c")
+    async with working(site):
+        await site.until(lambda: len(site.results) == 3)
+    assert site.artist.drawn == [b"a", b"b", b"c"]
+    assert await site.states() == {JobState.ISSUED: 3}
+    assert len(site.lane.output) == 3
+
+
+async def test_the_next_face_is_drawn_while_a_card_is_made(site: Site) -> None:
+    await site.load(2)
+    await site.submit(b"a", b"b")
+    drawn_at_print: list[int] = []
+    site.lane.before["deliver"] = lambda: drawn_at_print.append(len(site.artist.drawn))
+    async with working(site):
+        await site.until(lambda: len(site.results) == 2)
+    assert drawn_at_print[0] == 2
+
+
+async def test_an_undrawable_face_is_held_and_costs_no_blank(site: Site) -> None:
+    site.artist.undrawable = b"long"
+    await site.load(2)
+    await site.submit(b"long", b"fine")
+    async with working(site):
+        await site.until(lambda: len(site.results) == 1)
+    assert await site.states() == {JobState.HELD: 1, JobState.ISSUED: 1}
+    assert (await site.store.read(queue.find, 1)).reason == "face.too_long"
+
+
+async def test_a_lost_payload_is_held_and_the_lane_goes_on(site: Site) -> None:
+    await site.load(2)
+    await site.submit(b"lost", b"fine")
+    site.spool.path((await site.store.read(queue.find, 1)).payload).unlink()
+    async with working(site):
+        await site.until(lambda: len(site.results) == 1)
+    assert (await site.store.read(queue.find, 1)).reason == "payload_missing"
+
+
+async def test_a_dead_chip_costs_one_blank_and_the_job_is_made_again_once(site: Site) -> None:
+    await site.load(2)
+    site.lane.hopper[0].chip.faults = Faults(dies_at_apdu=0)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until(lambda: len(site.results) == 2)
+    assert site.verdicts == [Verdict.SPOILED, Verdict.GOOD]
+
+
+async def test_rejects_in_a_row_stop_the_lane_until_go(site: Site) -> None:
+    await site.load(6)
+    for card in list(site.lane.hopper)[:3]:
+        card.chip.faults = Faults(dies_at_apdu=0)
+    await site.submit(b"a", b"b")
+    async with working(site):
+        await site.until_waiting_for("rejects_in_row")
+        assert site.verdicts == [Verdict.SPOILED] * 3
+        site.worker.forgive_rejects()
+        await site.until(lambda: site.verdicts.count(Verdict.GOOD) == 1)
+    assert await site.states() == {JobState.FAILED: 1, JobState.ISSUED: 1}
+
+
+async def test_hold_feeds_no_more_and_go_goes_on(site: Site) -> None:
+    site.held = True
+    await site.load(1)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("held_by_operator")
+        assert site.lane.acts == []
+        site.held = False
+        site.worker.wake()
+        await site.until(lambda: len(site.results) == 1)
+
+
+async def test_a_stop_finishes_the_card_in_hand(site: Site) -> None:
+    await site.load(3)
+    await site.submit(b"a", b"b")
+    site.lane.before["print"] = site.worker.stop
+    async with working(site):
+        await site.until(lambda: site.worker.status.activity == "stopped")
+    assert await site.states() == {JobState.ISSUED: 1, JobState.READY: 1}
+
+
+@pytest.mark.parametrize("level", ["hopper_empty", "bin_full"])
+async def test_a_sensor_makes_the_lane_wait_and_go_on(site: Site, level: str) -> None:
+    site.lane.sensors.sense(**{level: True})
+    await site.load(1)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for(level)
+        site.lane.sensors.sense(**{level: False})
+        await site.until(lambda: len(site.results) == 1)
+
+
+async def test_dead_sensors_stop_feeding(site: Site) -> None:
+    site.lane.sensors.lose()
+    await site.load(1)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("pins_dead")
+        assert site.lane.acts == []
+        site.lane.sensors.restore()
+        await site.until(lambda: len(site.results) == 1)
+
+
+async def test_uncounted_blanks_are_not_fed(site: Site) -> None:
+    site.lane.load(5)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("hopper_uncounted")
+    assert site.lane.acts == ["close"]
+
+
+async def test_a_missing_printer_is_waited_for(site: Site) -> None:
+    site.lane.present = False
+    await site.load(1)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("printer_absent")
+        assert (site.worker.status.printer_up, site.worker.status.detail) == (False, "unplugged")
+        site.lane.present = True
+        site.worker.wake()
+        await site.until(lambda: len(site.results) == 1)
+
+
+async def test_a_card_found_inside_is_not_touched(site: Site) -> None:
+    site.lane.position = CardPosition.PRINT
+    await site.load(1)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("card_inside")
+    assert site.lane.acts == ["close"]
+
+
+def _lose_the_print(site: Site) -> Callable[[], None]:
+    def lost() -> None:
+        raise DeviceUnknown("printer_late", "no reply")
+
+    return lost
+
+
+async def test_an_unknown_passage_holds_the_lane_until_a_person_speaks(site: Site) -> None:
+    await site.load(3)
+    await site.submit(b"a", b"b")
+    site.lane.before["print"] = _lose_the_print(site)
+    async with working(site):
+        await site.until_waiting_for("passage_unknown")
+        assert site.worker.status.passage_id == 1
+        del site.lane.before["print"]
+        await site.store.transact(journal.resolve, 1, Verdict.SPOILED, "budi", "seen inside", 1)
+        site.worker.wake()
+        await site.until(lambda: site.verdicts.count(Verdict.GOOD) == 2)
+    assert len(site.lane.rejected) == 1  # the lane itself put the spoiled card away
+
+
+async def test_a_card_declared_still_blank_is_for_a_person_to_take_out(site: Site) -> None:
+    await site.load(3)
+    await site.submit(b"a")
+    site.lane.before["print"] = _lose_the_print(site)
+    async with working(site):
+        await site.until_waiting_for("passage_unknown")
+        await site.store.transact(journal.resolve, 1, Verdict.STILL_BLANK, "budi", "nothing on it", 1)
+        site.worker.wake()
+        await site.until_waiting_for("card_inside")
+    assert site.lane.rejected == []
+
+
+async def test_a_cancelled_job_is_skipped_even_when_it_was_prepared(site: Site) -> None:
+    site.held = True
+    await site.load(2)
+    await site.submit(b"a", b"b")
+    async with working(site):
+        await site.until_waiting_for("held_by_operator")
+        await site.store.transact(queue.cancel, 1, "test")
+        site.held = False
+        site.worker.wake()
+        await site.until(lambda: len(site.results) >= 1 and site.results[-1].verdict is Verdict.GOOD)
+    assert await site.states() == {JobState.CANCELLED: 1, JobState.ISSUED: 1}
+
+
+async def test_a_feeder_that_runs_dry_waits_with_the_job_ready(site: Site) -> None:
+    await site.load(1)
+    site.lane.hopper.clear()
+
+    def dry() -> None:
+        site.lane.sensors.sense(hopper_empty=True)
+        raise DeviceRefused("hopper_empty", "FEEDER EMPTY")
+
+    site.lane.before["feed"] = dry
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("hopper_empty")
+    assert await site.states() == {JobState.READY: 1}
+
+
+async def test_a_journal_that_cannot_be_written_stops_the_lane(site: Site) -> None:
+    await site.load(1)
+    await site.submit(b"a")
+    await site.store.read(
+        lambda db: db.execute("CREATE TRIGGER broken BEFORE INSERT ON stage BEGIN SELECT RAISE(ABORT, 'disk'); END")
+    )
+    with pytest.raises(ExceptionGroup) as group:
+        await site.worker.run()
+    assert "disk" in str(group.value.exceptions[0])
+    assert site.lane.acts == ["close"]
+
+
+async def test_a_lane_that_reports_is_alive(site: Site) -> None:
+    async with working(site):
+        await site.until_waiting_for("hopper_uncounted")
+        assert site.worker.alive

@@ -1,0 +1,269 @@
+"""One passage from intent to verdict: every stage's troubles, and what the journal, the ledger and the lane say afterwards."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
+from controller.jobs import journal, ledger, queue, stages
+from controller.jobs.journal import Passage
+from controller.jobs.passage import PLANS, Stage
+from controller.jobs.runner import Claim, Hooks, PassageRunner, Result, Trouble
+from controller.jobs.spool import Spool
+from controller.jobs.store import Store
+from controller.model import Balance, Beam, CardPosition, JobState, Verdict
+from tests.fakes.chip import Faults
+from tests.fakes.lane import FakeLane
+
+
+@dataclass
+class Bench:
+    """A store with one ready job and a lane with ten blanks."""
+
+    store: Store
+    lane: FakeLane
+    job_id: int
+    stages: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    patience: int = 3  # how often a repeatable act is tried again
+    at_stage: Callable[[str], None] = lambda _name: None
+
+    async def run(self, plan: str = "held") -> Result:
+        claim = Claim(self.job_id, "1", plan, "SN1")
+        hooks = Hooks(self._on_stage, lambda _stage, _seconds: None, self._try_again)
+        return await PassageRunner(self.store, self.lane.trip(), claim, 1, hooks).run()
+
+    async def job(self) -> JobState:
+        return (await self.store.read(queue.find, self.job_id)).state
+
+    async def balance(self) -> Balance:
+        return await self.store.read(ledger.balance, "1")
+
+    async def passage(self) -> Passage:
+        return await self.store.read(journal.find, 1)
+
+    def _on_stage(self, stage: Stage, passage_id: int | None) -> None:
+        if passage_id is not None:  # the feed is told twice: when it is prepared and when it has a passage
+            self.stages.append(stage.name)
+            self.at_stage(stage.name)
+
+    async def _try_again(self, trouble: Trouble) -> bool:
+        self.troubles.append(trouble.condition)
+        return len(self.troubles) < self.patience
+
+
+@pytest.fixture
+async def bench(store: Store, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(stages, "BEAM_WAIT_S", 0.01)  # a constant, not behaviour: no test should wait 3 s for a beam
+    await store.transact(ledger.load, "1", 10, "ani", "filled")
+    job = (await store.transact(queue.accept, spool, "d", "r", b"{}")).job
+    lane = FakeLane()
+    lane.load(10)
+    return Bench(store, lane, job.id)
+
+
+def _raises(error: DeviceError | CardWrong) -> Callable[[], None]:
+    def trouble() -> None:
+        raise error
+
+    return trouble
+
+
+@pytest.mark.parametrize("plan", list(PLANS))
+async def test_a_good_card_runs_every_row_and_is_issued_once(bench: Bench, plan: str) -> None:
+    result = await bench.run(plan)
+    assert (result.verdict, await bench.job(), await bench.balance()) == (Verdict.GOOD, JobState.ISSUED, Balance(9, 0))
+    assert bench.stages == [stage.name for stage in PLANS[plan]]
+    assert [card.prints for card in bench.lane.output] == [1]
+
+
+async def test_each_physical_act_finds_its_intent_on_disk(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Looks with a second, read-only connection from inside every act: only what is committed can be seen."""
+    file = await bench.store.read(lambda db: db.execute("PRAGMA database_list").fetchone()[2])
+    seen: list[tuple[str, str]] = []
+
+    def look(act: str) -> Callable[[], None]:
+        def inside_the_act() -> None:
+            db = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+            seen.append((act, db.execute("SELECT name FROM stage WHERE outcome IS NULL").fetchone()[0]))
+            db.close()
+
+        return inside_the_act
+
+    bench.lane.before = {act: look(act) for act in ("feed", "print", "to_chip_station", "deliver")}
+    await bench.run()
+    assert seen == [("feed", "feed"), ("print", "print"), ("to_chip_station", "check"), ("deliver", "deliver")]
+
+
+async def test_an_empty_hopper_costs_nothing(bench: Bench) -> None:
+    bench.lane.before["feed"] = _raises(DeviceRefused("hopper_empty", "FEEDER EMPTY"))
+    result = await bench.run()
+    assert (result.verdict, result.condition) == (Verdict.STILL_BLANK, "hopper_empty")
+    assert (await bench.job(), await bench.balance()) == (JobState.READY, Balance(10, 0))
+
+
+async def test_a_printer_that_was_never_reached_costs_nothing(bench: Bench) -> None:
+    bench.lane.before["feed"] = _raises(DeviceAbsent("printer_lost", "unplugged before the command"))
+    assert (await bench.run()).verdict is Verdict.STILL_BLANK
+
+
+async def test_a_printer_that_vanishes_right_after_the_feed_leaves_the_passage_unknown(bench: Bench) -> None:
+    bench.lane.after["feed"] = lambda: setattr(bench.lane, "present", False)
+    result = await bench.run()
+    assert (result.verdict, await bench.job()) == (None, JobState.ACTIVE)
+
+
+async def test_a_refused_feed_that_moved_a_card_past_the_beam_is_unknown(bench: Bench) -> None:
+    def half_fed() -> None:
+        bench.lane.inside, bench.lane.position = None, CardPosition.NONE
+        raise DeviceRefused("card_stuck", "ERROR TIME OUT")
+
+    bench.lane.after["feed"] = half_fed
+    result = await bench.run()
+    assert (result.verdict, result.condition, (await bench.passage()).state) == (None, "card_stuck", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("faults", "condition", "stage"),
+    [
+        (Faults(dies_at_apdu=0), "chip_silent", "probe"),
+        (Faults(tears_after_bytes=30), "chip_silent", "encode"),
+        (Faults(answers={0: "6f00"}), "chip_refused", "probe"),
+    ],
+)
+async def test_a_bad_chip_is_rejected_before_any_ribbon_is_spent(
+    bench: Bench, faults: Faults, condition: str, stage: str
+) -> None:
+    bench.lane.hopper[0].chip.faults = faults
+    result = await bench.run()
+    assert (result.verdict, result.condition, bench.stages[-2:]) == (Verdict.SPOILED, condition, [stage, "reject"])
+    assert (bench.lane.rejected[0].prints, await bench.job(), await bench.balance()) == (0, JobState.READY, Balance(9, 0))
+
+
+async def test_a_chip_that_was_used_is_rejected(bench: Bench) -> None:
+    bench.lane.hopper[0].chip.memory[0x6FF1][0:2] = b"\x00\x05"
+    assert (await bench.run()).condition == "chip_used"
+
+
+async def test_a_chip_known_from_an_earlier_passage_is_rejected(bench: Bench) -> None:
+    uid = bench.lane.hopper[0].chip.uid
+    bench.lane.hopper[1].chip.uid = uid
+    bench.lane.hopper[0].chip.faults = Faults(tears_after_bytes=5)
+    await bench.run()
+    result = await bench.run()
+    assert (result.verdict, result.condition, await bench.job()) == (Verdict.SPOILED, "chip_used", JobState.FAILED)
+
+
+async def test_a_chip_that_reads_back_differently_is_rejected(bench: Bench) -> None:
+    card = bench.lane.hopper[0]
+
+    def spoil_a_byte(stage: str) -> None:
+        if stage == "read back":
+            card.chip.memory[0x6FF2][9] ^= 1
+
+    bench.at_stage = spoil_a_byte
+    result = await bench.run()
+    assert (result.condition, result.detail) == ("chip_differs", "files 6FF2 differ from what was written")
+
+
+async def test_a_chip_swapped_during_the_print_is_never_issued(bench: Bench) -> None:
+    def swap() -> None:
+        assert bench.lane.inside is not None
+        bench.lane.inside.chip = bench.lane.hopper[-1].chip
+
+    bench.lane.after["print"] = swap
+    result = await bench.run()
+    assert (result.verdict, result.condition, bench.lane.output) == (Verdict.SPOILED, "chip_swapped", [])
+
+
+@pytest.mark.parametrize("missing", [-5, -1, 1])
+async def test_a_panel_counter_that_is_off_is_no_proof_of_print(bench: Bench, missing: int) -> None:
+    def miscount() -> None:
+        bench.lane.panels_printed += missing
+
+    bench.lane.after["print"] = miscount
+    result = await bench.run()
+    assert (result.verdict, result.condition) == (Verdict.SPOILED, "print_unproven")
+
+
+async def test_a_ribbon_that_ends_in_the_print_spoils_the_card(bench: Bench) -> None:
+    bench.lane.before["print"] = _raises(DeviceRefused("ribbon_end", "ERROR RIBBON"))
+    result = await bench.run()
+    assert (result.verdict, result.condition, len(bench.lane.rejected)) == (Verdict.SPOILED, "ribbon_end", 1)
+
+
+@pytest.mark.parametrize("act", ["print", "to_chip_station", "deliver"])
+async def test_a_lost_printer_leaves_the_card_unknown_and_moves_nothing_more(bench: Bench, act: str) -> None:
+    def lose() -> None:
+        bench.lane.present = False
+        raise DeviceUnknown("printer_lost", "cable")
+
+    bench.lane.before[act] = lose
+    result = await bench.run()
+    assert (result.verdict, result.condition, bench.lane.acts[-1]) == (None, "printer_lost", act)
+    assert (await bench.job(), await bench.balance()) == (JobState.ACTIVE, Balance(9, 1))
+
+
+async def test_a_late_answer_to_the_print_is_unknown_even_if_the_printer_talks_again(bench: Bench) -> None:
+    bench.lane.before["print"] = _raises(DeviceUnknown("printer_late", "no reply"))
+    assert (await bench.run()).verdict is None
+    assert bench.lane.rejected == []
+
+
+async def test_a_full_bin_is_waited_for_with_the_card_in_sight(bench: Bench) -> None:
+    refusals = iter([DeviceRefused("bin_full", "HOPPER FULL")] * 2)
+
+    def full_twice() -> None:
+        for refusal in refusals:
+            raise refusal
+
+    bench.lane.before["deliver"] = full_twice
+    result = await bench.run()
+    assert (result.verdict, bench.troubles, bench.stages[-3:]) == (Verdict.GOOD, ["bin_full"] * 2, ["deliver"] * 3)
+
+
+async def test_a_station_that_stops_while_it_waits_leaves_the_card_unknown(bench: Bench) -> None:
+    bench.patience = 1
+    bench.lane.before["deliver"] = _raises(DeviceRefused("bin_full", "HOPPER FULL"))
+    assert (await bench.run()).verdict is None
+
+
+async def test_a_card_that_no_beam_saw_leaving_is_never_called_good(bench: Bench) -> None:
+    def blind() -> None:
+        bench.lane.sensors._passes[Beam.EXIT] = 0
+
+    bench.lane.after["deliver"] = blind
+    result = await bench.run()
+    assert (result.verdict, result.condition) == (None, "card_missing")
+
+
+async def test_a_reject_that_cannot_be_seen_is_unknown(bench: Bench) -> None:
+    bench.lane.hopper[0].chip.faults = Faults(dies_at_apdu=0)
+    bench.lane.before["reject"] = _raises(DeviceUnknown("printer_late", "no reply"))
+    result = await bench.run()
+    assert (result.verdict, result.condition, await bench.balance()) == (None, "printer_late", Balance(9, 1))
+
+
+async def test_an_ejecting_printer_whose_counter_is_off_leaves_the_card_to_a_person(bench: Bench) -> None:
+    bench.lane.after["print_and_deliver"] = lambda: setattr(bench.lane, "panels_printed", 501)
+    result = await bench.run("ejecting")
+    assert (result.verdict, result.condition) == (None, "print_unproven")
+
+
+async def test_a_job_cancelled_before_the_feed_moves_nothing(bench: Bench) -> None:
+    await bench.store.transact(queue.cancel, bench.job_id, "test")
+    assert await bench.run() == Result(None, None)
+    assert bench.lane.acts == []
+
+
+async def test_the_journal_names_why_a_stage_failed(bench: Bench) -> None:
+    bench.lane.before["print"] = _raises(DeviceRefused("ribbon_end", "ERROR RIBBON"))
+    result = await bench.run()
+    assert result.passage_id is not None
+    rows = await bench.store.read(journal.stages, result.passage_id)
+    failed = next(row for row in rows if row["outcome"] == "failed")
+    assert failed["evidence"] == {"condition": "ribbon_end", "detail": "ERROR RIBBON", "error": "DeviceRefused"}
