@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.conditions import CONDITIONS, Severity
-from controller.model import JobState, Lamps, StationSnapshot
+from controller.model import JobState, Lamps, LaneStatus, StationSnapshot
 
 # A lane that waits only because there is nothing to do, or because the station stops, needs nobody.
 _NEEDS_NOBODY = {"stopping"}
@@ -51,7 +51,12 @@ def _worst(snapshot: StationSnapshot) -> str:
         return name + CONDITIONS[lane.condition].short
     if snapshot.held:
         return CONDITIONS["held_by_operator"].short
-    return name + _ACTIVITY.get(lane.activity, lane.activity.upper())
+    return name + activity(lane)
+
+
+def activity(lane: LaneStatus) -> str:
+    """What a lane does, in the words of staff."""
+    return _ACTIVITY.get(lane.activity, lane.activity.upper())
 
 
 def _rank(condition: str | None) -> int:

@@ -25,6 +25,7 @@ from controller.jobs.queue import Job
 from controller.jobs.store import Store
 from controller.metrics import CONTENT_TYPE, Metrics
 from controller.model import Balance, JobState, LaneStatus, StationSnapshot, Verdict
+from controller.panel import page
 from controller.records.canonical import MAX_BYTES
 
 MAX_COMMAND_BYTES = 4096  # a verdict with its reason
@@ -58,6 +59,8 @@ def build(backend: Backend) -> Starlette:
         ("POST", "/api/v1/passages/{passage:int}/resolve", api.resolve),
         ("POST", "/api/v1/lanes/{lane}/load", api.load),
         ("GET", "/api/v1/station", api.station),
+        ("GET", "/", api.panel),
+        ("GET", "/panel.css", api.panel_style),
         ("GET", "/metrics", api.metrics),
         ("GET", "/healthz", api.healthz),
     ]
@@ -137,6 +140,12 @@ class _Api:
         lanes = [_lane(lane, now.blanks[lane.name]) for lane in now.lanes]
         facts = {name: value for name, value in asdict(now).items() if name not in ("lanes", "outcomes", "blanks")}
         return JSONResponse({**facts, "cards": now.outcomes, "lanes": lanes})
+
+    async def panel(self, _request: Request) -> Response:
+        return Response(page.page(self._b.snapshot()), media_type="text/html", headers=page.HEADERS)
+
+    async def panel_style(self, _request: Request) -> Response:
+        return Response(page.STYLE, media_type="text/css", headers=page.HEADERS)
 
     async def metrics(self, _request: Request) -> Response:
         return Response(self._b.metrics.page(), media_type=CONTENT_TYPE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -18,6 +18,7 @@ def disagreements(world: Json, station: Json, jobs: Sequence[Json], records: Map
         *_ledger(world, station),
         *(fault for job in jobs for fault in _job(world, job, records[job["job"]["record_id"]])),
         *_strangers(world, jobs),
+        *_rejects(world, jobs),
     ]
 
 
@@ -27,9 +28,17 @@ def cards_with(world: Json, record: Json) -> list[Json]:
     return [blank for blank in world["blanks"] if _chip_is(blank, wanted)]
 
 
-def good_cards(world: Json, record: Json) -> list[Json]:
-    """The cards in an output bin that hold this record's chip and a whole face, printed once."""
-    return [blank for blank in cards_with(world, record) if blank["place"] == "output" and _printed_once(blank)]
+def good_cards(world: Json, record: Json, spoiled: Collection[str] = ()) -> list[Json]:
+    """The cards that hold this record's chip and a whole face, printed once, and came out into the output bin.
+
+    One that a person took from there still counts, unless its chip is among the `spoiled`: that one was taken to be destroyed.
+    """
+    delivered = {card["blank"] for lane in world["lanes"] for card in lane["cards"] if card["end"] == "output"}
+    return [
+        blank for blank in cards_with(world, record)
+        if _printed_once(blank)
+        and (blank["place"] == "output" or (blank["place"] == "person" and blank["id"] in delivered and blank["uid"] not in spoiled))
+    ]  # fmt: skip
 
 
 def _ledger(world: Json, station: Json) -> Iterator[str]:
@@ -45,7 +54,7 @@ def _ledger(world: Json, station: Json) -> Iterator[str]:
 def _job(world: Json, answer: Json, record: Json) -> Iterator[str]:
     """One job: issued means exactly one good card, with the dots the journal wrote down; anything else means none."""
     job, name = answer["job"], f"job {answer['job']['id']}"
-    good = good_cards(world, record)
+    good = good_cards(world, record, {passage["chip_uid"] for passage in answer["passages"] if passage["verdict"] == "spoiled"})
     if len(good) != (job["state"] == "issued"):
         yield f"{name} is '{job['state']}', and {len(good)} good cards of it are in the output bins"
     for passage in answer["passages"]:
@@ -59,13 +68,30 @@ def _job(world: Json, answer: Json, record: Json) -> Iterator[str]:
 
 
 def _strangers(world: Json, jobs: Sequence[Json]) -> Iterator[str]:
-    """Cards outside the machine that no passage knows; and faces printed more than once on one card."""
-    known = {passage["chip_uid"] for answer in jobs for passage in answer["passages"]}
+    """Cards in the output bins that no passage knows, good cards in a reject bin, and faces printed more than once on a card."""
+    known = {passage["chip_uid"]: passage["verdict"] for answer in jobs for passage in answer["passages"]}
     for blank in world["blanks"]:
-        if blank["place"] in ("output", "reject") and blank["uid"] not in known:
+        if blank["place"] == "output" and blank["uid"] not in known:
             yield f"{blank['id']} left the printer, and no passage knows its chip {blank['uid']}"
+        if blank["place"] == "reject" and known.get(blank["uid"]) == "good":
+            yield f"{blank['id']} was rejected, and its passage is good"
         if any(panel["times"] > 1 for panels in blank["printed"].values() for panel in panels.values()):
             yield f"{blank['id']} was printed over"
+
+
+def _rejects(world: Json, jobs: Sequence[Json]) -> Iterator[str]:
+    """As many cards in each reject bin as were seen falling; one that a person declared spoiled may lie there as well."""
+    passages = [passage for answer in jobs for passage in answer["passages"]]
+    for lane in world["lanes"]:
+        mine = [passage for passage in passages if passage["lane"] == lane["name"]]
+        seen = sum(_was_rejected(passage) for passage in mine)
+        perhaps = sum(passage["verdict"] == "spoiled" and not _was_rejected(passage) for passage in mine)
+        if not seen <= lane["reject"] <= seen + perhaps:
+            yield f"lane {lane['name']}: {seen} cards were seen falling into the reject bin, {lane['reject']} lie there"
+
+
+def _was_rejected(passage: Json) -> bool:
+    return any(stage["name"] == "reject" and stage["outcome"] == "done" for stage in passage["stages"])
 
 
 def _chip_is(blank: Json, wanted: Mapping[str, bytes]) -> bool:

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _issue(rig: Rig, good: Sequence[Path], bad: Sequence[Path], speed: str) -> dict[str, Any]:
     rig.start()
     url = os.environ.get("PRINT_STATION_URL")
-    _say(f"station and simulator are running (device speed {speed}x){f'; look in at {url}api/v1/station' if url else ''}")
+    _say(f"station and simulator are running (device speed {speed}x){f'; a browser sees it at {url}' if url else ''}")
     before = rig.load(LANE, BLANKS)
     started_s = time.monotonic()
     accepted = [rig.submit(path).body for path in good]

@@ -54,6 +54,10 @@ class Rig:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End both, whatever they do."""
         for process in (self._station, self._sim):
             if process is not None and process.poll() is None:
                 process.kill()
@@ -81,6 +85,11 @@ class Rig:
             self.until(lambda: self._asks_station("/healthz"), "the station to answer", START_LIMIT_S)
 
     @property
+    def config(self) -> Path:
+        """The daemon's station.toml."""
+        return self._written["station.toml"]
+
+    @property
     def station_pid(self) -> int:
         """The daemon's process id."""
         if self._station is None:
@@ -95,9 +104,24 @@ class Rig:
         """SIGTERM; returns the exit code after the card in hand was finished."""
         return self._end(self._station, signal.SIGTERM)
 
+    def terminate_station(self) -> None:
+        """SIGTERM, without waiting: the card in hand may take a while."""
+        if self._station is not None:
+            self._station.send_signal(signal.SIGTERM)
+
+    def station_exit(self) -> int | None:
+        """The daemon's exit code once it has ended, negative for a signal; None while it runs."""
+        return None if self._station is None else self._station.poll()
+
     def stop_sim(self) -> None:
         """Let hw-sim finish its pictures and end."""
         self._end(self._sim, signal.SIGTERM)
+
+    def command(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run one `print-station` command against this station, as a person would."""
+        command = [sys.executable, "-m", "controller", *map(str, arguments)]
+        environment = _environment() | {"PRINT_STATION": self.address}
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment, timeout=START_LIMIT_S)
 
     # Asking
 
@@ -109,6 +133,15 @@ class Rig:
     def sim(self, command: str, **values: Any) -> dict[str, Any]:
         """Tell hw-sim to do something: press, load, fault, power, take."""
         return ask(self.control, {"command": command, **values})
+
+    def fault(self, name: str, *, lane: str = "1", **values: object) -> None:
+        """Let something go wrong, or right again; see `hw-sim fault list`."""
+        self.sim("fault", name=name, lane=lane, values={key: _word(value) for key, value in values.items()})
+
+    def take(self, where: str, *, lane: str = "1") -> list[str]:
+        """A person takes every card from the bin, the reject box, the printer or the hopper; returns their ids."""
+        taken: list[str] = self.sim("take", where=where, lane=lane)["blanks"]
+        return taken
 
     def get(self, path: str, **query: object) -> Answer:
         """Ask the station."""
@@ -181,10 +214,8 @@ class Rig:
         return path
 
     def _spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
-        path = os.pathsep.join((str(ROOT), str(ROOT / "hw-sim")))
-        environment = {**os.environ, "PYTHONPATH": path}
         with (self.folder / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=environment)
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=_environment())
 
     def _asks_sim(self, request: dict[str, Any]) -> bool:
         try:
@@ -210,6 +241,16 @@ class Rig:
             return 0
         process.send_signal(how)
         return process.wait(STOP_LIMIT_S)
+
+
+def _word(value: object) -> str:
+    """A fault's value as hw-sim's command line takes it."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join((str(ROOT), str(ROOT / "hw-sim")))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 def record_json(path: Path) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class PinBoard:
             _deafen(notify.sl.s)
             notify.join(_NOTIFY_JOIN_S)
             notify.sl.s.close()
-            pass  # or every rebuild would leave a connection behind
+            atexit.unregister(connection.stop)  # or every rebuild would leave a connection behind
         self._factory = None
 
     def _connect(self) -> None:
@@ -194,7 +194,7 @@ def _pigpio_factory(address: str) -> Any:
     with socket.create_connection(host_port, _PROBE_S) as probe:
         probe.sendall(_PROBE)
         answer = probe.recv(len(_PROBE))
-        if len(answer) != len(_PROBE) :  # an answer repeats its command
+        if len(answer) != len(_PROBE) or not answer.startswith(_PROBE[:4]):  # an answer repeats its command
             raise ConnectionAbortedError("this is no pigpiod")
     return PiGPIOFactory(*host_port)
 

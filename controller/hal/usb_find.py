@@ -22,6 +22,7 @@ from controller.errors import DeviceAbsent
 from controller.hal.usbip_backend import UsbIpBackend
 
 USBIP_PORT = 3240
+_ENGLISH = 0x0409
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM)
 _IPP_OVER_USB = 4  # a printer interface that speaks HTTP, not the printer's own language
 _FINDING = threading.Lock()  # looking opens devices for a moment: lanes of one process must not meet there
@@ -56,7 +57,7 @@ class _Sight:
     matches: list[Any] = field(default_factory=list)  # usb.core.Device
     others: list[str] = field(default_factory=list)  # serial numbers of the vendor's other devices
     busy: list[str] = field(default_factory=list)
-    closed: list[str] = field(default_factory=list)  # may not be opened, or has no serial number
+    closed: list[str] = field(default_factory=list)  # cannot be read, most often for want of permission
 
 
 def check_address(address: str) -> tuple[str, int] | None:
@@ -90,20 +91,19 @@ def open_backend(address: str, wanted: UsbWanted | None = None) -> Any:
 
 def find_device(backend: Any, wanted: UsbWanted) -> Any:
     """The one usb.core.Device that is wanted. Raises DeviceAbsent."""
+    sight = _Sight()
     with _FINDING:
-        sight = _Sight()
         try:
             for node in backend.enumerate_devices():
                 _judge(node, backend, wanted, sight)
+            if len(sight.matches) == 1:
+                return sight.matches.pop()
+            raise _missing(wanted, sight)
         except usb.core.USBError as error:
             raise DeviceAbsent("printer_absent", f"the USB devices cannot be listed: {error}") from error
         finally:
-            if len(sight.matches) != 1:
-                for device in sight.matches:
-                    usb.util.dispose_resources(device)
-    if len(sight.matches) == 1:
-        return sight.matches[0]
-    raise _missing(wanted, sight)
+            for device in sight.matches:
+                usb.util.dispose_resources(device)
 
 
 def claim(device: Any, interface_class: int) -> UsbRoute:
@@ -154,26 +154,40 @@ def holder_of(device: Any) -> str:
 
 def _judge(node: Any, backend: Any, wanted: UsbWanted, sight: _Sight) -> None:
     """Look at one device and keep it open only when it is the wanted one."""
-    place = "?"
     try:
         device = usb.core.Device(node, backend)
-        place = port_path(device)
-        if not _concerns(device, place, wanted):
-            return
-        serial = device.serial_number
     except usb.core.USBError as error:
-        if error.errno == errno.EBUSY:
-            sight.busy.append(place)
-        return  # or unplugged just now
-    except ValueError:  # pyusb's word for: may not be opened, or has no strings
-        sight.closed.append(place)
-        usb.util.dispose_resources(device)
+        _note_failure(error, "a device", sight)
         return
-    if serial == wanted.serial:
-        sight.matches.append(device)
+    place = port_path(device)
+    if not _concerns(device, place, wanted):
         return
-    sight.others.append(str(serial))
+    try:
+        serial = _serial_of(device)
+    except usb.core.USBError as error:
+        _note_failure(error, place, sight)
+    else:
+        if serial == wanted.serial:
+            sight.matches.append(device)
+            return
+        sight.others.append(str(serial))
     usb.util.dispose_resources(device)
+
+
+def _note_failure(error: Any, place: str, sight: _Sight) -> None:
+    if error.errno == errno.EBUSY:
+        sight.busy.append(place)
+    elif error.errno != errno.ENODEV:  # that is: unplugged just now
+        sight.closed.append(f"{place} ({error.strerror})")
+
+
+def _serial_of(device: Any) -> str | None:
+    """The serial number string. Not `device.serial_number`: pyusb hides there why a device cannot be read."""
+    if not device.iSerialNumber:
+        return None
+    languages = usb.util.get_langids(device)
+    text: str | None = usb.util.get_string(device, device.iSerialNumber, languages[0] if languages else _ENGLISH)
+    return text
 
 
 def _concerns(device: Any, place: str, wanted: UsbWanted) -> bool:
@@ -192,7 +206,7 @@ def _missing(wanted: UsbWanted, sight: _Sight) -> DeviceAbsent:
     if sight.busy:
         return DeviceAbsent("printer_busy", f"{who}: another program or host holds {', '.join(sight.busy)}")
     seen = f"; other serials there: {', '.join(sight.others)}" if sight.others else ""
-    shut = f"; may not be opened (udev rule?): {', '.join(sight.closed)}" if sight.closed else ""
+    shut = f"; cannot be read (udev rule?): {', '.join(sight.closed)}" if sight.closed else ""
     return DeviceAbsent("printer_absent", f"{who}: not found{seen}{shut}")
 
 

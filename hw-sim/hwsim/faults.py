@@ -45,6 +45,18 @@ def _dead_chip(station: SimStation, lane: Lane, v: Values) -> None:
         lane.slot.remove()
 
 
+def _used_chip(station: SimStation, lane: Lane, v: Values) -> None:
+    name = lane.config.name
+    chosen = station.world.at(Spot.HOPPER, name)[max(0, v["blank"] - 1) :][:1]
+    if not chosen:
+        raise SimError(f"lane {name} has no blank {v['blank']} in its hopper (1 is the next to be fed)")
+    chip = station.world.blank(chosen[0]).chip
+    for spec in lane.chip_profile.files:
+        if spec.personalised:
+            chip.files[spec.fid][: chip.prefix_bytes + 1] = (1).to_bytes(chip.prefix_bytes, "big") + b"\x5a"
+            chip.written_bytes[spec.fid] = chip.prefix_bytes + 1
+
+
 def _torn_chip(_s: SimStation, lane: Lane, v: Values) -> None:
     lane.field.troubles.cut_in_bytes, lane.field.troubles.cut_kills = v["bytes"], v["kills"]
 
@@ -144,6 +156,7 @@ _TIMES = {"times": 1}
 
 FAULTS: dict[str, Fault] = {
     "dead_chip": Fault("the n-th next blank never answers the field (0: the one inside)", _dead_chip, {"blank": 1}),
+    "used_chip": Fault("the n-th next blank was written before", _used_chip, {"blank": 1}),
     "torn_chip": Fault("the field is lost after so many more written bytes", _torn_chip, {"bytes": 100, "kills": False}),
     "hung_chip": Fault("the n-th APDU from now is never answered", _hung_chip, {"apdu": 1}),
     "wrong_chip": Fault(

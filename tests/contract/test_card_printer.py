@@ -39,8 +39,8 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "hw-sim.toml"
 class Rig(Protocol):
     """A printer and what a person can see and do around it."""
 
-    printer: CardPrinter
-
+    @property
+    def printer(self) -> CardPrinter: ...
     def load(self, blanks: int) -> None: ...
     def counts(self) -> tuple[int, int, int]:
         """Blanks in the hopper, the output bin and the reject bin."""

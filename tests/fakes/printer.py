@@ -60,7 +60,12 @@ class FakePrinter:
         check_panels(panels, self.profile.raster)
         if self.profile.holds_card:
             raise DeviceRefused("option_missing", "no act 'print_and_deliver'")
-        self._do("print_and_deliver", deadline, lambda: (self._print(panels), self._let_out(good=True)))
+
+        def both() -> None:
+            self._print(panels)
+            self._let_out(good=True)
+
+        self._do("print_and_deliver", deadline, both)
 
     async def to_chip_station(self, deadline: Deadline) -> None:
         await self.feed(deadline)

@@ -205,7 +205,7 @@ async def test_several_threads_may_wait_at_once() -> None:
         return bytes(buffer[:got])
 
     async with wire(both) as made:
-        assert await asyncio.gather(ask(made, 2), ask(made, 3)) == [b"\x02", b"\x03"]
+        assert list(await asyncio.gather(ask(made, 2), ask(made, 3))) == [b"\x02", b"\x03"]
 
 
 async def test_closing_twice_is_fine_and_leaves_no_thread() -> None:

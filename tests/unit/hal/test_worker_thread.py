@@ -24,8 +24,9 @@ def alive(name: str = "test-worker") -> bool:
 
 async def ended(name: str) -> None:
     """Wait until no thread has this name."""
-    threads = [thread for thread in threading.enumerate() if thread.name == name]
-    await asyncio.to_thread(lambda: [thread.join(2) for thread in threads])
+    for thread in threading.enumerate():
+        if thread.name == name:
+            await asyncio.to_thread(thread.join, 2)
 
 
 async def started(worker: WorkerThread, gate: threading.Event) -> asyncio.Task[bool]:

@@ -1,0 +1,58 @@
+"""`make bench`: prints every figure with its aim and writes build/bench/report.json.
+
+Figures of time depend on what else the machine does: an aim that such a figure misses is said, and nothing more. The exit code
+is 1 only when a promise is broken that holds on any machine: memory, and that no card or record is lost. Run on a quiet machine.
+`ARGS="--only start,rss"` measures only these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks import cards, rss, stalls, start, submits
+from benchmarks.figures import Section, as_json, lines
+from benchmarks.proc import load_average, machine, versions
+
+OUT = Path("build/bench")
+MEASUREMENTS: Mapping[str, Callable[[], list[Section]]] = {
+    "start": start.measure,
+    "rss": rss.measure,
+    "submits": submits.measure,
+    "stalls": stalls.measure,
+    "cards": cards.measure,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure the station on simulated hardware.")
+    parser.add_argument("--only", default=",".join(MEASUREMENTS), help=f"some of {','.join(MEASUREMENTS)}")
+    chosen = parser.parse_args(arguments).only.split(",")
+    unknown = sorted(set(chosen) - set(MEASUREMENTS))
+    if unknown:
+        parser.error(f"there is no measurement {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # every start would compile the libraries again, in time and in memory
+    begun_s, sections = time.monotonic(), []
+    facts = {"machine": machine(), "versions": versions(), "load_average_before": load_average()}
+    for name in chosen:
+        busy = load_average()
+        for section in MEASUREMENTS[name]():
+            print("\n".join(lines(section)), flush=True)
+            sections.append({"measurement": name, "load_average_before": busy, **as_json(section)})
+    broken = [row["name"] for section in sections for row in section["figures"] if row.get("binding") and not row["met"]]
+    report = {**facts, "elapsed_s": round(time.monotonic() - begun_s, 1), "broken_promises": broken, "sections": sections}
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(f"\n{len(broken)} promises broken; {report['elapsed_s']:.0f} s; load average before {facts['load_average_before']:.1f}; "
+          "figures: build/bench/report.json")  # fmt: skip
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""Memory of the daemon without its rendering child: idle, and with 10,000 jobs waiting.
+
+The 10,000 jobs are put into a state folder by the store's own code before the daemon starts, because sealing and checking so
+many records would take minutes; the first is a real record, the others are never read, as no lane gets that far. A hundred
+more come in by the real intake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from hashlib import sha256
+from pathlib import Path
+
+from benchmarks.bench_rig import rig, submit_all
+from benchmarks.figures import Aim, Figure, Section
+from benchmarks.proc import children, memory_mb, threads
+from benchmarks.records import records
+from controller.client import StationClient
+from controller.jobs import queue
+from controller.jobs.spool import Spool
+from controller.jobs.store import Store
+from controller.records.intake import read_record
+from controller.setup import read_setup
+from tools.rig import Rig, RigError
+
+SETTLE_S = 3.0
+JOBS = 10_000
+REAL_JOBS = 100
+PAGE = 500
+IDLE_AIM, FULL_AIM = Aim(at_most=64, binding=True), Aim(at_most=80, binding=True)
+
+
+def measure() -> list[Section]:
+    """Two sections: idle, and with a long queue."""
+    return [_idle(), _full()]
+
+
+def _idle() -> Section:
+    with rig("rss-idle") as station:
+        station.start()
+        time.sleep(SETTLE_S)
+        memory, count = memory_mb(station.station_pid), threads(station.station_pid)
+        station.stop_station()
+    figures = [
+        Figure(f"RSS, {SETTLE_S:g} s after the start", memory["rss"], "MiB", IDLE_AIM, "without the rendering child"),
+        Figure("  of it anonymous", memory["anon"], "MiB"),
+        Figure("  of it files, shared with other processes", memory["file"], "MiB"),
+        Figure("highest RSS so far", memory["peak"], "MiB"),
+        Figure("threads", count, ""),
+    ]
+    return Section("Memory, idle", figures)
+
+
+def _full() -> Section:
+    with rig("rss-full") as station:
+        asyncio.run(_fill(station.folder))
+        station.start()
+        time.sleep(SETTLE_S)
+        pid = station.station_pid
+        steps = {"3 s after the start": memory_mb(pid)["rss"]}
+        _list_all(station)
+        steps["after listing every job"] = memory_mb(pid)["rss"]
+        station.get("/metrics")
+        steps["after a scrape of /metrics"] = memory_mb(pid)["rss"]
+        submit_all(station, records(REAL_JOBS, "RSS"))
+        steps[f"after {REAL_JOBS} submits"] = memory_mb(pid)["rss"]
+        child = sum(memory_mb(child)["rss"] for child in children(pid))
+        station.stop_station()
+    figures = [
+        *(Figure(f"RSS, {step}", value, "MiB", FULL_AIM) for step, value in steps.items()),
+        Figure("rendering child, beside it", child, "MiB"),
+    ]
+    return Section(f"Memory, {JOBS:,} jobs waiting", figures)
+
+
+async def _fill(folder: Path) -> None:
+    setup = read_setup(folder / "station.toml")
+    first = read_record(records(1, "FIRST")[0], setup.centre_keys, chip_max_bytes=setup.chip_max_bytes)
+    state_dir = setup.config.station.state_dir
+    store, spool = await Store.open(state_dir), Spool(state_dir / "spool", 0)
+    try:
+        await store.transact(queue.accept, spool, first.digest, first.record.record_id, first.canonical)
+        for start in range(1, JOBS, PAGE):
+            await store.transact(_add, spool, range(start, min(start + PAGE, JOBS)))
+    finally:
+        await store.close()
+
+
+def _add(db: sqlite3.Connection, spool: Spool, numbers: range) -> None:
+    for number in numbers:
+        text = f"BENCH-FILL-{number:06}"
+        queue.accept(db, spool, sha256(text.encode()).hexdigest(), text, text.encode())
+
+
+def _list_all(station: Rig) -> None:
+    seen, after = 0, 0
+    with StationClient(station.address) as client:
+        while jobs := client.get("/api/v1/jobs", {"after": after, "limit": PAGE}).body["jobs"]:
+            seen, after = seen + len(jobs), jobs[-1]["id"]
+    if seen != JOBS:
+        raise RigError(f"{seen} jobs listed, {JOBS} are waiting")

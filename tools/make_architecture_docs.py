@@ -1,0 +1,31 @@
+"""Writes the generated parts of docs/architecture.md from the running tables: `python -m tools.make_architecture_docs`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+from controller.jobs import passage, states
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "architecture.md"
+
+
+def render(text: str) -> str:
+    """The document with its generated parts made anew."""
+    parts = {"states": f"```mermaid\n{states.diagram()}\n```", "passages": passage.describe(), "failures": _failures()}
+    for name, content in parts.items():
+        pattern = rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)"
+        text = re.sub(pattern, lambda match, content=content: f"{match[1]}{content}\n{match[2]}", text, flags=re.DOTALL)
+    return text
+
+
+def _failures() -> str:
+    """The rows in the docstring of the deciding function, which stand beside the code that follows them."""
+    rows = [line.strip() for line in (inspect.getdoc(passage.after_failure) or "").splitlines() if "->" in line]
+    table = [" | ".join(part.strip() for part in row.split("->")) for row in rows]
+    return "\n".join(["| failure | what follows |", "|---|---|", *(f"| {row} |" for row in table)])
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(render(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
