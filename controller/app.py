@@ -58,6 +58,7 @@ async def run(setup: Setup) -> None:
     try:
         station = _Parts(setup, store)
         server = HttpServer(http_api.build(station.backend), sockets)
+        station.warn_of_unproven_profiles()
         await station.recover()
         await _run_tasks(station, server)
     finally:
@@ -138,6 +139,13 @@ class _Parts:
             logger.warning("passage unknown", extra={"facts": facts})
         self._station.set_held(held=await self._store.read(journal.held_flag))
         await self._count()
+
+    def warn_of_unproven_profiles(self) -> None:
+        """Say which rows of the printers' profiles nobody has seen on real hardware."""
+        for lane in self._setup.lanes:
+            if lane.printer.unproven:
+                facts = {"lane": lane.table.name, "profile": lane.printer.name, "parts": list(lane.printer.unproven)}
+                logger.warning("profile not proven on real hardware", extra={"facts": facts})
 
     def helpers(self, notifier: Notifier) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """The tasks that run beside the lanes, by name. The death of any of them stops the station."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from controller.errors import ConfigError, Problem
 
@@ -23,9 +23,23 @@ PINS_PER_BANK = 28  # BCM 0-27 on the 40-pin header
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 Pin = Annotated[int, Field(ge=0, lt=PINS_PER_BANK)]
-PinSourceAddress = Annotated[str, StringConstraints(pattern=r"^(lgpio|pigpiod://[^\s:/]+:\d{1,5})$")]
-UsbAddress = Annotated[str, StringConstraints(pattern=r"^(usb|usbip://[^\s:/]+:\d{1,5})$")]
-Listen = Annotated[str, StringConstraints(pattern=r"^(unix:\S+|127\.0\.0\.1:\d{1,5}|\[::1\]:\d{1,5})$")]
+
+
+def _port_in_range(address: str) -> str:
+    port = address.rpartition(":")[2]
+    if not address.startswith("unix:") and port.isdecimal() and not 0 < int(port) <= 65_535:
+        raise ValueError(f"port {port} is not between 1 and 65535")
+    return address
+
+
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+)"
+PinSourceAddress = Annotated[
+    str, StringConstraints(pattern=rf"^(lgpio|pigpiod://{_HOST}:\d{{1,5}})$"), AfterValidator(_port_in_range)
+]
+UsbAddress = Annotated[str, StringConstraints(pattern=rf"^(usb|usbip://{_HOST}:\d{{1,5}})$"), AfterValidator(_port_in_range)]
+Listen = Annotated[
+    str, StringConstraints(pattern=r"^(unix:\S+|127\.0\.0\.1:\d{1,5}|\[::1\]:\d{1,5})$"), AfterValidator(_port_in_range)
+]
 
 
 class _Table(BaseModel):

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 
 ROOT = Path(__file__).parent.parent
+set_hypothesis_home_dir(ROOT / "build" / "cache" / "hypothesis")  # nothing is written beside the sources
 
 
 @pytest.fixture(autouse=True)

@@ -67,6 +67,18 @@ def test_http_listens_on_loopback_and_unix_sockets_only(address: str) -> None:
     assert _mistakes(EXAMPLE.replace("127.0.0.1:8631", address))[0].place == "http.listen[1]"
 
 
+@pytest.mark.parametrize(("old", "place"), [(":3240", "lanes[0].printer.usb"), ("127.0.0.1:8631", "http.listen[1]")])
+def test_a_port_beyond_65535_is_refused(old: str, place: str) -> None:
+    problem = _mistakes(EXAMPLE.replace(old, old.rpartition(":")[0] + ":99999"))[0]
+    assert (problem.place, "99999 is not between" in problem.en) == (place, True)
+
+
+def test_an_ipv6_host_is_an_address() -> None:
+    assert (
+        parse_config(EXAMPLE.replace("usbip://127.0.0.1:3240", "usbip://[::1]:3240")).lanes[0].printer.usb == "usbip://[::1]:3240"
+    )
+
+
 def test_broken_toml_says_where() -> None:
     assert "line 2" in _mistakes("a = 1\nb = = 2")[0].en
 

@@ -1,0 +1,112 @@
+"""A whole simulated station on free ports, with a card reader that plays vpcd's part and a host that drives the printer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hwsim.clock import Clock
+from hwsim.config import Address, SimConfig, load_config
+from hwsim.control import ControlServer
+from hwsim.lane import Lane
+from hwsim.station import SimStation
+
+
+class Reader:
+    """The driver's side of a vpcd port: takes the card's connection and asks it."""
+
+    def __init__(self) -> None:
+        self._cards: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+        self._server: asyncio.Server | None = None
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def start(self) -> int:
+        """Listen; returns the port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._server is not None:
+            self._server.close()
+        for writer in self._writers:
+            writer.close()
+
+    async def ask(self, *apdus: str) -> list[str]:
+        """Take the next card and send it APDUs in hex; "" for a card that died."""
+        async with asyncio.timeout(2):
+            reader, writer = await self._cards.get()
+            return [await _exchange(reader, writer, bytes.fromhex(apdu)) for apdu in apdus]
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        await self._cards.put((reader, writer))
+
+
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, apdu: bytes) -> str:
+    writer.write(len(apdu).to_bytes(2, "big") + apdu)
+    try:
+        length = int.from_bytes(await reader.readexactly(2), "big")
+        return (await reader.readexactly(length)).hex().upper()
+    except asyncio.IncompleteReadError:
+        return ""
+
+
+@dataclass(slots=True)
+class Rig:
+    """The running station and what talks to it."""
+
+    station: SimStation
+    reader: Reader
+    told: list[str]
+
+    @property
+    def lane(self) -> Lane:
+        """The only lane."""
+        return self.station.lane(None)
+
+    async def ask(self, *commands: str) -> list[str]:
+        """The printer's reply to each command."""
+        return [await self.ask_raw(command.encode() + b"\r") for command in commands]
+
+    async def ask_raw(self, data: bytes) -> str:
+        """Send bytes and read one reply."""
+        reply = b""
+        async with asyncio.timeout(2):
+            await self.lane.printer.bulk_out(1, data)
+            while not reply.endswith(b"\0"):
+                reply += await self.lane.printer.bulk_in(2, 64)
+        return reply[:-1].decode()
+
+
+def config_for(tmp_path: Path, reader_port: int = 1) -> SimConfig:
+    """The example's wiring on free ports and below `tmp_path`."""
+    config, free = load_config(Path("examples/hw-sim.toml")), Address("127.0.0.1", 0)
+    lane = replace(config.lanes[0], vpcd=Address("127.0.0.1", reader_port), gpio=free)
+    return replace(config, usbip=free, control=tmp_path / "sim.sock", display=tmp_path / "display", lanes=(lane,))
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, blanks: int = 0, pictures: Path | None = None) -> AsyncIterator[Rig]:
+    """Start everything, load blanks, stop everything."""
+    reader, told = Reader(), list[str]()
+    config = config_for(tmp_path, await reader.start())
+    station = SimStation(config, Clock(None), pictures, told.append)
+    control = ControlServer(config.control, station)
+    await control.start()
+    life = asyncio.create_task(station.run(lambda: None))
+    await asyncio.wait([life, opened := asyncio.create_task(station.open.wait())], return_when=asyncio.FIRST_COMPLETED)
+    assert opened.done(), life
+    if blanks:
+        station.lane(None).load(blanks, frozenset())
+    try:
+        yield Rig(station, reader, told)
+    finally:
+        station.stopping.set()
+        await life
+        await control.close()
+        reader.close()
