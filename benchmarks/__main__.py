@@ -49,8 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = {**facts, "elapsed_s": round(time.monotonic() - begun_s, 1), "broken_promises": broken, "sections": sections}
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(f"\n{len(broken)} promises broken; {report['elapsed_s']:.0f} s; load average before {facts['load_average_before']:.1f}; "
-          "figures: build/bench/report.json")  # fmt: skip
+    print(f"\n{len(broken)} promises broken; {report['elapsed_s']:.0f} s; figures: build/bench/report.json")
     return 1 if broken else 0
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -29,6 +30,7 @@ from controller.panel import page
 from controller.records.canonical import MAX_BYTES
 
 MAX_COMMAND_BYTES = 4096  # a verdict with its reason
+MAX_DIGITS = 15  # of a number in an address; SQLite's row ids end at 19
 MAX_TEXT = 500  # a reason or a name a person types
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -54,9 +56,9 @@ def build(backend: Backend) -> Starlette:
     routes: list[tuple[str, str, Handler]] = [
         ("POST", "/api/v1/jobs", api.submit),
         ("GET", "/api/v1/jobs", api.jobs),
-        ("GET", "/api/v1/jobs/{job:int}", api.job),
-        ("POST", "/api/v1/jobs/{job:int}/cancel", api.cancel),
-        ("POST", "/api/v1/passages/{passage:int}/resolve", api.resolve),
+        ("GET", "/api/v1/jobs/{job}", api.job),
+        ("POST", "/api/v1/jobs/{job}/cancel", api.cancel),
+        ("POST", "/api/v1/passages/{passage}/resolve", api.resolve),
         ("POST", "/api/v1/lanes/{lane}/load", api.load),
         ("GET", "/api/v1/station", api.station),
         ("GET", "/", api.panel),
@@ -72,6 +74,7 @@ def build(backend: Backend) -> Starlette:
             StoreFull: _store_full,
             StoreError: _store_failed,
             ClientDisconnect: _gone,
+            HTTPException: _not_served,
         },
     )
 
@@ -103,13 +106,13 @@ class _Api:
         return JSONResponse({"jobs": [_job(job) for job in rows]})
 
     async def job(self, request: Request) -> Response:
-        number = request.path_params["job"]
+        number = _number(request.path_params["job"], "job")
         job = await self._b.store.read(queue.find, number)
         return JSONResponse({"job": _job(job), "passages": await self._b.store.read(journal.of_job, number)})
 
     async def cancel(self, request: Request) -> Response:
-        command = await _command(request, {"who": str, "reason": str})
-        job = await self._b.store.transact(queue.cancel, request.path_params["job"], f"{command['who']}: {command['reason']}")
+        number, command = _number(request.path_params["job"], "job"), await _command(request, {"who": str, "reason": str})
+        job = await self._b.store.transact(queue.cancel, number, f"{command['who']}: {command['reason']}")
         self._b.changed()
         return JSONResponse({"job": _job(job)})
 
@@ -117,10 +120,10 @@ class _Api:
         command = await _command(request, {"verdict": str, "who": str, "reason": str})
         if command["verdict"] not in (Verdict.SPOILED, Verdict.STILL_BLANK):
             raise _wrong("verdict", "verdict harus 'spoiled' atau 'still_blank'.", "verdict must be 'spoiled' or 'still_blank'.")
+        number = _number(request.path_params["passage"], "passage")
         job = await self._b.store.transact(
-            journal.resolve, request.path_params["passage"], Verdict(command["verdict"]), command["who"], command["reason"],
-            self._b.max_remakes,
-        )  # fmt: skip
+            journal.resolve, number, Verdict(command["verdict"]), command["who"], command["reason"], self._b.max_remakes
+        )
         self._b.changed()
         return JSONResponse({"job": _job(job)})
 
@@ -175,7 +178,7 @@ async def _command(request: Request, shape: Mapping[str, type]) -> dict[str, Any
     """A small JSON object with exactly the fields of `shape`; texts are bounded and not empty."""
     try:
         command = json.loads(await _body(request, MAX_COMMAND_BYTES))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter: thousands of brackets
         raise _wrong("", f"Bukan JSON yang benar: {error}.", f"Not valid JSON: {error}.") from error
     if not isinstance(command, dict) or set(command) != set(shape):
         raise _wrong("", f"Harus berupa objek dengan: {', '.join(shape)}.", f"Must be an object with: {', '.join(shape)}.")
@@ -188,8 +191,9 @@ async def _command(request: Request, shape: Mapping[str, type]) -> dict[str, Any
 
 
 def _number(text: str, place: str) -> int:
-    if not text.isdecimal() or len(text) > 15:
-        raise _wrong(place, f"'{place}' harus bilangan.", f"'{place}' must be a number.")
+    if not text.isdecimal() or len(text) > MAX_DIGITS:
+        raise _wrong(place, f"'{place}' harus bilangan, paling banyak {MAX_DIGITS} angka.",
+                     f"'{place}' must be a number of at most {MAX_DIGITS} digits.")  # fmt: skip
     return int(text)
 
 
@@ -233,6 +237,14 @@ async def _store_full(_request: Request, _error: Exception) -> Response:
 async def _store_failed(_request: Request, _error: Exception) -> Response:
     condition = CONDITIONS["store_failed"]
     return _problems([Problem("store.failed", "", condition.id, condition.en)], 500)
+
+
+async def _not_served(_request: Request, error: Exception) -> Response:
+    """No such address, or another method."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    problem = Problem("request.address", "", "Alamat atau metode ini tidak ada di stasiun; periksa penulisannya.",
+                      "The station has no such address or method; check how it is written.")  # fmt: skip
+    return _problems([problem], status)
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:

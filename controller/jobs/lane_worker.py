@@ -131,13 +131,15 @@ class LaneWorker:
             self._rejects_in_row = 0
         elif result.verdict is Verdict.SPOILED:
             self._rejects_in_row += 1
-        self._tell(detail=result.detail, passage_id=None, job_id=None)
+        self._tell(condition=None, detail=result.detail, passage_id=None, job_id=None)
         self._reports.passage_over(result)
 
     def _on_stage(self, group: asyncio.TaskGroup, stage: Stage, passage_id: int | None) -> None:
         self._heard_until_s = monotonic_s() + stage.deadline_s + SILENCE_S
         self._workshop.start_ahead(group)
-        self._tell(activity=stage.name, passage_id=passage_id, heard=False)
+        repeated = stage.name == self.status.activity  # then what was in its way may still be: say so until it works
+        condition, detail = (self.status.condition, self.status.detail) if repeated else (None, "")
+        self._tell(activity=stage.name, passage_id=passage_id, condition=condition, detail=detail, heard=False)
 
     async def _try_again(self, trouble: Trouble) -> bool:
         """The card is inside and can be seen; say what is in the way and wait a moment for it to go."""
@@ -145,7 +147,6 @@ class LaneWorker:
         if self._stopping:
             return False
         await self._pause()
-        self._tell(condition=None, detail="")
         return True
 
     async def _gather(self) -> tuple[LaneFacts, dict[str, str]]:

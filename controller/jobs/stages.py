@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from controller.clock import Deadline
-from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceUnknown
+from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceUnknown, RenderError
 from controller.hal.ports import CardPrinter, ChipStation, LaneSensors
 from controller.model import Beam, CardPosition, ChipFile, Panel, PrinterWitness
 
@@ -115,7 +115,7 @@ async def read_back(trip: Trip, deadline: Deadline) -> Evidence:
 
 async def print_face(trip: Trip, deadline: Deadline) -> Evidence:
     """Print the panels and keep the card inside; `check` proves it."""
-    await trip.devices.printer.print(trip.panels, deadline)
+    await _of_panels(trip.devices.printer.print(trip.panels, deadline))
     return {}
 
 
@@ -140,7 +140,7 @@ async def deliver(trip: Trip, deadline: Deadline) -> Evidence:
 
 async def print_and_deliver(trip: Trip, deadline: Deadline) -> Evidence:
     """Print and eject in one act; proven by the exit beam and the panel counter together."""
-    await trip.devices.printer.print_and_deliver(trip.panels, deadline)
+    await _of_panels(trip.devices.printer.print_and_deliver(trip.panels, deadline))
     evidence = await _seen_leaving(trip, Beam.EXIT)
     _prove_panels(trip, await _look_after_act(trip))
     return evidence
@@ -184,6 +184,14 @@ async def _look_after_act(trip: Trip) -> PrinterWitness:
         return await trip.devices.printer.witness()
     except DeviceAbsent as error:
         raise DeviceUnknown(error.condition, error.detail) from error
+
+
+async def _of_panels(asked: Awaitable[None]) -> None:
+    """Panels that this printer cannot take are found before anything is sent; the blank is inside by then."""
+    try:
+        await asked
+    except RenderError as error:
+        raise CardWrong("print_unproven", f"nothing was printed: {error}") from error
 
 
 async def _of_chip(asked: Awaitable[T]) -> T:

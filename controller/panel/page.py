@@ -37,7 +37,7 @@ li { border: 1px solid #bbb; border-radius: .4rem; padding: .5rem 1rem; } li b {
 .lamp::before { content: "\\25CB"; margin-right: .5rem; } .lit::before { content: "\\25CF"; } .lit { font-weight: bold; }
 .green.lit::before { color: #107c10; } .amber.lit::before { color: #b36b00; } .red.lit::before { color: #b00020; }
 section { border-left: .5rem solid #107c10; padding: .2rem 1rem; margin: 1rem 0; } section.waits { border-color: #b36b00; }
-section.fault { border-color: #b00020; } section p { margin: .3rem 0; }
+section.fault { border-color: #b00020; } section p { margin: .3rem 0; } h2 { font-size: 1.2rem; margin: .3rem 0; }
 """
 
 

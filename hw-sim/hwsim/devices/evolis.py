@@ -159,7 +159,7 @@ class EvolisPrinter:
         """18 ready, 08 busy; while a person is awaited 38 (media) or 10 (fault)."""
         if self._waits_for is not None:
             return self._waits_for.line.value
-        return _BUSY if self._executing or self.machine.press.busy else _READY
+        return _BUSY if self._inbox or self._executing or self.machine.press.busy else _READY
 
     async def bulk_out(self, _endpoint: int, data: bytes) -> None:
         """Take all of it, or NAK while there is no room or a person is awaited."""

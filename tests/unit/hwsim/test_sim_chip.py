@@ -117,7 +117,13 @@ def test_a_hung_chip_answers_nothing_until_it_is_reset() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "data", "le"),
-    [("00840000", b"", None), ("0084000000", b"", 256), ("00B000000005", b"", None), ("00B00000000005", b"", 5), ("00D60000000003414243", b"ABC", None)],
+    [
+        ("00840000", b"", None),
+        ("0084000000", b"", 256),
+        ("00B000000005", b"", None),
+        ("00B00000000005", b"", 5),
+        ("00D60000000003414243", b"ABC", None),
+    ],
 )
 def test_short_and_extended_apdus(raw: str, data: bytes, le: int | None) -> None:
     if raw == "00B000000005":  # an extended marker with one byte behind it

@@ -65,7 +65,7 @@ def test_every_profile_can_be_read(folder: str) -> None:
 
 
 def test_an_unknown_profile_is_named_with_those_there_are() -> None:
-    with pytest.raises(SimError, match="no profile 'gold' in chips/; there are: .*ektp"):
+    with pytest.raises(SimError, match=r"no profile 'gold' in chips/; there are: .*ektp"):
         load_chip("gold")
 
 

@@ -65,7 +65,9 @@ async def test_a_press_is_answered_when_the_button_is_up_again(tmp_path: Path) -
         ({"command": "fault", "name": None}, "there is no fault 'None'"),
     ],
 )
-async def test_a_request_that_cannot_be_met_is_refused_in_a_sentence(tmp_path: Path, request_: dict[str, object], words: str) -> None:
+async def test_a_request_that_cannot_be_met_is_refused_in_a_sentence(
+    tmp_path: Path, request_: dict[str, object], words: str
+) -> None:
     async with running(tmp_path) as rig:
         with pytest.raises(SimError, match=words):
             await asked(rig, **request_)
@@ -73,7 +75,12 @@ async def test_a_request_that_cannot_be_met_is_refused_in_a_sentence(tmp_path: P
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [(b"hello\n", "one JSON object"), (b"[1]\n", "no command None"), (b"x" * (MAX_LINE_BYTES + 2) + b"\n", "at most 65536 bytes"), (b"\xff\n", "JSON")],
+    [
+        (b"hello\n", "one JSON object"),
+        (b"[1]\n", "no command None"),
+        (b"x" * (MAX_LINE_BYTES + 2) + b"\n", "at most 65536 bytes"),
+        (b"\xff\n", "JSON"),
+    ],
 )
 async def test_a_line_that_is_no_request_is_refused(tmp_path: Path, line: bytes, words: str) -> None:
     async with running(tmp_path) as rig:
@@ -106,7 +113,9 @@ def test_asking_without_a_hw_sim_says_how_to_start_one(tmp_path: Path, capsys: p
 
 def test_fault_list_shows_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["fault", "list"]) == 0
-    assert "torn_chip          the field is lost after so many more written bytes  [bytes=100 kills=no]" in capsys.readouterr().out
+    assert (
+        "torn_chip          the field is lost after so many more written bytes  [bytes=100 kills=no]" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +145,9 @@ def wiring(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("ending", ["stop", "signal"])
 async def test_the_process_says_ready_and_ends_cleanly(tmp_path: Path, ending: str) -> None:
     command = [sys.executable, "-m", "hwsim.cli", "run", "--config", str(wiring(tmp_path)), "--speed", "max", "--quiet"]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=".", env={"PYTHONPATH": "hw-sim"})
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, cwd=".", env={"PYTHONPATH": "hw-sim"}
+    )
     assert process.stdout is not None
     ready = json.loads(await process.stdout.readline())
     assert ready["ready"]

@@ -47,7 +47,15 @@ def test_at_64_levels_a_bit_adds_256_to_the_run() -> None:
 
 @pytest.mark.parametrize(
     ("data", "levels"),
-    [(b"\x00" * 3, 2), (b"\x00" * 5, 2), (b"\x03abc" + b"\x00" * 3, 2), (b"\x02a", 2), (b"\x80\x00" * 3, 128), (b"\x80\x11" * 4, 128), (b"\x80", 128)],
+    [
+        (b"\x00" * 3, 2),
+        (b"\x00" * 5, 2),
+        (b"\x03abc" + b"\x00" * 3, 2),
+        (b"\x02a", 2),
+        (b"\x80\x00" * 3, 128),
+        (b"\x80\x11" * 4, 128),
+        (b"\x80", 128),
+    ],
 )
 def test_data_that_is_not_one_panel_is_refused(data: bytes, levels: int) -> None:
     with pytest.raises(BadPanel):

@@ -50,7 +50,9 @@ def test_a_bmp_says_its_own_length() -> None:
     assert parsed(b"Dbmp;k;0;0;0;" + bmp + b"\r") == [Command("Dbmp", ("k", "0", "0", "0"), bmp)]
 
 
-@pytest.mark.parametrize("header", [b"Db;q;2;", b"Db;y;2;", b"Db;k;128;", b"Dbc;k;2;x;", b"Dbc;k;2;99999999;", b"Dbp;k;2;3;2;", b"Dbmp;y;0;0;0;"])
+@pytest.mark.parametrize(
+    "header", [b"Db;q;2;", b"Db;y;2;", b"Db;k;128;", b"Dbc;k;2;x;", b"Dbc;k;2;99999999;", b"Dbp;k;2;3;2;", b"Dbmp;y;0;0;0;"]
+)
 def test_a_header_that_makes_no_sense_takes_no_data(header: bytes) -> None:
     commands = parsed(header + b"abc\rRok\r")
     assert commands[0].data is None

@@ -50,7 +50,14 @@ async def test_a_held_card_says_card_and_then_contactless_card() -> None:
     async with Bench(1).on() as bench:
         await bench.ask("Pneab;E", "Ss", "Sr")
         await bench.download("k")
-        assert await bench.ask("Se", "Rlr;p", "Sic", "Rlr;p", "Sis", "Rlr;p") == ["OK", "CARD", "OK", "CONTACTLESS CARD", "OK", "SMART CARD"]
+        assert await bench.ask("Se", "Rlr;p", "Sic", "Rlr;p", "Sis", "Rlr;p") == [
+            "OK",
+            "CARD",
+            "OK",
+            "CONTACTLESS CARD",
+            "OK",
+            "SMART CARD",
+        ]
 
 
 async def test_without_no_eject_the_end_of_printing_ejects() -> None:
@@ -152,7 +159,9 @@ async def test_a_double_feed_takes_two_blanks_under_one_count() -> None:
         assert bench.notes.lines.count("exit_beam") == 1
 
 
-@pytest.mark.parametrize(("stage", "commands"), [("feed", ["Sic"]), ("eject", ["Sic", "Se"]), ("reject", ["Sic", "Ser"]), ("move", ["Sic", "Si"])])
+@pytest.mark.parametrize(
+    ("stage", "commands"), [("feed", ["Sic"]), ("eject", ["Sic", "Se"]), ("reject", ["Sic", "Ser"]), ("move", ["Sic", "Si"])]
+)
 async def test_a_card_jams_at_its_stage_and_stays_there(stage: str, commands: list[str]) -> None:
     async with Bench(1).on() as bench:
         bench.mechanics.troubles.jam_at.add(stage)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hwsim.arming import arm
+from hwsim.clock import Clock
 from hwsim.errors import SimError
 from hwsim.faults import FAULTS
+from hwsim.station import SimStation
 from hwsim.world import Place, Spot
 from tests.unit.hwsim.station_bench import Rig, config_for, running
 
@@ -106,7 +109,9 @@ async def test_every_fault_of_the_table_happens(tmp_path: Path, name: str) -> No
         ("twin_printer", None, {"busid": "1-1"}, "cannot be plugged in at '1-1'"),
     ],
 )
-async def test_a_fault_that_cannot_be_is_refused(tmp_path: Path, name: str, lane: str | None, values: dict[str, str], words: str) -> None:
+async def test_a_fault_that_cannot_be_is_refused(
+    tmp_path: Path, name: str, lane: str | None, values: dict[str, str], words: str
+) -> None:
     async with running(tmp_path, blanks=1) as rig:
         with pytest.raises(SimError, match=words):
             arm(rig.station, name, lane, values)
@@ -220,7 +225,7 @@ async def test_nothing_is_left_when_it_ends(tmp_path: Path) -> None:
 
 async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
-        from dataclasses import replace  # noqa: PLC0415  placeholder
-
-        taken = replace(config_for(tmp_path), usbip=replace(rig.station.config.usbip, port=rig.station.usb.port))
-        assert taken
+        config = config_for(tmp_path / "other")
+        taken = replace(config, usbip=replace(config.usbip, port=rig.station.usb.port))
+        with pytest.RaisesGroup(pytest.RaisesExc(SimError, match="a wire cannot be opened: .*address already in use")):
+            await SimStation(taken, Clock(None), None, rig.told.append).run(lambda: None)

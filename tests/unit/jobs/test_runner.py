@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
+from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown, Problem, RenderError
 from controller.jobs import journal, ledger, queue, stages
 from controller.jobs.journal import Passage
 from controller.jobs.passage import PLANS, Stage
@@ -194,6 +194,16 @@ async def test_a_ribbon_that_ends_in_the_print_spoils_the_card(bench: Bench) -> 
     bench.lane.before["print"] = _raises(DeviceRefused("ribbon_end", "ERROR RIBBON"))
     result = await bench.run()
     assert (result.verdict, result.condition, len(bench.lane.rejected)) == (Verdict.SPOILED, "ribbon_end", 1)
+
+
+@pytest.mark.parametrize(("plan", "act"), [("held", "print"), ("ejecting", "print_and_deliver")])
+async def test_panels_the_printer_cannot_take_spoil_one_blank_and_no_more(bench: Bench, plan: str, act: str) -> None:
+    def wrong() -> None:
+        raise RenderError(Problem("panels.wrong_shape", "y", "Ukuran salah.", "The size is wrong."))
+
+    bench.lane.before[act] = wrong
+    result = await bench.run(plan)
+    assert (result.verdict, result.condition, bench.lane.rejected[0].prints) == (Verdict.SPOILED, "print_unproven", 0)
 
 
 @pytest.mark.parametrize("act", ["print", "to_chip_station", "deliver"])
