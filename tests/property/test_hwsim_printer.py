@@ -17,12 +17,13 @@ from tests.unit.hwsim.printer_bench import PROFILE, Bench
 
 SMALL = Geometry(width_dots=16, height_lines=4)
 SMALL_PROFILE = PrinterProfile(
-    PROFILE.model, PROFILE.vendor_id, SMALL.width_dots, SMALL.height_lines, PROFILE.levels, "ymcko", 200, PROFILE.timing_s, True, False, False
+    PROFILE.model, PROFILE.vendor_id, SMALL.width_dots, SMALL.height_lines, PROFILE.levels, "ymcko", 200, PROFILE.timing_s,
+    power_on_host_errors=True, power_on_no_eject=False, power_on_ejects=False,
 )  # fmt: skip
 BLANKS = 4
 
-_PLAIN = ("Rok", "Rlr;p", "Rco;p", "Rco;c", "Rrt;count", "Pneab;E", "Pneab;A;0", "Pr;ymcko", "Pr;k", "Ss", "Sr", "Sv", "Sp;k",
-          "Sp;y", "Se", "Si", "Sic", "Sis", "Sie", "Sib", "Ser", "Seb", "Scs", "Wcb;o;255", "Wcb;k", "Zz",
+_PLAIN = ("Rok", "Rlr;p", "Rco;p", "Rco;c", "Rrt;count", "Pneab;E", "Pneab;A;0", "Pr;ymcko", "Pr;k", "Ss", "Sr", "Sv",
+          "Sp;k", "Sp;y", "Se", "Si", "Sic", "Sis", "Sie", "Sib", "Ser", "Seb", "Scs", "Wcb;o;255", "Wcb;k", "Zz",
           "Pem;2", "Rem")  # fmt: skip
 _DOWNLOADS = (
     b"Db;k;2;\r\x1b\0;5678\r",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hwsim.wires.pigpiod_codec import BAD_HANDLE, NO_HANDLE, OK, pack_report
 
 _SLOTS = 32  # PI_NOTIFY_SLOTS
-_UNREAD_LIMIT_BYTES = 1 << 20  # 87,000 reports: a client that reads none of them is gone
+_UNREAD_LIMIT_BYTES = 1 << 16  # 5,461 reports beyond what the kernel holds: a client that reads none of them is gone
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ MODES, MODEG, PUD, READ, WRITE, BR1, TICK, HWVER = 0, 1, 2, 3, 4, 10, 16, 17
 NB, NP, NC, PIGPV, FG, NOIB = 19, 20, 21, 26, 97, 99
 BEAM, OTHER = 17, 18
 PATIENCE_S = 5.0
+UNREAD_AT_LEAST = 5_000  # a client may be that far behind
 
 
 class Client:
@@ -289,10 +290,10 @@ async def test_a_client_that_reads_no_reports_is_dropped(client: Client, listene
     transport.pause_reading()
     deaf = 0
     while await client.ask(NB, 0, 1 << BEAM) == 0:
-        for _ in range(50_000):
+        for _ in range(10_000):
             bank.drive(BEAM, 1 - bank.level(BEAM))
-        deaf += 50_000
-    assert deaf >= 100_000
+        deaf += 10_000
+    assert deaf >= UNREAD_AT_LEAST
 
 
 async def test_nonsense_ends_the_connection(client: Client, caplog: pytest.LogCaptureFixture) -> None:
