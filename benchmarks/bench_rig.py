@@ -12,6 +12,7 @@ from tools.rig import Rig, RigError
 RUN = Path("build/run")  # private to the sandbox; relative, because a Unix socket's path may have 107 bytes at most
 LANE = "1"
 ROOM = 1000  # blanks that hopper and bin hold
+PAGE = 500  # the most a listing gives at once
 LOOK_S = 0.5  # asking more often would show up in the figures
 _ENDED = ("issued", "failed", "held")
 
@@ -39,3 +40,12 @@ def issue(station: Rig, count: int, limit_s: float) -> float:
             raise RigError(f"{count} cards took more than {limit_s:g} s: {station.states()}\n{station.logs()}")
         time.sleep(LOOK_S)
     return time.monotonic() - started_s
+
+
+def count_jobs(station: Rig) -> int:
+    """How many jobs the station lists, page by page."""
+    seen, after = 0, 0
+    with StationClient(station.address) as client:
+        while jobs := client.get("/api/v1/jobs", {"after": after, "limit": PAGE}).body["jobs"]:
+            seen, after = seen + len(jobs), jobs[-1]["id"]
+    return seen

@@ -53,11 +53,10 @@ COUNT_PAUSE_S = 0.2  # jobs are counted at most five times a second, however fas
 async def run(setup: Setup) -> None:
     """Run the station until SIGTERM or SIGINT; the card in hand is finished first. Raises StationError."""
     config = setup.config
-    sockets = listen(config.http.listen)
-    store = await Store.open(config.station.state_dir)
+    store = await Store.open(config.station.state_dir)  # first: its lock keeps a second daemon off the sockets of the first
     try:
         station = _Parts(setup, store)
-        server = HttpServer(http_api.build(station.backend), sockets)
+        server = HttpServer(http_api.build(station.backend), listen(config.http.listen))
         station.warn_of_unproven_profiles()
         await station.recover()
         await _run_tasks(station, server)

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from controller import __version__
 from controller.errors import ConfigError, StationError
@@ -34,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _usage(arguments)
         return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
     name, rest = arguments[0], arguments[1:]
-    command = importlib.import_module(f"controller.commands.{name.replace('-', '_')}")
+    command = _load(name)
     parser = argparse.ArgumentParser(prog=f"print-station {name}", description=COMMANDS[name])
     command.configure(parser)
     try:
@@ -45,6 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StationError as error:
         _say(f"print-station: {error}")
     return 1
+
+
+def _load(name: str) -> ModuleType:
+    """The module of a verb, its objects put where the garbage collector never looks: libraries are no garbage, and looking
+    through them costs a tenth of the start, and later stops the daemon's loop for 50 ms at a time."""
+    gc.disable()
+    try:
+        return importlib.import_module(f"controller.commands.{name.replace('-', '_')}")
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _usage(arguments: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ class LaneFacts:
     witness: PrinterWitness | None
     levels: LaneLevels | None
     hopper_count: int  # by the ledger
+    feed_refused: str | None = None  # condition, while the next try after a refused feed has to wait
 
     @property
     def card_inside(self) -> bool:
@@ -54,5 +55,6 @@ def obstacle(facts: LaneFacts) -> str | None:
         ("bin_full", levels is not None and levels.bin_full),
         ("hopper_empty", levels is not None and levels.hopper_empty),
         ("hopper_uncounted", facts.hopper_count <= 0),
+        (facts.feed_refused, facts.feed_refused is not None),
     )
     return next((condition for condition, applies in rows if applies), None)

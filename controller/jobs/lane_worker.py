@@ -24,6 +24,7 @@ from controller.model import LaneStatus, PrinterIdentity, PrinterWitness, Verdic
 _PrinterAnswer = tuple[PrinterIdentity | None, PrinterWitness | None, DeviceError | None]
 
 POLL_S = 1.0  # how often an idle or waiting lane looks again without being woken
+FEED_AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # after a refused feed: the cover may be closed soon, or stay open all night
 SILENCE_S = 25.0  # a lane that reports nothing for this long outside a stage is stuck; a dead printer takes up to 20 s to ask
 
 
@@ -61,6 +62,9 @@ class LaneWorker:
         self._woken = asyncio.Event()
         self._stopping = False
         self._rejects_in_row = 0
+        self._refused_feeds = 0  # in a row
+        self._refused = ""  # why the last feed was refused
+        self._feed_again = Deadline.after(0)
         self._heard_until_s = monotonic_s() + SILENCE_S
 
     @property
@@ -73,8 +77,9 @@ class LaneWorker:
         self._woken.set()
 
     def forgive_rejects(self) -> None:
-        """GO was pressed: start counting rejects in a row again."""
-        self._rejects_in_row = 0
+        """GO was pressed: start counting rejects in a row again, and do not wait after a refused feed."""
+        self._rejects_in_row = self._refused_feeds = 0
+        self._feed_again = Deadline.after(0)
         self.wake()
 
     def stop(self) -> None:
@@ -106,6 +111,8 @@ class LaneWorker:
         prepared = await self._workshop.take(group)
         if prepared is None:
             await self._pause()
+        elif self._stopping or self._is_held():  # meanwhile
+            self._workshop.keep(prepared)
         else:
             await self._issue(group, prepared)
 
@@ -131,6 +138,12 @@ class LaneWorker:
             self._rejects_in_row = 0
         elif result.verdict is Verdict.SPOILED:
             self._rejects_in_row += 1
+        if result.verdict is Verdict.STILL_BLANK:
+            wait_s = FEED_AGAIN_S[min(self._refused_feeds, len(FEED_AGAIN_S) - 1)]
+            self._refused, self._feed_again = result.condition, Deadline.after(wait_s)
+            self._refused_feeds += 1
+        elif result.passage_id is not None:
+            self._refused_feeds = 0
         self._tell(condition=None, detail=result.detail, passage_id=None, job_id=None)
         self._reports.passage_over(result)
 
@@ -167,6 +180,7 @@ class LaneWorker:
             printer_trouble=None if printer_trouble is None else printer_trouble.condition,
             reader_trouble=None if reader_trouble is None else reader_trouble.condition,
             witness=witness, levels=levels, hopper_count=balance.hopper,
+            feed_refused=None if self._feed_again.passed else self._refused,
         )  # fmt: skip
         return facts, details
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from controller.errors import RenderError, StoreError
+from controller.errors import RenderError, StoreError, StoreFull
 from controller.jobs import queue
 from controller.jobs.queue import Job
 from controller.jobs.spool import Spool
@@ -50,6 +50,7 @@ class Workshop:
         self._read_chip = read_chip
         self._taken = taken
         self._ahead: asyncio.Task[PreparedJob | None] | None = None
+        self._kept: PreparedJob | None = None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def start_ahead(self, group: asyncio.TaskGroup) -> None:
@@ -59,10 +60,17 @@ class Workshop:
             self._ahead = group.create_task(self._prepare_next(), name="prepare next job")
 
     async def take(self, group: asyncio.TaskGroup) -> PreparedJob | None:
-        """The next job, prepared; None when nothing is ready. The caller must `done` it."""
+        """The next job, prepared; None when nothing is ready. The caller must `done` or `keep` it."""
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            return kept
         self.start_ahead(group)
         ahead, self._ahead = self._ahead, None
         return None if ahead is None else await ahead
+
+    def keep(self, prepared: PreparedJob) -> None:
+        """It cannot be fed now: give it out again first."""
+        self._kept = prepared
 
     def done(self, prepared: PreparedJob) -> None:
         """The job was fed or is no longer ready: forget it and its picture."""
@@ -76,6 +84,9 @@ class Workshop:
                 return await self._prepare(job)
             except RenderError as error:
                 await self._put_aside(job, error.problem.code)
+            except StoreFull:  # no fault of the job; the lane says that the disk is full, and asks again
+                self._taken.discard(job.id)
+                return None
             except StoreError:
                 await self._put_aside(job, "payload_missing")
         return None

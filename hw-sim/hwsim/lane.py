@@ -127,6 +127,7 @@ class Lane:
             self.meter.left(self._clock.now_s(), Spot.PERSON)
         for blank in taken:
             self._world.move(blank, Place(Spot.PERSON))
+            self._world.drop_dots(blank)
             self.field.forget(blank)
         self.mechanics.touched()
         return taken

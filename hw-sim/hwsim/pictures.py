@@ -92,8 +92,8 @@ def _image(light: Pixels) -> Image.Image:
 
 
 def _start_child() -> None:
-    """The child gives way to the wires, leaves signals to its parent, and dies with it."""
+    """The child gives way to the wires, leaves signals to its parent (who waits for its pictures), and dies with it."""
     os.nice(10)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

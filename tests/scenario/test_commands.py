@@ -92,13 +92,13 @@ def test_cancel_is_refused_once_the_card_was_made(scene: Scene) -> None:
     ("arguments", "indonesian", "english"),
     [
         (("job", "9999"), "Pekerjaan 9999 tidak ada", "There is no job 9999"),
-        (("job", "9" * 30), "tidak ada", "There is no job"),
+        (("job", "9" * 30), "paling banyak 15 angka", "a number of at most 15 digits"),
         (("cancel", "9999"), "Pekerjaan 9999 tidak ada", "There is no job 9999"),
         (("jobs", "--state", "lost"), "state harus salah satu dari", "state must be one of"),
         (("load", "7", "5"), "Jalur 7 tidak ada", "There is no lane 7"),
         (("load", "1", "5000"), "Jumlah blangko harus 1 sampai 1000", "The number of blanks must be 1 to 1000"),
         (("passage", "resolve", "9999", "spoiled", "--reason", "x"), "Perjalanan kartu 9999 tidak ada", "no passage 9999"),
-        (("passage", "resolve", "9" * 30, "spoiled", "--reason", "x"), "tidak ada", "There is no passage"),
+        (("passage", "resolve", "9" * 30, "spoiled", "--reason", "x"), "paling banyak 15", "at most 15 digits"),
     ],
 )
 def test_a_refusal_comes_in_both_languages(scene: Scene, arguments: tuple[str, ...], indonesian: str, english: str) -> None:

@@ -44,11 +44,12 @@ class Notebook:
 class Bench:
     """The printer, its world, and a host that asks one thing at a time."""
 
-    def __init__(self, blanks: int, profile: PrinterProfile = PROFILE, bins: int = 100) -> None:
+    def __init__(self, blanks: int, profile: PrinterProfile = PROFILE, bins: int = 100, speed: float | None = None) -> None:
         self.world, self.notes, self.meter = World(seed=1), Notebook(), LaneMeter()
-        self.mechanics = Mechanics(LANE, self.world, Clock(None), profile, Capacities(bins, bins), self.notes, self.meter)
+        clock = Clock(speed)
+        self.mechanics = Mechanics(LANE, self.world, clock, profile, Capacities(bins, bins), self.notes, self.meter)
         self.machine = Machine(Identity("Evolis Primacy", "S1"), profile, self.mechanics)
-        self.printer = EvolisPrinter(self.machine, Clock(None), self.meter)
+        self.printer = EvolisPrinter(self.machine, clock, self.meter)
         for blank in self.world.make(blanks, CHIP):
             self.world.move(blank, Place(Spot.HOPPER, LANE))
 

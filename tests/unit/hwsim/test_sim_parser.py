@@ -27,6 +27,10 @@ def test_zeros_before_the_end_of_a_panel_are_skipped() -> None:
     assert parsed(b"Db;o;2;12345678\0\0\rSe\r") == [Command("Db", ("o", "2"), b"12345678"), Command("Se")]
 
 
+def test_a_panel_is_not_complete_before_its_carriage_return() -> None:
+    assert parsed(b"Db;o;2;12345678\0\0") == []
+
+
 def test_a_panel_too_long_leaves_a_command_that_nobody_knows() -> None:
     assert [command.name for command in parsed(b"Db;k;2;123456789\r")] == ["Db", "9"]
 

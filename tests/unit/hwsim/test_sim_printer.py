@@ -131,6 +131,27 @@ async def test_printing_twice_on_one_card_shows_as_an_overprint() -> None:
         assert bench.printed() == ["fk", "fk"]
 
 
+async def test_a_panel_is_taken_in_while_the_one_before_is_printed() -> None:
+    async with Bench(1, speed=40).on() as bench:
+        await bench.ask("Ss")
+        await bench.download("yk")
+        assert [one.complete for one in bench.world.blank(FIRST).printed] == [False]
+
+
+async def test_a_bitmap_that_is_being_printed_is_not_overwritten() -> None:
+    async with Bench(1, speed=40).on() as bench:
+        await bench.ask("Ss")
+        await bench.download("kk")
+        assert bench.world.blank(FIRST).printed[0].complete
+
+
+async def test_a_query_waits_until_the_head_rests() -> None:
+    async with Bench(1, speed=40).on() as bench:
+        await bench.ask("Ss")
+        await bench.download("k")
+        assert await bench.ask("Rco;p") == ["5001"]
+
+
 # What goes wrong in host error mode
 
 

@@ -78,7 +78,8 @@ async def test_the_contacts_of_hopper_and_bin_follow_the_blanks(tmp_path: Path) 
 async def test_taking_the_card_out_of_the_printer_leaves_the_field_empty(tmp_path: Path) -> None:
     async with running(tmp_path, blanks=1) as rig:
         await rig.ask("Sic")
-        assert rig.lane.take(Spot.INSIDE) == [FIRST]
+        await rig.reader.ask(UID)
+        assert (rig.lane.take(Spot.INSIDE), rig.lane.slot.connected) == ([FIRST], False)
         assert (rig.station.world.where(FIRST), await rig.ask("Rlr;p")) == (Place(Spot.PERSON), ["OK"])
         assert rig.lane.meter.finished[-1].end == "person"
 
@@ -162,10 +163,10 @@ async def test_power_off_stops_the_printer_and_power_on_brings_it_back_with_its_
     async with running(tmp_path, blanks=1) as rig:
         await rig.ask("Pem;2", "Sic")
         rig.station.power_printer(rig.lane, on=False)
-        assert not rig.lane.plugged
         rig.station.power_printer(rig.lane, on=True)
+        plugged = [rig.lane.plugged]
         await asyncio.sleep(0.01)
-        assert rig.lane.plugged
+        assert [*plugged, rig.lane.plugged] == [False, True]
         assert await rig.ask("Rem", "Rlr;p") == ["0;0", "CONTACTLESS CARD"]
 
 
@@ -199,6 +200,17 @@ async def test_a_second_hopper_load_wakes_a_printer_that_waits(tmp_path: Path) -
         assert not feeding.done()
         rig.lane.load(1, frozenset())
         assert await feeding == ["OK"]
+
+
+async def test_two_lanes_have_their_own_hoppers_and_wires(tmp_path: Path) -> None:
+    config = config_for(tmp_path)
+    second = replace(config.lanes[0], name="2", busid="2-1", serial="SIM-E-0002", hopper_blanks=3)
+    told: list[str] = []
+    station = SimStation(replace(config, lanes=(*config.lanes, second)), Clock(None), None, told.append)
+    life = asyncio.create_task(station.run(station.stopping.set))
+    await life
+    assert [(lane["name"], lane["busid"]) for lane in station.ports_json()["lanes"]] == [("1", "1-1"), ("2", "2-1")]
+    assert [lane["hopper"] for lane in station.world_json()["lanes"]] == [0, 3]
 
 
 # Pictures, and the end

@@ -1,0 +1,134 @@
+"""The USB cable and what comes through it: pulled, put back, doubled; replies split, merged, garbled, late and lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.scenario.profiles import variant
+from tests.scenario.scene import NewScene, Scene
+
+
+@pytest.fixture
+def impatient(new_scene: NewScene, tmp_path: Path) -> Scene:
+    """A station whose profile waits 1.5 s for motions and for the print, so that late replies are late soon."""
+    edits = variant(tmp_path, {"motion = 30.0": "motion = 1.5", "print = 60.0  ": "print = 1.5  "})
+    return new_scene(edits=edits).start()
+
+
+def test_a_cable_pulled_while_idle_or_printing_and_put_back(new_scene: NewScene) -> None:
+    scene = new_scene().start()
+    scene.until_free()
+    scene.rig.fault("usb_unplug")
+    scene.until_waits("printer_absent")
+    scene.rig.fault("usb_replug")
+    scene.issue()
+    scene.rig.fault("usb_unplug", at="Db;m")
+    (number,) = scene.submit()
+    scene.until_waits("passage_unknown")
+    assert scene.verdicts(number) == [(None, "printer_lost")]
+    scene.rig.fault("usb_replug")
+    scene.resolve(number, "spoiled")
+    scene.until_state("issued", number)
+
+
+def test_a_cable_pulled_at_the_feed_leaves_the_blank_to_a_person(new_scene: NewScene) -> None:
+    scene = new_scene().start()
+    scene.rig.fault("usb_unplug", at="Sic")
+    (number,) = scene.submit()
+    scene.until_waits("passage_unknown")
+    scene.rig.fault("usb_replug")
+    scene.rig.take("printer")
+    scene.rig.sim("load", lane="1", count=1)
+    scene.resolve(number, "still-blank")
+    scene.until_state("issued", number)
+
+
+def test_a_printer_switched_off_and_on_while_idle_is_taken_up_again(new_scene: NewScene) -> None:
+    scene = new_scene().start()
+    scene.issue()
+    scene.rig.sim("power", device="printer", state="cycle", lane="1")
+    scene.issue()
+
+
+def test_a_printer_switched_off_with_a_card_inside(new_scene: NewScene) -> None:
+    scene = new_scene().start()
+    scene.rig.fault("printer_off", at="Db;c")
+    (number,) = scene.submit()
+    scene.until_waits("passage_unknown")
+    scene.rig.fault("printer_on")
+    scene.resolve(number, "spoiled")
+    scene.until_state("issued", number)
+
+
+def test_a_missing_printer_is_waited_for_and_two_of_the_same_serial_are_refused(new_scene: NewScene) -> None:
+    scene = new_scene()
+    scene.rig.start_sim()
+    scene.rig.fault("printer_off")
+    scene.rig.start_station()
+    scene.rig.load("1", 5)
+    (number,) = scene.submit()
+    lane = scene.until_waits("printer_absent")
+    assert "serial SIM-E-0001: not found" in lane["detail"]
+    assert scene.rig.stop_station() == 0
+    scene.rig.fault("printer_on")
+    scene.rig.fault("twin_printer")
+    scene.rig.start_station()
+    lane = scene.until_waits("printer_doubled")
+    assert "found at" in lane["detail"]
+    scene.until_shown("DUA PRINTER SAMA")
+    assert scene.job(number)["passages"] == []
+    scene.rig.fault("twin_gone")
+    scene.until_state("issued", number)
+
+
+def test_replies_in_pieces_or_two_at_once_change_nothing(new_scene: NewScene) -> None:
+    scene = new_scene()
+    scene.rig.start_sim()
+    scene.rig.fault("reply_merged")  # that of the error mode comes with the serial number
+    scene.rig.start_station()
+    scene.rig.load("1", 5)
+    scene.issue()
+    scene.rig.fault("reply_split", times=30)
+    (number,) = scene.issue()
+    assert scene.verdicts(number) == [("good", "")]
+
+
+def test_a_late_reply_within_the_deadline_changes_nothing(impatient: Scene) -> None:
+    impatient.rig.fault("reply_late", at="Se", seconds=0.7)
+    (number,) = impatient.issue()
+    assert impatient.verdicts(number) == [("good", "")]
+
+
+@pytest.mark.parametrize(("fault", "values"), [("reply_late", {"seconds": 2.0}), ("reply_lost", {})])
+def test_a_reply_that_misses_its_deadline_makes_the_card_unknown(impatient: Scene, fault: str, values: dict[str, object]) -> None:
+    impatient.rig.fault(fault, at="Se", **values)
+    (number,) = impatient.submit()
+    impatient.until_waits("passage_unknown")
+    assert impatient.verdicts(number) == [(None, "printer_late")]
+    impatient.resolve(number, "spoiled")
+    impatient.until_state("issued", number)
+    assert impatient.there()["reject"] == 1
+
+
+def test_a_garbled_reply_never_makes_a_card_good(new_scene: NewScene) -> None:
+    scene = new_scene().start()
+    scene.rig.fault("reply_garbled", at="Se")
+    (number,) = scene.issue()
+    assert scene.verdicts(number) == [("spoiled", "printer_refused"), ("good", "")]  # it was seen inside, and seen falling
+    scene.rig.fault("reply_garbled", at="Se", after=2)
+    (number,) = scene.submit()
+    scene.until_waits("passage_unknown")  # it left, and the printer did not say so
+    scene.rig.take("bin")
+    scene.resolve(number, "spoiled")
+    scene.until_state("issued", number)
+
+
+def test_a_stalled_transfer_is_unknown(new_scene: NewScene) -> None:
+    scene = new_scene().start()
+    scene.rig.fault("stall", at="Ss")
+    (number,) = scene.submit()
+    scene.until_waits("passage_unknown")
+    scene.resolve(number, "spoiled")
+    scene.until_state("issued", number)

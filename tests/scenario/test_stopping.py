@@ -1,0 +1,96 @@
+"""SIGTERM, kill -9 and restarts: the card in hand is finished, or it is unknown and a person decides; never made twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scenario.scene import Scene
+
+SPEED = "10"  # a card takes some 4 s, long enough to be seen at any stage
+EDITS = {'vpcd = "127.0.0.1:35963"': 'vpcd = "127.0.0.1:35963", apdu_ms = 5'}
+
+
+@pytest.mark.parametrize("stage", ["feed", "print"])
+def test_a_stop_in_the_middle_of_a_card_finishes_it_and_leaves_the_rest_for_later(scene: Scene, stage: str) -> None:
+    first, second = scene.submit(2)
+    scene.until_stage(stage)
+    assert scene.rig.stop_station() == 0
+    assert scene.there()["inside"] == 0
+    scene.rig.start_station()
+    assert scene.verdicts(first) == [("good", "")]
+    scene.until_state("issued", second)
+    assert scene.verdicts(second) == [("good", "")]
+
+
+@pytest.mark.parametrize("stage", ["feed", "probe", "encode", "print", "check"])
+def test_a_card_that_was_inside_at_a_kill_is_unknown_until_a_person_calls_it_spoiled(scene: Scene, stage: str) -> None:
+    rejected = scene.there()["reject"]
+    first, second = scene.submit(2)
+    scene.until_stage(stage)
+    scene.rig.kill_station()
+    scene.rig.start_station()
+    scene.until_waits("passage_unknown")
+    assert scene.verdicts(first) == [(None, "unclean_stop")]
+    assert (scene.state(first), scene.state(second), scene.there()["inside"]) == ("active", "ready", 1)
+    scene.resolve(first, "spoiled")
+    scene.until_state("issued", first, second)
+    assert scene.there()["reject"] == rejected + 1
+    assert (scene.cards_of(first), scene.cards_of(second)) == (1, 1)
+
+
+def test_a_card_that_left_during_a_kill_is_looked_at_by_a_person(scene: Scene) -> None:
+    (number,) = scene.submit()
+    scene.until_stage("deliver")
+    scene.rig.kill_station()
+    scene.rig.until(lambda: scene.there()["inside"] == 0, "the card to be out")
+    scene.rig.start_station()
+    scene.until_waits("passage_unknown")
+    assert scene.verdicts(number) == [(None, "unclean_stop")]
+    scene.rig.take("bin")
+    scene.resolve(number, "spoiled")
+    scene.until_state("issued", number)
+
+
+def test_a_blank_that_a_person_puts_back_is_still_blank(scene: Scene) -> None:
+    (number,) = scene.submit()
+    scene.until_stage("feed")
+    scene.rig.kill_station()
+    scene.rig.start_station()
+    scene.until_waits("passage_unknown")
+    scene.resolve(number, "still-blank")
+    scene.until_waits("card_inside")
+    scene.rig.take("printer")
+    scene.rig.sim("load", lane="1", count=1)
+    scene.until_state("issued", number)
+    assert scene.verdicts(number) == [("still_blank", "seen by a person"), ("good", "")]
+
+
+def test_a_kill_before_the_blank_moved_is_settled_as_still_blank(scene: Scene) -> None:
+    blanks = scene.there()["hopper"]
+    scene.rig.fault("misfeed")
+    (number,) = scene.submit()
+    scene.until_stage("feed")
+    scene.rig.kill_station()
+    scene.rig.start_station()
+    scene.until_waits("passage_unknown")
+    assert scene.there()["hopper"] == blanks
+    scene.resolve(number, "still-blank")
+    scene.until_state("issued", number)
+    assert scene.there()["hopper"] == blanks - 1
+
+
+def test_a_stop_waits_for_no_card_that_was_not_begun(scene: Scene) -> None:
+    scene.rig.fault("cover_open")
+    (number,) = scene.submit()
+    scene.until_waits("cover_open")
+    assert scene.rig.stop_station() == 0
+    scene.rig.fault("cover_close")
+    scene.rig.start_station()
+    scene.until_state("issued", number)
+
+
+def test_a_second_station_on_the_same_folder_is_refused_and_does_no_harm(scene: Scene) -> None:
+    second = scene.rig.command("run", "--config", scene.rig.config)
+    assert second.returncode == 1
+    assert "another print-station is running on this folder; stop it first" in second.stderr
+    scene.issue()
