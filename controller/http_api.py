@@ -20,6 +20,7 @@ from starlette.routing import Route
 from controller.clock import wall_text
 from controller.conditions import CONDITIONS
 from controller.errors import Problem, RecordRefused, RequestRefused, StoreError, StoreFull
+from controller.http_guard import HttpGuard
 from controller.intake import Intake
 from controller.jobs import journal, ledger, queue
 from controller.jobs.queue import Job
@@ -50,8 +51,8 @@ class Backend:
     healthy: Callable[[], Mapping[str, bool]]
 
 
-def build(backend: Backend) -> Starlette:
-    """The application with all routes."""
+def build(backend: Backend) -> HttpGuard:
+    """The application with all routes, guarded against web pages."""
     api = _Api(backend)
     routes: list[tuple[str, str, Handler]] = [
         ("POST", "/api/v1/jobs", api.submit),
@@ -66,16 +67,18 @@ def build(backend: Backend) -> Starlette:
         ("GET", "/metrics", api.metrics),
         ("GET", "/healthz", api.healthz),
     ]
-    return Starlette(
-        routes=[Route(path, handler, methods=[method]) for method, path, handler in routes],
-        exception_handlers={
-            RecordRefused: _refused_record,
-            RequestRefused: _refused_request,
-            StoreFull: _store_full,
-            StoreError: _store_failed,
-            ClientDisconnect: _gone,
-            HTTPException: _not_served,
-        },
+    return HttpGuard(
+        Starlette(
+            routes=[Route(path, handler, methods=[method]) for method, path, handler in routes],
+            exception_handlers={
+                RecordRefused: _refused_record,
+                RequestRefused: _refused_request,
+                StoreFull: _store_full,
+                StoreError: _store_failed,
+                ClientDisconnect: _gone,
+                HTTPException: _not_served,
+            },
+        )
     )
 
 

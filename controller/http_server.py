@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from controller.errors import ConfigError, Problem
 
@@ -22,7 +22,7 @@ SOCKET_MODE = 0o660  # the service's group may talk to the station
 class HttpServer:
     """One uvicorn server on several sockets."""
 
-    def __init__(self, app: Starlette, sockets: Sequence[socket.socket]) -> None:
+    def __init__(self, app: ASGIApp, sockets: Sequence[socket.socket]) -> None:
         config = uvicorn.Config(
             app, lifespan="off", log_config=None, access_log=False, http="h11", ws="none",
             timeout_graceful_shutdown=5, timeout_keep_alive=20, limit_concurrency=64, backlog=128,

@@ -136,13 +136,21 @@ def _post_raw(path: Path, head: bytes, chunks: int) -> bytes:
 
 
 async def test_a_100_mb_body_is_refused_by_its_announced_length(site: Site) -> None:
-    head = b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"
+    head = b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000000\r\n\r\n"
     assert b" 413 " in await asyncio.to_thread(_post_raw, site.path, head, 0)
 
 
 async def test_a_body_that_hides_its_length_is_refused_while_it_arrives(site: Site) -> None:
-    head = b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = (
+        b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
     assert b" 413 " in await asyncio.to_thread(_post_raw, site.path, head, 40)
+
+
+async def test_a_page_from_elsewhere_cannot_post(site: Site) -> None:
+    head = b"POST /api/v1/lanes/1/load HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n"
+    assert b" 415 " in await asyncio.to_thread(_post_raw, site.path, head, 0)
+    assert site.changes == 0
 
 
 async def test_a_job_shows_its_passages(site: Site) -> None:
