@@ -22,7 +22,7 @@ from tools.rig import Rig
 
 RUNS = (("max", "full speed", 15), ("20", "speed 20", 10))
 CARD_LIMIT_S = 10.0
-IDLE_S = 10.0
+IDLE_S = 5.0
 START_LIMIT_S = 10.0
 AIM = Aim(at_most=20)
 

@@ -9,7 +9,8 @@ import difflib
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from controller.errors import ConfigError, Problem
 
+DEFAULT_PROFILES = Path(__file__).parent.parent / "firmware_profiles"
 MAX_LANES = 8
 MAX_READERS = 16  # pcsc-lite's limit: a 17th vanishes without a message (chip.md 6.2)
 PINS_PER_BANK = 28  # BCM 0-27 on the 40-pin header
@@ -54,7 +56,7 @@ class StationTable(_Table):
     max_remakes: Annotated[int, Field(ge=0, le=3)] = 1
     max_rejects_in_row: Annotated[int, Field(ge=1, le=20)] = 3
     reserve_mb: Annotated[int, Field(ge=1)] = 32
-    profiles_dir: Path = Path(__file__).parent.parent / "firmware_profiles"
+    profiles_dir: Path = DEFAULT_PROFILES
 
 
 class HttpTable(_Table):
@@ -141,55 +143,84 @@ class Config(_Table):
     display: DisplayTable
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A station.toml as far as it can be read."""
+
+    config: Config | None  # None when there are problems
+    problems: list[Problem]
+    values: Mapping[str, Any]  # every value by its place, the wrong ones too: one mistake must not hide the others
+
+
 def load_config(path: Path) -> Config:
     """Read and check a station.toml. Raises ConfigError listing every mistake."""
+    return _good(read_config(path))
+
+
+def parse_config(text: str) -> Config:
+    """Check the text of a station.toml. Raises ConfigError listing every mistake."""
+    return _good(_judge(text, "station.toml"))
+
+
+def read_config(path: Path) -> Reading:
+    """Read and check a station.toml. Raises ConfigError only when it is no TOML at all."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([_mistake("file", str(path), f"tidak dapat dibaca ({error})", f"cannot be read ({error})")]) from error
-    return parse_config(text, str(path))
+    return _judge(text, str(path))
 
 
-def parse_config(text: str, place: str = "station.toml") -> Config:
-    """Check the text of a station.toml. Raises ConfigError listing every mistake."""
+def _good(reading: Reading) -> Config:
+    if reading.config is None:
+        raise ConfigError(reading.problems)
+    return reading.config
+
+
+def _judge(text: str, place: str) -> Reading:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_mistake("toml", place, f"bukan TOML yang benar: {error}", f"is not valid TOML: {error}")]) from error
+    values = dict(_leaves(table, ""))
+    problems = [*_twice(values), *_pins_twice(values)]
     try:
         config = Config.model_validate(table)
     except ValidationError as error:
-        raise ConfigError([_from_pydantic(mistake) for mistake in error.errors(include_url=False)]) from error
-    problems = [*_twice(config), *_pins_twice(config)]
-    if problems:
-        raise ConfigError(problems)
-    return config
+        return Reading(None, [*map(_from_pydantic, error.errors(include_url=False)), *problems], values)
+    return Reading(None if problems else config, problems, values)
 
 
-def _twice(config: Config) -> Iterator[Problem]:
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Each value that is no table, with its place as a person writes it."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{place}.{key}" if place else key)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, f"{place}[{index}]")
+    else:
+        yield place, value
+
+
+def _twice(values: Mapping[str, Any]) -> Iterator[Problem]:
     """Names and devices that only one lane may have."""
-    columns = {
-        "centre_keys[].kid": [key.kid for key in config.centre_keys],
-        "lanes[].name": [lane.name for lane in config.lanes],
-        "lanes[].printer.serial": [lane.printer.serial for lane in config.lanes],
-        "lanes[].reader.name": [lane.reader.name for lane in config.lanes],
-        "http.listen": list(config.http.listen),
-    }
-    for place, values in columns.items():
-        for value, count in Counter(values).items():
+    for column in ("centre_keys[].kid", "lanes[].name", "lanes[].printer.serial", "lanes[].reader.name", "http.listen[]"):
+        pattern = re.escape(column).replace(r"\[\]", r"\[\d+\]")
+        counts = Counter(value for place, value in values.items() if re.fullmatch(pattern, place))
+        for value, count in counts.items():
             if count > 1:
-                yield _mistake("twice", place, f"'{value}' dipakai {count} kali; beri nilai yang berbeda",
+                yield _mistake("twice", column, f"'{value}' dipakai {count} kali; beri nilai yang berbeda",
                                f"'{value}' is used {count} times; give each its own")  # fmt: skip
 
 
-def _pins_twice(config: Config) -> Iterator[Problem]:
+def _pins_twice(values: Mapping[str, Any]) -> Iterator[Problem]:
     """A pin of a bank may have one use only."""
     users: dict[tuple[str, int], list[str]] = {}
-    for index, lane in enumerate(config.lanes):
-        for name, pin in lane.pins.model_dump().items():
-            users.setdefault((lane.gpio, pin), []).append(f"lanes[{index}].pins.{name}")
-    for name, pin in config.front_panel.pins.model_dump().items():
-        users.setdefault((config.front_panel.gpio, pin), []).append(f"front_panel.pins.{name}")
+    for place, pin in values.items():
+        user = re.fullmatch(r"(lanes\[\d+\]|front_panel)\.pins\.\w+", place)
+        if user is not None and f"{user[1]}.gpio" in values:
+            users.setdefault((values[f"{user[1]}.gpio"], pin), []).append(place)
     for (source, pin), places in users.items():
         if len(places) > 1:
             yield _mistake("pin_twice", places[-1], f"pin {pin} di {source} juga dipakai {places[0]}; pilih pin lain",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from controller.chips import profile as chip_profile
 from controller.chips.profile import ChipProfile
-from controller.config import Config, LaneTable, load_config
+from controller.config import DEFAULT_PROFILES, Config, LaneTable, read_config
 from controller.errors import ConfigError, Problem
 from controller.hal import printer_profile
 from controller.hal.printer_profile import PrinterProfile
@@ -50,25 +51,27 @@ class Setup:
 
 def read_setup(path: Path) -> Setup:
     """Read a station.toml and all it names. Raises ConfigError with every mistake found."""
-    config = load_config(path)
-    problems: list[Problem] = []
-    folder = config.station.profiles_dir
-    lanes = []
-    for index, table in enumerate(config.lanes):
-        find_printer = partial(printer_profile.find_profile, folder / "printers", table.printer.profile)
-        find_chip = partial(chip_profile.find_profile, folder / "chips", table.reader.profile)
-        printer = _attempt(problems, find_printer, f"lanes[{index}].printer.profile")
-        chip = _attempt(problems, find_chip, f"lanes[{index}].reader.profile")
-        if printer is not None and chip is not None:
-            lanes.append(LaneSetup(table, printer, chip))
-    keys: dict[str, Ed25519PublicKey] = {}
-    for index, key in enumerate(config.centre_keys):
-        loaded = _attempt(problems, partial(load_public_key, key.public_key), f"centre_keys[{index}].public_key")
-        if loaded is not None:
-            keys[key.kid] = loaded
-    if problems:
+    reading = read_config(path)
+    problems = list(reading.problems)
+    folder = Path(str(reading.values.get("station.profiles_dir", DEFAULT_PROFILES)))
+    find_printer = partial(printer_profile.find_profile, folder / "printers")
+    find_chip = partial(chip_profile.find_profile, folder / "chips")
+    printers = _load_each(problems, reading.values, r"lanes\[\d+\]\.printer\.profile", find_printer)
+    chips = _load_each(problems, reading.values, r"lanes\[\d+\]\.reader\.profile", find_chip)
+    keys = _load_each(problems, reading.values, r"centre_keys\[\d+\]\.public_key", load_public_key)
+    config = reading.config
+    if problems or config is None:
         raise ConfigError(problems)
-    return Setup(config, tuple(lanes), keys)
+    lanes = (LaneSetup(*parts) for parts in zip(config.lanes, printers, chips, strict=True))
+    return Setup(config, tuple(lanes), dict(zip((key.kid for key in config.centre_keys), keys, strict=True)))
+
+
+def _load_each(problems: list[Problem], values: Mapping[str, Any], pattern: str, load: Callable[[str], T]) -> list[T]:
+    """What the texts at these places name, in their order. A text that was found wrong already is not looked up."""
+    known = {problem.place for problem in problems}
+    places = [place for place in values if re.fullmatch(pattern, place) and place not in known]
+    loaded = [_attempt(problems, partial(load, values[place]), place) for place in places]
+    return [thing for thing in loaded if thing is not None]
 
 
 def _attempt(problems: list[Problem], load: Callable[[], T], place: str) -> T | None:

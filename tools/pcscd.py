@@ -51,7 +51,7 @@ class Pcscd:
         self._drivers = folder / "drivers"
         self._log = folder / "pcscd.log"
         self._lanes = lanes
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: int | None = None  # its pid, while it is ours to wait for
 
     def start(self) -> None:
         """Start and wait until clients can connect. ``RuntimeError`` outside the sandbox, when it runs already or fails."""
@@ -61,9 +61,13 @@ class Pcscd:
             raise RuntimeError(f"pcscd runs already, pid {self.pid()}")
         self._write_config()
         _remove_leftovers()
-        with self._log.open("ab") as log:
-            command = [PCSCD, "--foreground", "-c", str(self._config), *_polkit_option()]
-            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        command = [PCSCD, "--foreground", "-c", str(self._config), *_polkit_option()]
+        # Not Popen: pcscd may outlive the process that starts it, and Popen complains of that.
+        self._child = os.posix_spawn(PCSCD, command, os.environ, file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(self._log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ])  # fmt: skip
         self._wait_for_socket()
 
     def stop(self) -> None:
@@ -92,8 +96,7 @@ class Pcscd:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"pcscd (pid {pid}) did not end within {STOP_S} s of {how.name}")
             time.sleep(POLL_S)
-        if self._child is not None:
-            self._child.wait()
+        self._has_ended()
 
     def _write_config(self) -> None:
         self._config.mkdir(parents=True, exist_ok=True)
@@ -107,9 +110,15 @@ class Pcscd:
     def _wait_for_socket(self) -> None:
         deadline = time.monotonic() + START_S
         while not (RUNTIME / "pcscd.comm").exists():
-            if self._child is None or self._child.poll() is not None or time.monotonic() > deadline:
+            if self._has_ended() or time.monotonic() > deadline:
                 raise RuntimeError(f"pcscd did not start: {self._log.read_text()}")
             time.sleep(POLL_S)
+
+    def _has_ended(self) -> bool:
+        """Whether the process that we started is gone; collects it."""
+        if self._child is not None and os.waitpid(self._child, os.WNOHANG)[0] != 0:
+            self._child = None
+        return self._child is None
 
 
 def _remove_leftovers() -> None:

@@ -75,6 +75,11 @@ class Scene:
         self.until_state("issued", *numbers)
         return numbers
 
+    def cancel(self, number: int) -> None:
+        """Take a job back that was not begun."""
+        answer = self.rig.post(f"/api/v1/jobs/{number}/cancel", {"who": "scene", "reason": "not needed"})
+        assert answer.status == 200, answer.body
+
     # The lane
 
     def lane(self) -> Json:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tests.scenario.profiles import variant
-from tests.scenario.scene import NewScene, Scene
+from tests.scenario.scene import Scene
 
 
-@pytest.fixture
-def impatient(new_scene: NewScene, tmp_path: Path) -> Scene:
-    """A station whose profile waits 1.5 s for motions and for the print, so that late replies are late soon."""
-    edits = variant(tmp_path, {"motion = 30.0": "motion = 1.5", "print = 60.0  ": "print = 1.5  "})
-    return new_scene(edits=edits).start()
+@pytest.fixture(scope="module")
+def shared_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A station whose profile waits 2 s for motions and for the print, so that late replies are late soon."""
+    folder = tmp_path_factory.mktemp("shared")
+    scene = Scene(folder, edits=variant(folder, {"motion = 30.0": "motion = 2.0", "print = 60.0  ": "print = 2.0  "}))
+    with scene.rig:
+        yield scene.start()
 
 
-def test_a_cable_pulled_while_idle_or_printing_and_put_back(new_scene: NewScene) -> None:
-    scene = new_scene().start()
+def test_a_cable_pulled_while_idle_or_printing_and_put_back(scene: Scene) -> None:
     scene.until_free()
     scene.rig.fault("usb_unplug")
     scene.until_waits("printer_absent")
@@ -33,8 +34,7 @@ def test_a_cable_pulled_while_idle_or_printing_and_put_back(new_scene: NewScene)
     scene.until_state("issued", number)
 
 
-def test_a_cable_pulled_at_the_feed_leaves_the_blank_to_a_person(new_scene: NewScene) -> None:
-    scene = new_scene().start()
+def test_a_cable_pulled_at_the_feed_leaves_the_blank_to_a_person(scene: Scene) -> None:
     scene.rig.fault("usb_unplug", at="Sic")
     (number,) = scene.submit()
     scene.until_waits("passage_unknown")
@@ -45,15 +45,13 @@ def test_a_cable_pulled_at_the_feed_leaves_the_blank_to_a_person(new_scene: NewS
     scene.until_state("issued", number)
 
 
-def test_a_printer_switched_off_and_on_while_idle_is_taken_up_again(new_scene: NewScene) -> None:
-    scene = new_scene().start()
+def test_a_printer_switched_off_and_on_while_idle_is_taken_up_again(scene: Scene) -> None:
     scene.issue()
     scene.rig.sim("power", device="printer", state="cycle", lane="1")
     scene.issue()
 
 
-def test_a_printer_switched_off_with_a_card_inside(new_scene: NewScene) -> None:
-    scene = new_scene().start()
+def test_a_printer_switched_off_with_a_card_inside(scene: Scene) -> None:
     scene.rig.fault("printer_off", at="Db;c")
     (number,) = scene.submit()
     scene.until_waits("passage_unknown")
@@ -62,12 +60,10 @@ def test_a_printer_switched_off_with_a_card_inside(new_scene: NewScene) -> None:
     scene.until_state("issued", number)
 
 
-def test_a_missing_printer_is_waited_for_and_two_of_the_same_serial_are_refused(new_scene: NewScene) -> None:
-    scene = new_scene()
-    scene.rig.start_sim()
+def test_a_missing_printer_is_waited_for_and_two_of_the_same_serial_are_refused(scene: Scene) -> None:
+    assert scene.rig.stop_station() == 0
     scene.rig.fault("printer_off")
     scene.rig.start_station()
-    scene.rig.load("1", 5)
     (number,) = scene.submit()
     lane = scene.until_waits("printer_absent")
     assert "serial SIM-E-0001: not found" in lane["detail"]
@@ -83,37 +79,35 @@ def test_a_missing_printer_is_waited_for_and_two_of_the_same_serial_are_refused(
     scene.until_state("issued", number)
 
 
-def test_replies_in_pieces_or_two_at_once_change_nothing(new_scene: NewScene) -> None:
-    scene = new_scene()
-    scene.rig.start_sim()
+def test_replies_in_pieces_or_two_at_once_change_nothing(scene: Scene) -> None:
+    assert scene.rig.stop_station() == 0
     scene.rig.fault("reply_merged")  # that of the error mode comes with the serial number
     scene.rig.start_station()
-    scene.rig.load("1", 5)
     scene.issue()
     scene.rig.fault("reply_split", times=30)
     (number,) = scene.issue()
     assert scene.verdicts(number) == [("good", "")]
 
 
-def test_a_late_reply_within_the_deadline_changes_nothing(impatient: Scene) -> None:
-    impatient.rig.fault("reply_late", at="Se", seconds=0.7)
-    (number,) = impatient.issue()
-    assert impatient.verdicts(number) == [("good", "")]
+def test_a_late_reply_within_the_deadline_changes_nothing(scene: Scene) -> None:
+    scene.rig.fault("reply_late", at="Se", seconds=0.7)
+    (number,) = scene.issue()
+    assert scene.verdicts(number) == [("good", "")]
 
 
-@pytest.mark.parametrize(("fault", "values"), [("reply_late", {"seconds": 2.0}), ("reply_lost", {})])
-def test_a_reply_that_misses_its_deadline_makes_the_card_unknown(impatient: Scene, fault: str, values: dict[str, object]) -> None:
-    impatient.rig.fault(fault, at="Se", **values)
-    (number,) = impatient.submit()
-    impatient.until_waits("passage_unknown")
-    assert impatient.verdicts(number) == [(None, "printer_late")]
-    impatient.resolve(number, "spoiled")
-    impatient.until_state("issued", number)
-    assert impatient.there()["reject"] == 1
+@pytest.mark.parametrize(("fault", "values"), [("reply_late", {"seconds": 2.5}), ("reply_lost", {})])
+def test_a_reply_that_misses_its_deadline_makes_the_card_unknown(scene: Scene, fault: str, values: dict[str, object]) -> None:
+    rejected = scene.there()["reject"]
+    scene.rig.fault(fault, at="Se", **values)
+    (number,) = scene.submit()
+    scene.until_waits("passage_unknown")
+    assert scene.verdicts(number) == [(None, "printer_late")]
+    scene.resolve(number, "spoiled")
+    scene.until_state("issued", number)
+    assert scene.there()["reject"] == rejected + 1
 
 
-def test_a_garbled_reply_never_makes_a_card_good(new_scene: NewScene) -> None:
-    scene = new_scene().start()
+def test_a_garbled_reply_never_makes_a_card_good(scene: Scene) -> None:
     scene.rig.fault("reply_garbled", at="Se")
     (number,) = scene.issue()
     assert scene.verdicts(number) == [("spoiled", "printer_refused"), ("good", "")]  # it was seen inside, and seen falling
@@ -125,8 +119,7 @@ def test_a_garbled_reply_never_makes_a_card_good(new_scene: NewScene) -> None:
     scene.until_state("issued", number)
 
 
-def test_a_stalled_transfer_is_unknown(new_scene: NewScene) -> None:
-    scene = new_scene().start()
+def test_a_stalled_transfer_is_unknown(scene: Scene) -> None:
     scene.rig.fault("stall", at="Ss")
     (number,) = scene.submit()
     scene.until_waits("passage_unknown")

@@ -1,0 +1,80 @@
+"""/metrics and /healthz, scraped during a card and compared with the world."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from controller.metrics import STAGE_NAMES
+from tests.scenario.scene import Scene
+
+LANE = '{lane="1"}'
+
+
+def _scrape(scene: Scene) -> dict[str, float]:
+    page = scene.rig.get("/metrics").body
+    return {row[1]: float(row[2]) for row in re.finditer(r"^([a-z]\S*(?: \S*)*?) (\S+)$", page, re.MULTILINE)}
+
+
+def test_the_promised_series_are_there_and_true_during_a_card(scene: Scene) -> None:
+    (number,) = scene.submit()
+    scene.until_stage("probe")
+    now = scene.rig.until(lambda: _during(scene), "blanks counted out of the hopper")
+    assert now[f"print_station_blanks_in_hopper{LANE}"] == scene.there()["hopper"]
+    assert now[f"print_station_blanks_in_passage{LANE}"] == 1
+    assert now[f"print_station_printer_up{LANE}"] == now[f"print_station_reader_up{LANE}"] == 1
+    assert now[f"print_station_ribbon_remaining_prints{LANE}"] == scene.there()["printer"]["ribbon"]["remaining"]
+    assert now['print_station_jobs{state="active"}'] == 1
+    scene.until_state("issued", number)
+
+
+def _during(scene: Scene) -> dict[str, float] | None:
+    now = _scrape(scene)
+    return now if now[f"print_station_blanks_in_passage{LANE}"] == 1 and scene.there()["inside"] == 1 else None
+
+
+def test_stages_and_outcomes_are_counted(scene: Scene) -> None:
+    before = _scrape(scene)
+    scene.rig.fault("used_chip")
+    scene.issue()
+    scene.until_free()
+    after = _scrape(scene)
+    rise = {key: after[key] - before[key] for key in after if not key.endswith("seconds")}
+    counts = {stage: rise[f'print_station_stage_duration_seconds_count{{lane="1",stage="{stage}"}}'] for stage in STAGE_NAMES}
+    assert counts == {"feed": 2, "probe": 1, "encode": 1, "read back": 1, "print": 1, "check": 1, "deliver": 1, "reject": 1,
+                      "print and deliver": 0}  # fmt: skip
+    assert rise['print_station_cards_total{lane="1",outcome="good"}'] == 1
+    assert rise['print_station_cards_total{lane="1",outcome="spoiled"}'] == 1
+    assert after["print_station_loop_heartbeat_timestamp_seconds"] >= before["print_station_loop_heartbeat_timestamp_seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("gone", "back", "series", "condition"),
+    [
+        ("usb_unplug", "usb_replug", "printer_up", "printer_absent"),
+        ("gpio_kill", "gpio_restart", "pins_up", "pins_dead"),
+    ],
+)
+def test_what_is_gone_reads_zero(scene: Scene, gone: str, back: str, series: str, condition: str) -> None:
+    scene.rig.fault(gone)
+    scene.until_waits(condition)
+    now = _scrape(scene)
+    assert now[f"print_station_{series}{LANE}"] == 0
+    assert now[f'print_station_lane_condition{{condition="{condition}",lane="1"}}'] == 1
+    scene.rig.fault(back)
+    scene.until_free()
+    assert _scrape(scene)[f"print_station_{series}{LANE}"] == 1
+
+
+def test_health_names_its_parts(scene: Scene) -> None:
+    answer = scene.rig.get("/healthz")
+    assert (answer.status, answer.body) == (200, {"healthy": True, "parts": {"lane 1": True}})
+
+
+def test_no_personal_data_reaches_metrics_or_logs(scene: Scene) -> None:
+    (number,) = scene.issue()
+    person = scene.records[scene.job(number)["job"]["record_id"]]["person"]
+    told = scene.rig.get("/metrics").body + (scene.rig.folder / "station.log").read_text()
+    assert person["nik"] not in told
+    assert person["name"] not in told
