@@ -7,6 +7,7 @@ ARGS ?=
 export PYTHONPYCACHEPREFIX := $(ROOT)/build/cache/pycache
 export HYPOTHESIS_STORAGE_DIRECTORY := $(ROOT)/build/cache/hypothesis
 export PYTHONUNBUFFERED := 1
+unexport PYTHONDONTWRITEBYTECODE  # every start would compile all libraries again: 1 s and 4 MiB instead of 0.3 s
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format bench bootstrap lock clean

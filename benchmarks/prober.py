@@ -20,6 +20,7 @@ PAUSE_S = 0.002
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 TIMEOUT_S = 30.0
 WORST = 10
+SLOW_MS = 20
 
 
 def probe(station: str, bare: str) -> dict[str, dict[str, object]]:
@@ -42,6 +43,7 @@ def _summary(rows: list[tuple[float, float]]) -> dict[str, object]:
     worst = sorted(rows, reverse=True)[:WORST]
     return {
         "asked": len(rows),
+        "slow": sum(value > SLOW_MS for value in values),
         "p50_ms": round(percentile(values, 50), 3),
         "p99_ms": round(percentile(values, 99), 3),
         "worst_ms": [round(value, 3) for value, _ in worst],

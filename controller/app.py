@@ -1,6 +1,6 @@
 """The composition root: the one place that joins concrete parts into a station, and starts and stops them.
 
-Read it downwards: `run` builds a station from its setup and runs it until told to stop; `_Station` holds the parts.
+Read it downwards: `run` builds a station from its setup and runs it until told to stop; `_Parts` holds the parts.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from controller.cards.panel_file import read_panel_file
 from controller.cards.renderer import Renderer
 from controller.clock import monotonic_s, wall_us
 from controller.conditions import CONDITIONS
+from controller.errors import RendererFailed, StoreFull
 from controller.hal.chip_station import PcscChipStation
 from controller.hal.display import VfdDisplay
 from controller.hal.evolis import EvolisPrinter
@@ -29,8 +30,9 @@ from controller.hal.serial_link import SerialLink
 from controller.http_api import Backend
 from controller.http_server import HttpServer, listen
 from controller.intake import Intake
-from controller.jobs import journal, ledger, queue
-from controller.jobs.lane_worker import LanePolicy, LaneReports, LaneWorker
+from controller.jobs import journal, queue
+from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
+from controller.jobs.ledger import Balances
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.stages import LaneDevices
@@ -54,13 +56,14 @@ async def run(setup: Setup) -> None:
     """Run the station until SIGTERM or SIGINT; the card in hand is finished first. Raises StationError."""
     config = setup.config
     store = await Store.open(config.station.state_dir)  # first: its lock keeps a second daemon off the sockets of the first
+    station = _Parts(setup, store)
     try:
-        station = _Parts(setup, store)
         server = HttpServer(http_api.build(station.backend), listen(config.http.listen))
         station.warn_of_unproven_profiles()
         await station.recover()
         await _run_tasks(station, server)
     finally:
+        await station.close()
         await store.close()
 
 
@@ -82,7 +85,6 @@ async def _run_tasks(station: _Parts, server: HttpServer) -> None:
         await serving
         for helper in helpers:
             helper.cancel()
-    await station.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,6 @@ class _Lane:
 
     worker: LaneWorker
     pins: PinSource
-    renderer: Renderer
     chip: PcscChipStation
 
 
@@ -108,6 +109,8 @@ class _Parts:
         self._recount = asyncio.Event()
         self._presses: asyncio.Queue[Button] = asyncio.Queue(maxsize=32)  # more unhandled presses than that are one press
         self._taken: set[int] = set()
+        self._balances = Balances()
+        self._renderers = {lane.printer.raster: Renderer(lane.printer.raster) for lane in setup.lanes}
         self._lanes = [self._build_lane(lane) for lane in setup.lanes]
         self._panel_pins = PinSource(config.front_panel.gpio)
         self._panel = GpioFrontPanel(self._panel_pins, PanelPins(**config.front_panel.pins.model_dump()))
@@ -123,8 +126,8 @@ class _Parts:
     @property
     def backend(self) -> Backend:
         """What the HTTP routes act on."""
-        intake = Intake(self._store, self._spool, self._lanes[0].renderer, self._setup.centre_keys,
-                        self._setup.chip_max_bytes, self._changed)  # fmt: skip
+        intake = Intake(self._store, self._spool, next(iter(self._renderers.values())), self._setup.centre_keys,
+                        self._setup.chip_max_bytes, self._job_arrived)  # fmt: skip
         return Backend(
             store=self._store, intake=intake, metrics=self._metrics, snapshot=lambda: self._station.snapshot,
             lanes=tuple(lane.table.name for lane in self._setup.lanes), max_remakes=self._setup.config.station.max_remakes,
@@ -158,6 +161,7 @@ class _Parts:
             ("beat", self._beat()),
             ("watchdog", self._feed_watchdog(notifier)),
             ("sweep", self._sweep()),
+            ("renderers", self._warm_renderers()),
         ]
 
     def stop(self) -> None:
@@ -171,7 +175,8 @@ class _Parts:
         """Let go of what the workers do not own."""
         for lane in self._lanes:
             await lane.chip.close()
-            await lane.renderer.close()
+        for renderer in self._renderers.values():
+            await renderer.close()
 
     def _build_lane(self, lane: LaneSetup) -> _Lane:
         name, config = lane.table.name, self._setup.config.station
@@ -179,19 +184,18 @@ class _Parts:
         sensors = GpioLaneSensors(pins, LanePins(**lane.table.pins.model_dump()))
         printer = EvolisPrinter.at(lane.printer, lane.table.printer.usb, lane.table.printer.serial)
         chip = PcscChipStation(lane.chip, lane.table.reader.name)
-        renderer = Renderer(lane.printer.raster)
-        workshop = Workshop(self._store, self._spool, renderer, config.state_dir / "rendered" / name, read_panel_file,
-                            lambda canonical: load_stored(canonical).chip.files(), self._taken)  # fmt: skip
-        worker = LaneWorker(
-            name, LaneDevices(printer, chip, sensors), self._store, self._spool, workshop,
-            LanePolicy("held" if lane.printer.holds_card else "ejecting", config.max_remakes, config.max_rejects_in_row),
-            lambda: self._station.snapshot.held, self._reports(name),
-        )  # fmt: skip
+        workshop = Workshop(self._store, self._spool, self._renderers[lane.printer.raster], config.state_dir / "rendered" / name,
+                            read_panel_file, lambda canonical: load_stored(canonical).chip.files(), self._taken)  # fmt: skip
+        policy = LanePolicy("held" if lane.printer.holds_card else "ejecting", config.max_remakes, config.max_rejects_in_row)
+        worker = LaneWorker(name, LaneDevices(printer, chip, sensors), self._store, self._spool, self._balances, workshop,
+                            policy, self._links(name))  # fmt: skip
         sensors.on_change(worker.wake)
-        return _Lane(worker, pins, renderer, chip)
+        return _Lane(worker, pins, chip)
 
-    def _reports(self, lane: str) -> LaneReports:
-        return LaneReports(
+    def _links(self, lane: str) -> LaneLinks:
+        return LaneLinks(
+            is_held=lambda: self._station.snapshot.held,
+            panel_up=lambda: self._panel.trusted,
             status=self._lane_changed,
             stage_took=lambda stage, seconds: self._metrics.stage_took(lane, stage, seconds),
             passage_over=lambda result: self._passage_over(lane, result),
@@ -205,6 +209,11 @@ class _Parts:
 
     def _desk_changed(self) -> None:
         self._station.desk_changed(panel_up=self._panel.trusted, display_up=self._display.up)
+
+    def _job_arrived(self) -> None:
+        self._recount.set()
+        for worker in self.workers:
+            worker.job_arrived()
 
     def _changed(self) -> None:
         self._recount.set()
@@ -236,18 +245,22 @@ class _Parts:
         self._recount.set()
 
     def _pressed(self, button: Button) -> None:
-        if not self._presses.full():
-            self._presses.put_nowait(button)
+        if self._presses.full():
+            self._presses.get_nowait()  # the oldest: the last word counts
+        self._presses.put_nowait(button)
 
     async def _take_presses(self) -> None:
-        """HOLD: finish the card in hand, feed no more. GO: go on. Both are remembered over a restart."""
+        """HOLD: finish the card in hand, feed no more. GO: go on. Both hold at once, and over a restart once they are on disk."""
         while True:
             held = await self._presses.get() is Button.HOLD
             self._station.set_held(held=held)
             logger.info("hold" if held else "go")
             for worker in self.workers:
-                worker.wake() if held else worker.forgive_rejects()
-            await self._store.transact(journal.set_held_flag, held=held)
+                worker.wake() if held else worker.forgive()
+            try:
+                await self._store.transact(journal.set_held_flag, held=held)
+            except StoreFull:  # no reason to stop the station in the middle of a card
+                logger.warning("the disk is full: HOLD or GO will not be remembered over a restart")
 
     async def _keep_counting(self) -> None:
         while True:
@@ -259,8 +272,16 @@ class _Parts:
     async def _count(self) -> None:
         self._station.counted(*await self._store.read(self._read_counts))
 
+    async def _warm_renderers(self) -> None:
+        """Start the drawing children now, so that the first record does not wait for numpy and the fonts."""
+        for renderer in self._renderers.values():
+            try:
+                await renderer.start()
+            except RendererFailed as error:
+                logger.warning("renderer failed", extra={"facts": {"text": error.problem.en}})
+
     def _read_counts(self, db: sqlite3.Connection) -> tuple[dict[JobState, int], dict[Verdict, int], dict[str, Balance]]:
-        blanks = {lane.table.name: ledger.balance(db, lane.table.name) for lane in self._setup.lanes}
+        blanks = {lane.table.name: self._balances.of(db, lane.table.name) for lane in self._setup.lanes}
         return queue.counts(db), journal.outcomes(db), blanks
 
     async def _beat(self) -> None:

@@ -20,6 +20,7 @@ COMMANDS = {
     "jobs": "list jobs",
     "job": "show one job with its passages",
     "cancel": "take a job back before its blank is fed",
+    "retry": "let a held or failed job be tried again",
     "load": "count blanks into a lane's hopper",
     "passage": "settle a passage whose card's fate is unknown",
     "station": "show what the station does now",

@@ -220,7 +220,8 @@ def _pins_twice(values: Mapping[str, Any]) -> Iterator[Problem]:
     for place, pin in values.items():
         user = re.fullmatch(r"(lanes\[\d+\]|front_panel)\.pins\.\w+", place)
         if user is not None and f"{user[1]}.gpio" in values:
-            users.setdefault((values[f"{user[1]}.gpio"], pin), []).append(place)
+            bank = str(values[f"{user[1]}.gpio"]).replace("//localhost:", "//127.0.0.1:")
+            users.setdefault((bank, pin), []).append(place)
     for (source, pin), places in users.items():
         if len(places) > 1:
             yield _mistake("pin_twice", places[-1], f"pin {pin} di {source} juga dipakai {places[0]}; pilih pin lain",

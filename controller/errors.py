@@ -5,8 +5,10 @@
     ├── RecordRefused      a record may not be printed: all reasons, each with its place and the next step
     ├── RequestRefused     what was asked is not possible now; nothing changed
     ├── StoreError         the disk or the database cannot be trusted: no new work may be taken
+    │   ├── PayloadLost        one stored record is missing or changed
     │   └── StoreFull          no room: nothing was stored
     ├── RenderError        the record's face cannot be drawn; no blank was fed
+    │   └── RendererFailed     the drawing machinery failed: says nothing of the record
     ├── CardWrong          the card in the path is not as it must be: it goes to the reject bin
     └── DeviceError        a device did not do what it was asked. The class says what may be concluded:
         ├── DeviceAbsent       never sent: the device is not there; nothing happened
@@ -71,12 +73,20 @@ class StoreFull(StoreError):
     """No room on the disk; nothing was stored."""
 
 
+class PayloadLost(StoreError):
+    """One stored record is missing from the spool or was changed there; the others may be fine."""
+
+
 class RenderError(StationError):
     """The face of a record cannot be drawn; carries the reason for the job's hold."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
         self.problem = problem
+
+
+class RendererFailed(RenderError):
+    """The drawing machinery failed (child, fonts, layout, profile, disk): try again later, the record may be fine."""
 
 
 class CardWrong(StationError):

@@ -6,7 +6,7 @@ they arrive, so a 100 MB body costs no memory.
 
 from __future__ import annotations
 
-import json
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,10 +19,12 @@ from starlette.routing import Route
 
 from controller.clock import wall_text
 from controller.conditions import CONDITIONS
-from controller.errors import Problem, RecordRefused, RequestRefused, StoreError, StoreFull
+from controller.errors import Problem, RecordRefused, RendererFailed, RequestRefused, StoreError, StoreFull
 from controller.http_guard import HttpGuard
+from controller.http_input import read_body, read_command, read_number, wrong
 from controller.intake import Intake
 from controller.jobs import journal, ledger, queue
+from controller.jobs.passage import MARKING
 from controller.jobs.queue import Job
 from controller.jobs.store import Store
 from controller.metrics import CONTENT_TYPE, Metrics
@@ -30,9 +32,7 @@ from controller.model import Balance, JobState, LaneStatus, StationSnapshot, Ver
 from controller.panel import page
 from controller.records.canonical import MAX_BYTES
 
-MAX_COMMAND_BYTES = 4096  # a verdict with its reason
-MAX_DIGITS = 15  # of a number in an address; SQLite's row ids end at 19
-MAX_TEXT = 500  # a reason or a name a person types
+_STATUS = {"body.too_long": 413, "request.wrong": 400, "request.socket": 403}  # of refused requests; others are conflicts
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -59,6 +59,7 @@ def build(backend: Backend) -> HttpGuard:
         ("GET", "/api/v1/jobs", api.jobs),
         ("GET", "/api/v1/jobs/{job}", api.job),
         ("POST", "/api/v1/jobs/{job}/cancel", api.cancel),
+        ("POST", "/api/v1/jobs/{job}/retry", api.retry),
         ("POST", "/api/v1/passages/{passage}/resolve", api.resolve),
         ("POST", "/api/v1/lanes/{lane}/load", api.load),
         ("GET", "/api/v1/station", api.station),
@@ -73,6 +74,7 @@ def build(backend: Backend) -> HttpGuard:
             exception_handlers={
                 RecordRefused: _refused_record,
                 RequestRefused: _refused_request,
+                RendererFailed: _renderer_failed,
                 StoreFull: _store_full,
                 StoreError: _store_failed,
                 ClientDisconnect: _gone,
@@ -87,7 +89,7 @@ class _Api:
         self._b = backend
 
     async def submit(self, request: Request) -> Response:
-        body = await _body(request, MAX_BYTES)
+        body = await read_body(request, MAX_BYTES)
         try:
             accepted = await self._b.intake.submit(body)
         except RecordRefused:
@@ -99,39 +101,43 @@ class _Api:
         query = request.query_params
         wanted = query.get("state")
         if wanted is not None and wanted not in list(JobState):
-            raise _wrong(
-                "state", f"state harus salah satu dari {', '.join(JobState)}.", f"state must be one of {', '.join(JobState)}."
-            )
+            known = ", ".join(JobState)
+            raise wrong("state", f"state harus salah satu dari {known}.", f"state must be one of {known}.")
         state = None if wanted is None else JobState(wanted)
-        rows = await self._b.store.read(
-            queue.page, state, _number(query.get("after", "0"), "after"), _number(query.get("limit", "100"), "limit")
-        )
+        after, limit = read_number(query.get("after", "0"), "after"), read_number(query.get("limit", "100"), "limit")
+        rows = await self._b.store.read(queue.page, state, after, limit)
         return JSONResponse({"jobs": [_job(job) for job in rows]})
 
     async def job(self, request: Request) -> Response:
-        number = _number(request.path_params["job"], "job")
+        number = read_number(request.path_params["job"], "job")
         job = await self._b.store.read(queue.find, number)
         return JSONResponse({"job": _job(job), "passages": await self._b.store.read(journal.of_job, number)})
 
     async def cancel(self, request: Request) -> Response:
-        number, command = _number(request.path_params["job"], "job"), await _command(request, {"who": str, "reason": str})
-        job = await self._b.store.transact(queue.cancel, number, f"{command['who']}: {command['reason']}")
+        return await self._change_job(request, queue.cancel)
+
+    async def retry(self, request: Request) -> Response:
+        return await self._change_job(request, queue.retry)
+
+    async def _change_job(self, request: Request, change: Callable[[sqlite3.Connection, int, str, str], Job]) -> Response:
+        number, command = read_number(request.path_params["job"], "job"), await read_command(request, {"who": str, "reason": str})
+        job = await self._b.store.transact(change, number, command["who"], command["reason"])
         self._b.changed()
         return JSONResponse({"job": _job(job)})
 
     async def resolve(self, request: Request) -> Response:
-        command = await _command(request, {"verdict": str, "who": str, "reason": str})
+        command = await read_command(request, {"verdict": str, "who": str, "reason": str})
         if command["verdict"] not in (Verdict.SPOILED, Verdict.STILL_BLANK):
-            raise _wrong("verdict", "verdict harus 'spoiled' atau 'still_blank'.", "verdict must be 'spoiled' or 'still_blank'.")
-        number = _number(request.path_params["passage"], "passage")
+            raise wrong("verdict", "verdict harus 'spoiled' atau 'still_blank'.", "verdict must be 'spoiled' or 'still_blank'.")
+        number, verdict = read_number(request.path_params["passage"], "passage"), Verdict(command["verdict"])
         job = await self._b.store.transact(
-            journal.resolve, number, Verdict(command["verdict"]), command["who"], command["reason"], self._b.max_remakes
-        )
+            journal.resolve, number, verdict, command["who"], command["reason"], self._b.max_remakes, MARKING
+        )  # fmt: skip
         self._b.changed()
         return JSONResponse({"job": _job(job)})
 
     async def load(self, request: Request) -> Response:
-        command = await _command(request, {"quantity": int, "who": str, "reason": str})
+        command = await read_command(request, {"quantity": int, "who": str, "reason": str})
         lane = request.path_params["lane"]
         if lane not in self._b.lanes:
             problem = Problem("lane.unknown", "lane", f"Jalur {lane} tidak ada; yang ada: {', '.join(self._b.lanes)}.",
@@ -161,52 +167,10 @@ class _Api:
         return JSONResponse({"healthy": all(parts.values()), "parts": parts}, 200 if all(parts.values()) else 503)
 
 
-async def _body(request: Request, cap_bytes: int) -> bytes:
-    """Read a body that may not exceed the cap; refuses by the announced length first, then while it arrives."""
-    too_long = RequestRefused(
-        Problem("body.too_long", "", f"Isi permintaan lebih dari {cap_bytes} byte; kirim satu rekaman per permintaan.",
-                f"The body is longer than {cap_bytes} bytes; send one record per request.")
-    )  # fmt: skip
-    if int(request.headers.get("content-length", "0") or "0") > cap_bytes:
-        raise too_long
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > cap_bytes:
-            raise too_long
-    return bytes(body)
-
-
-async def _command(request: Request, shape: Mapping[str, type]) -> dict[str, Any]:
-    """A small JSON object with exactly the fields of `shape`; texts are bounded and not empty."""
-    try:
-        command = json.loads(await _body(request, MAX_COMMAND_BYTES))
-    except (ValueError, RecursionError) as error:  # the latter: thousands of brackets
-        raise _wrong("", f"Bukan JSON yang benar: {error}.", f"Not valid JSON: {error}.") from error
-    if not isinstance(command, dict) or set(command) != set(shape):
-        raise _wrong("", f"Harus berupa objek dengan: {', '.join(shape)}.", f"Must be an object with: {', '.join(shape)}.")
-    for name, kind in shape.items():
-        value = command[name]
-        if type(value) is not kind or (isinstance(value, str) and not 0 < len(value.strip()) <= MAX_TEXT):
-            wanted = "a number" if kind is int else f"a text of 1 to {MAX_TEXT} characters"
-            raise _wrong(name, f"'{name}' salah: harus {wanted}.", f"'{name}' is wrong: it must be {wanted}.")
-    return command
-
-
-def _number(text: str, place: str) -> int:
-    if not text.isdecimal() or len(text) > MAX_DIGITS:
-        raise _wrong(place, f"'{place}' harus bilangan, paling banyak {MAX_DIGITS} angka.",
-                     f"'{place}' must be a number of at most {MAX_DIGITS} digits.")  # fmt: skip
-    return int(text)
-
-
-def _wrong(place: str, text_id: str, text_en: str) -> RequestRefused:
-    return RequestRefused(Problem("request.wrong", place, text_id, text_en))
-
-
 def _job(job: Job) -> dict[str, Any]:
-    return {"id": job.id, "record_id": job.record_id, "state": job.state, "reason": job.reason, "remakes": job.remakes,
-            "received": wall_text(job.received_us), "changed": wall_text(job.changed_us)}  # fmt: skip
+    facts = {"id": job.id, "record_id": job.record_id, "state": job.state, "reason": "", "remakes": job.remakes,
+             "received": wall_text(job.received_us), "changed": wall_text(job.changed_us)}  # fmt: skip
+    return facts if job.why is None else facts | {"reason": job.why.code, "reason_id": job.why.id, "reason_en": job.why.en}
 
 
 def _lane(lane: LaneStatus, blanks: Balance) -> dict[str, Any]:
@@ -228,8 +192,13 @@ async def _refused_record(_request: Request, error: Exception) -> Response:
 async def _refused_request(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestRefused):
         raise error
-    status = 404 if not error.found else {"body.too_long": 413, "request.wrong": 400}.get(error.problem.code, 409)
+    status = 404 if not error.found else _STATUS.get(error.problem.code, 409)
     return _problems([error.problem], status)
+
+
+async def _renderer_failed(_request: Request, _error: Exception) -> Response:
+    condition = CONDITIONS["renderer_failed"]
+    return _problems([Problem(condition.code, "", condition.id, condition.en)], 503)
 
 
 async def _store_full(_request: Request, _error: Exception) -> Response:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -76,8 +78,8 @@ def _bind(address: str) -> socket.socket:
     if address.startswith("unix:"):
         path = Path(address.removeprefix("unix:"))
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_socket():  # left by an unclean stop; the state folder's lock proves that no daemon is behind it
-            path.unlink()
+        if path.is_socket():
+            _remove_left_over(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.bind(str(path))
         path.chmod(SOCKET_MODE)
@@ -88,3 +90,14 @@ def _bind(address: str) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((host.strip("[]"), int(port)))
     return sock
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove a socket that an unclean stop left; refuse when somebody still answers there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        try:
+            trial.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

@@ -102,6 +102,7 @@ def _lane_metrics(now: StationSnapshot) -> Iterator[Metric]:
     yield of_lanes("blanks_in_passage", "Blanks in passage by the ledger.", lambda i: now.blanks[now.lanes[i].name].passage)
     yield of_lanes("printer_up", "1 while the printer answers.", lambda i: now.lanes[i].printer_up)
     yield of_lanes("reader_up", "1 while the chip reader answers.", lambda i: now.lanes[i].reader_up)
+    yield of_lanes("hopper_low", "1 while the sensor sees few blanks.", lambda i: now.lanes[i].hopper_low)
     yield of_lanes("pins_up", "1 while the lane's sensors answer.", lambda i: now.lanes[i].pins_up)
     yield of_lanes(
         "ribbon_remaining_prints", "Cards left on the ribbon, as its tag says.", lambda i: now.lanes[i].ribbon_remaining

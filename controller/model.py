@@ -76,6 +76,7 @@ class PrinterWitness:
     cards_fed: int  # life counter
     panels_printed: int  # life counter
     ribbon_remaining: int | None  # cards left on the ribbon; None when the tag cannot be read
+    cover_open: bool | None = None  # None: this printer does not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class LaneStatus:
     """What a lane does now, for lamps, display, panel, API and metrics."""
 
     name: str
-    activity: str = "starting"  # starting, idle, waiting, preparing, stopped, or the stage under way
+    activity: str = "starting"  # starting, idle, waiting, stopped, or the stage under way
     condition: str | None = None  # key of conditions.CONDITIONS: what keeps the lane from working
     detail: str = ""  # raw words of the device, for the technician
     job_id: int | None = None
@@ -140,6 +141,7 @@ class LaneStatus:
     reader_up: bool = False
     pins_up: bool = False
     ribbon_remaining: int | None = None
+    hopper_low: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,11 @@ def good_cards(world: Json, record: Json, spoiled: Collection[str] = ()) -> list
 
     One that a person took from there still counts, unless its chip is among the `spoiled`: that one was taken to be destroyed.
     """
-    delivered = {card["blank"] for lane in world["lanes"] for card in lane["cards"] if card["end"] == "output"}
+    taken = {card["blank"] for lane in world["lanes"] for card in lane["cards"] if card["end"] == "output"}
     return [
         blank for blank in cards_with(world, record)
         if _printed_once(blank)
-        and (blank["place"] == "output" or (blank["place"] == "person" and blank["id"] in delivered and blank["uid"] not in spoiled))
+        and (blank["place"] == "output" or (blank["place"] == "person" and blank["id"] in taken and blank["uid"] not in spoiled))
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import partial
 from pathlib import Path
 
 from controller.jobs import passage, states
@@ -16,8 +17,12 @@ def render(text: str) -> str:
     parts = {"states": f"```mermaid\n{states.diagram()}\n```", "passages": passage.describe(), "failures": _failures()}
     for name, content in parts.items():
         pattern = rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda match, content=content: f"{match[1]}{content}\n{match[2]}", text, flags=re.DOTALL)
+        text = re.sub(pattern, partial(_framed, content), text, flags=re.DOTALL)
     return text
+
+
+def _framed(content: str, match: re.Match[str]) -> str:
+    return f"{match[1]}{content}\n{match[2]}"
 
 
 def _failures() -> str:

@@ -116,9 +116,15 @@ class Pcscd:
 
     def _has_ended(self) -> bool:
         """Whether the process that we started is gone; collects it."""
-        if self._child is not None and os.waitpid(self._child, os.WNOHANG)[0] != 0:
+        if self._child is None:
+            return True
+        try:
+            ended = os.waitpid(self._child, os.WNOHANG)[0] != 0
+        except ChildProcessError:  # process 1 of a sandbox collects every orphan, and this child with them
+            ended = True
+        if ended:
             self._child = None
-        return self._child is None
+        return ended
 
 
 def _remove_leftovers() -> None:

@@ -121,7 +121,9 @@ class Rig:
         """Run one `print-station` command against this station, as a person would."""
         command = [sys.executable, "-m", "controller", *map(str, arguments)]
         environment = _environment() | {"PRINT_STATION": self.address}
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment, timeout=START_LIMIT_S)
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment, timeout=START_LIMIT_S
+        )
 
     # Asking
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.errors import Problem, RenderError
+from controller.errors import Problem, RendererFailed, RenderError
 
 _TEXTS: dict[str, tuple[str, str]] = {
     # code: (Indonesian, English)
@@ -93,6 +93,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
 }
 
 
+# Reasons that say nothing of the record: the same record may be drawn once the cause is gone.
+_MACHINERY = ("layout.broken", "font.", "raster.", "panels.", "render.timeout", "render.crashed")
+
+
 def problem(code: str, place: str, **values: object) -> Problem:
     """The problem with this code at this place; `values` fill the gaps of its text. An unknown code is a bug (KeyError)."""
     indonesian, english = _TEXTS[code]
@@ -100,5 +104,10 @@ def problem(code: str, place: str, **values: object) -> Problem:
 
 
 def refusal(code: str, place: str = "", **values: object) -> RenderError:
-    """The same as an error ready to be raised."""
-    return RenderError(problem(code, place, **values))
+    """The same as an error ready to be raised: RendererFailed when the record is not to blame."""
+    return as_error(problem(code, place, **values))
+
+
+def as_error(found: Problem) -> RenderError:
+    """The error that carries a problem of this table."""
+    return RendererFailed(found) if found.code.startswith(_MACHINERY) else RenderError(found)

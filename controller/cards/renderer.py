@@ -17,9 +17,9 @@ from typing import Any
 
 import controller
 from controller.cards import child_wire
-from controller.cards.problems import refusal
+from controller.cards.problems import as_error, refusal
 from controller.cards.raster import Raster
-from controller.errors import Problem, RenderError, StationError, StoreError, StoreFull
+from controller.errors import Problem, StationError, StoreError, StoreFull
 from controller.records.prr import PHOTO_MAX_BYTES, SIGNATURE_MAX_BYTES
 
 REQUEST_S = 15.0  # a card takes 0.1 s; a cold start on a Raspberry Pi from its SD card takes some seconds more
@@ -48,7 +48,7 @@ class Renderer:
         return None if self._child is None or self._doomed else self._child.pid
 
     async def start(self) -> None:
-        """Start the child and do not wait until it has loaded: the first request does. Raises RenderError (render.crashed)."""
+        """Start the child and do not wait until it has loaded: the first request does. Raises RendererFailed (render.crashed)."""
         async with self._turn:
             try:
                 await self._living_child()
@@ -151,7 +151,7 @@ def _base64(data: bytes) -> str:
 
 
 _ERRORS: dict[str, Callable[[Mapping[str, Any]], StationError]] = {
-    "render": lambda reply: RenderError(Problem(**reply["problem"])),
+    "render": lambda reply: as_error(Problem(**reply["problem"])),
     "store": lambda reply: StoreError(reply["text"]),
     "store_full": lambda reply: StoreFull(reply["text"]),
 }

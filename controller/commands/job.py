@@ -25,6 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     job = answer.body["job"]
     reason = f" - {job['reason']}" if job["reason"] else ""
     print(f"job {job['id']}: {job['state']}{reason}  (record {job['record_id']}, received {job['received']})")
+    if job["reason"]:
+        print(f"  {job['reason_id']}\n  {job['reason_en']}")
     for passage in answer.body["passages"]:
         _show_passage(passage)
     return 0

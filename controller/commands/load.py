@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from urllib.parse import quote
 
 from controller.commands.asking import act, add_station, add_who
 
@@ -18,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Count blanks in and print the new balance."""
     command = {"quantity": arguments.quantity, "who": arguments.who, "reason": arguments.reason}
-    answer = act(arguments, f"/api/v1/lanes/{arguments.lane}/load", command)
+    answer = act(arguments, f"/api/v1/lanes/{quote(arguments.lane, safe='')}/load", command)
     if answer is None:
         return 1
     print(f"lane {answer.body['lane']}: {answer.body['hopper']} blanks in the hopper by the ledger")

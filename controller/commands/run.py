@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 from controller import app, logs
@@ -21,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the daemon until SIGTERM; 0 after a clean stop, 1 when a part of the station failed."""
+    os.umask(0o077)  # database, spool and faces are personal data, whatever the folder's mode
     setup = read_setup(arguments.config)
     logs.configure()
     failures: list[BaseException] = []

@@ -17,6 +17,7 @@ from controller.model import Panel, PrinterIdentity, PrinterWitness
 
 RIBBON_RETRIES = 3  # a bare OK comes first while the tag is being read (printers.md 3.5)
 RIBBON_PAUSE_S = 0.1
+COVER_VOLTS = 2.5  # half of the supply: the switch reads 0,00 open and 5,00 closed (printers.md 3.5)
 
 _T = TypeVar("_T")
 
@@ -56,7 +57,15 @@ def look(profile: PrinterProfile) -> Talk[PrinterWitness]:
     fed = yield from _counter(profile, profile.queries.cards_fed)
     printed = yield from _counter(profile, profile.queries.panels_printed)
     ribbon = yield from _ribbon(profile)
-    return PrinterWitness(position, fed, printed, ribbon)
+    return PrinterWitness(position, fed, printed, ribbon, (yield from _cover_open(profile)))
+
+
+def _cover_open(profile: PrinterProfile) -> Talk[bool | None]:
+    """Whether the cover's switch is open; None when this printer does not tell."""
+    if profile.queries.cover is None:
+        return None
+    voltage = codec.volts((yield question(profile, profile.queries.cover)))
+    return None if voltage is None else voltage < COVER_VOLTS
 
 
 def perform(profile: PrinterProfile, commands: Sequence[str], panels: Sequence[Panel] = ()) -> Talk[None]:

@@ -73,6 +73,10 @@ class LaneSensors(Protocol):
     def levels(self) -> LaneLevels | None:
         """The levels now; None while the pin source is not trusted."""
 
+    @property
+    def gaps(self) -> int:
+        """How often the sensors were blind since the station started. If it grew, a pass that was not seen proves nothing."""
+
     def passes(self, beam: Beam) -> int:
         """How many cards this beam has seen since the station started."""
 

@@ -123,6 +123,7 @@ class Queries:
     panels_printed: _Command
     cards_fed: _Command
     ribbon_remaining: _Command
+    cover: _Command | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_closed)

@@ -13,6 +13,7 @@ class LaneFacts:
 
     stopping: bool
     held: bool
+    panel_up: bool  # buttons and lamps answer
     passage_unknown: bool
     disk_full: bool
     rejects_in_row: int
@@ -22,7 +23,7 @@ class LaneFacts:
     witness: PrinterWitness | None
     levels: LaneLevels | None
     hopper_count: int  # by the ledger
-    feed_refused: str | None = None  # condition, while the next try after a refused feed has to wait
+    setback: str | None = None  # condition of the last try, while the next one has to wait
 
     @property
     def card_inside(self) -> bool:
@@ -48,13 +49,15 @@ def obstacle(facts: LaneFacts) -> str | None:
         (facts.printer_trouble, facts.printer_trouble is not None),
         (facts.reader_trouble, facts.reader_trouble is not None),
         ("pins_dead", levels is None),
+        ("panel_dead", not facts.panel_up),
         ("held_by_operator", facts.held),
+        ("cover_open", facts.witness is not None and facts.witness.cover_open is True),
         ("card_inside", facts.card_inside),
         ("rejects_in_row", facts.rejects_in_row >= facts.max_rejects_in_row),
         ("ribbon_end", facts.ribbon_used_up),
         ("bin_full", levels is not None and levels.bin_full),
         ("hopper_empty", levels is not None and levels.hopper_empty),
         ("hopper_uncounted", facts.hopper_count <= 0),
-        (facts.feed_refused, facts.feed_refused is not None),
+        (facts.setback, facts.setback is not None),
     )
     return next((condition for condition, applies in rows if applies), None)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from controller.clock import wall_us
+from controller.conditions import CONDITIONS
 from controller.errors import Problem, RequestRefused
 from controller.jobs import ledger, queue, states
 from controller.jobs.ledger import Account
@@ -102,21 +103,24 @@ def bind_chip(db: sqlite3.Connection, passage_id: int, uid: str) -> None:
         raise ChipUsed(uid) from error
 
 
-def end(
-    db: sqlite3.Connection, passage: Passage, verdict: Verdict, reason: str, max_remakes: int, resolved_by: str = ""
-) -> queue.Job:
-    """Give a passage its verdict: the passage, its job and its blank change in this one commit."""
+def end(db: sqlite3.Connection, passage: Passage, verdict: Verdict, condition: str, max_remakes: int, who: str = "",
+        why: str = "") -> queue.Job:  # fmt: skip
+    """Give a passage its verdict: the passage, its job and its blank change in this one commit.
+
+    `condition` says why it is not good (a key of CONDITIONS); `who` and `why` are a person's, when a person said so.
+    """
     db.execute(
-        "UPDATE passage SET state = 'ended', verdict = ?, reason = ?, resolved_by = ?, ended_us = ? WHERE id = ?",
-        (verdict, reason, resolved_by, wall_us(), passage.id),
+        """UPDATE passage SET state = 'ended', verdict = ?, reason = ?, resolved_by = ?, resolved_why = ?, ended_us = ?
+           WHERE id = ?""",
+        (verdict, condition, who, why, wall_us(), passage.id),
     )
     if verdict is not Verdict.STILL_BLANK and not _blank_is_out(db, passage.id):
         took_blank(db, passage)  # it left the hopper all the same: a card exists
-    _settle_blank(db, passage, verdict, resolved_by or STATION)
+    _settle_blank(db, passage, verdict, who or STATION)
     job = queue.find(db, passage.job_id)
     event = states.event_of(verdict, job.remakes, max_remakes)
     remakes = job.remakes + (verdict is Verdict.SPOILED)
-    return queue.change(db, job, event, reason, remakes)
+    return queue.change(db, job, event, None if verdict is Verdict.GOOD else _problem(condition), remakes=remakes)
 
 
 def suspect(db: sqlite3.Connection, passage_id: int, reason: str) -> None:
@@ -126,7 +130,7 @@ def suspect(db: sqlite3.Connection, passage_id: int, reason: str) -> None:
 
 def suspect_all(db: sqlite3.Connection) -> list[Passage]:
     """At start: whatever was live when the last run ended is unknown. Returns every unknown passage."""
-    db.execute("UPDATE passage SET state = 'unknown', reason = 'unclean_stop' WHERE state = 'live'")
+    db.execute("UPDATE passage SET state = 'unknown', reason = 'passage_unknown' WHERE state = 'live'")
     return [Passage.of(row) for row in db.execute("SELECT * FROM passage WHERE state = 'unknown' ORDER BY id")]
 
 
@@ -136,34 +140,33 @@ def unknown_in(db: sqlite3.Connection, lane: str) -> Passage | None:
     return None if row is None else Passage.of(row)
 
 
-def left_spoiled_inside(db: sqlite3.Connection, lane: str) -> bool:
-    """Whether a card still in the lane's path is one that a person declared spoiled: its last passage was resolved so."""
-    row = db.execute("SELECT verdict, resolved_by FROM passage WHERE lane = ? ORDER BY id DESC LIMIT 1", (lane,)).fetchone()
-    return row is not None and row["verdict"] == Verdict.SPOILED and row["resolved_by"] != ""
+def resolve(db: sqlite3.Connection, passage_id: int, verdict: Verdict, who: str, why: str, max_remakes: int,
+            marking: Collection[str]) -> queue.Job:  # fmt: skip
+    """A person says what became of an unknown passage's card: spoiled or still blank. Raises RequestRefused otherwise.
 
-
-def resolve(db: sqlite3.Connection, passage_id: int, verdict: Verdict, who: str, reason: str, max_remakes: int) -> queue.Job:
-    """A person says what became of an unknown passage's card: spoiled or still blank. Raises RequestRefused otherwise."""
+    `marking`: the stages that leave something on the card. Once one of them was begun nobody can call the card blank.
+    """
     passage = find(db, passage_id)
     if passage.state is not PassageState.UNKNOWN:
-        problem = Problem("passage.settled", "passage", f"Perjalanan kartu {passage_id} tidak menunggu keputusan.",
-                          f"Passage {passage_id} does not wait for a decision.")  # fmt: skip
-        raise RequestRefused(problem)
+        raise _refused("passage.settled", f"Perjalanan kartu {passage_id} tidak menunggu keputusan.",
+                       f"Passage {passage_id} does not wait for a decision.")  # fmt: skip
     if verdict is Verdict.GOOD:
-        problem = Problem("passage.verdict", "verdict", "Keputusan harus 'spoiled' atau 'still-blank'.",
-                          "The decision must be 'spoiled' or 'still-blank'.")  # fmt: skip
-        raise RequestRefused(problem)
-    return end(db, passage, verdict, reason, max_remakes, resolved_by=who)
+        raise _refused("passage.verdict", "Keputusan harus 'spoiled' atau 'still-blank'.",
+                       "The decision must be 'spoiled' or 'still-blank'.")  # fmt: skip
+    marks = [stage["name"] for stage in stages(db, passage_id) if stage["name"] in marking]
+    if verdict is Verdict.STILL_BLANK and marks:
+        raise _refused("passage.not_blank", f"Tahap '{marks[0]}' sudah dimulai, jadi kartunya tidak kosong; pakai 'spoiled'.",
+                       f"The stage '{marks[0]}' was begun, so the card is not blank; say 'spoiled'.")  # fmt: skip
+    return end(db, passage, verdict, passage.reason, max_remakes, who, why)
 
 
 def find(db: sqlite3.Connection, passage_id: int) -> Passage:
     """The passage with this id. Raises RequestRefused when there is none."""
     row = db.execute("SELECT * FROM passage WHERE id = ?", (passage_id,)).fetchone()
     if row is None:
-        problem = Problem(
-            "passage.unknown", "passage", f"Perjalanan kartu {passage_id} tidak ada.", f"There is no passage {passage_id}."
+        raise _refused(
+            "passage.unknown", f"Perjalanan kartu {passage_id} tidak ada.", f"There is no passage {passage_id}.", found=False
         )
-        raise RequestRefused(problem, found=False)
     return Passage.of(row)
 
 
@@ -213,3 +216,12 @@ def _settle_blank(db: sqlite3.Connection, passage: Passage, verdict: Verdict, wh
 
 def _json(facts: Evidence) -> str:
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _problem(condition: str) -> Problem:
+    row = CONDITIONS[condition]
+    return Problem(row.code, "", row.id, row.en)
+
+
+def _refused(code: str, text_id: str, text_en: str, *, found: bool = True) -> RequestRefused:
+    return RequestRefused(Problem(code, "passage", text_id, text_en), found=found)

@@ -11,21 +11,21 @@ from dataclasses import dataclass, replace
 
 from controller.clock import Deadline, monotonic_s
 from controller.errors import DeviceError
-from controller.jobs import gate, journal, ledger
+from controller.jobs import gate, journal
 from controller.jobs.gate import LaneFacts
-from controller.jobs.passage import REJECT, Stage
+from controller.jobs.ledger import Balances
+from controller.jobs.passage import Stage
 from controller.jobs.runner import Claim, Hooks, PassageRunner, Result, Trouble
 from controller.jobs.spool import Spool
 from controller.jobs.stages import LaneDevices, Trip
 from controller.jobs.store import Store
-from controller.jobs.workshop import PreparedJob, Workshop
+from controller.jobs.workshop import PreparedJob, Setback, Workshop
 from controller.model import LaneStatus, PrinterIdentity, PrinterWitness, Verdict
 
-_PrinterAnswer = tuple[PrinterIdentity | None, PrinterWitness | None, DeviceError | None]
-
 POLL_S = 1.0  # how often an idle or waiting lane looks again without being woken
-FEED_AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # after a refused feed: the cover may be closed soon, or stay open all night
+BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # the cause may be gone soon, or stay all night: neither wear nor a full journal
 SILENCE_S = 25.0  # a lane that reports nothing for this long outside a stage is stuck; a dead printer takes up to 20 s to ask
+PREPARE_S = 90.0  # drawing a face may take two time-outs of the child, its cold start, and a slow disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,11 @@ class LanePolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class LaneReports:
-    """Whom a lane tells what it does."""
+class LaneLinks:
+    """Whom a lane asks about the rest of the station, and whom it tells what it does."""
 
+    is_held: Callable[[], bool]  # HOLD was pressed
+    panel_up: Callable[[], bool]  # buttons and lamps answer
     status: Callable[[LaneStatus], None]
     stage_took: Callable[[str, float], None]
     passage_over: Callable[[Result], None]
@@ -49,37 +51,42 @@ class LaneReports:
 class LaneWorker:
     """Runs one lane until the station stops; finishes the card in hand first."""
 
-    def __init__(self, name: str, devices: LaneDevices, store: Store, spool: Spool, workshop: Workshop, policy: LanePolicy,
-                 is_held: Callable[[], bool], reports: LaneReports) -> None:  # fmt: skip
+    def __init__(self, name: str, devices: LaneDevices, store: Store, spool: Spool, balances: Balances, workshop: Workshop,
+                 policy: LanePolicy, links: LaneLinks) -> None:  # fmt: skip
         self.status = LaneStatus(name)
         self._devices = devices
         self._store = store
         self._spool = spool
+        self._balances = balances
         self._workshop = workshop
         self._policy = policy
-        self._is_held = is_held
-        self._reports = reports
+        self._links = links
         self._woken = asyncio.Event()
         self._stopping = False
         self._rejects_in_row = 0
-        self._refused_feeds = 0  # in a row
-        self._refused = ""  # why the last feed was refused
-        self._feed_again = Deadline.after(0)
+        self._setbacks = 0  # tries in a row that came to nothing before a card was made
+        self._setback = ""  # condition of the last one
+        self._next_try = Deadline.after(0)
         self._heard_until_s = monotonic_s() + SILENCE_S
 
     @property
     def alive(self) -> bool:
-        """Whether the lane reported in time: within SILENCE_S, or within the deadline of the stage under way."""
+        """Whether the lane reported in time: within SILENCE_S, or within the deadline of what it is doing."""
         return monotonic_s() < self._heard_until_s
 
     def wake(self) -> None:
-        """Something changed (a job, a button, a sensor, a load): look again now."""
+        """Something changed (a button, a sensor, a load, a decision): look again now."""
         self._woken.set()
 
-    def forgive_rejects(self) -> None:
-        """GO was pressed: start counting rejects in a row again, and do not wait after a refused feed."""
-        self._rejects_in_row = self._refused_feeds = 0
-        self._feed_again = Deadline.after(0)
+    def job_arrived(self) -> None:
+        """A job was accepted: of interest only to a lane that has nothing to do."""
+        if self.status.activity == "idle":
+            self.wake()
+
+    def forgive(self) -> None:
+        """GO was pressed: count rejects in a row anew, and try again at once what was put off."""
+        self._rejects_in_row = self._setbacks = 0
+        self._next_try = Deadline.after(0)
         self.wake()
 
     def stop(self) -> None:
@@ -93,28 +100,37 @@ class LaneWorker:
             async with asyncio.TaskGroup() as group:
                 while not self._stopping:
                     await self._turn(group)
+                self._workshop.abandon()
         finally:
             await self._devices.chip.release()
             await self._devices.printer.close()
             self._tell(activity="stopped", job_id=None, passage_id=None, printer_up=False)
 
     async def _turn(self, group: asyncio.TaskGroup) -> None:
+        """One look, and one card when nothing is in the way and a job is at hand."""
         self._woken.clear()
-        self._workshop.start_ahead(group)
         facts, details = await self._gather()
         condition = gate.obstacle(facts)
         if condition is not None:
+            self._workshop.give_back()
             self._tell(activity="waiting", condition=condition, detail=details.get(condition, self.status.detail), job_id=None)
-            await self._pause()
+            await self._pause(POLL_S)
             return
         self._tell(activity="idle", condition=None, job_id=None, passage_id=None)
-        prepared = await self._workshop.take(group)
+        prepared = self._workshop.take()
         if prepared is None:
-            await self._pause()
-        elif self._stopping or self._is_held():  # meanwhile
-            self._workshop.keep(prepared)
+            await self._prepare(group)  # and look again: what was seen above is old by then
         else:
             await self._issue(group, prepared)
+
+    async def _prepare(self, group: asyncio.TaskGroup) -> None:
+        self._heard_until_s = monotonic_s() + PREPARE_S
+        found = await self._workshop.wait(group)
+        if isinstance(found, Setback):
+            self._put_off(found.condition)
+            self._tell(detail=found.detail)
+        elif found is None:
+            await self._pause(POLL_S)
 
     async def _issue(self, group: asyncio.TaskGroup, prepared: PreparedJob) -> None:
         printer = self.status.printer
@@ -122,85 +138,74 @@ class LaneWorker:
             raise RuntimeError("a blank was about to be fed to a printer that was never opened")
         claim = Claim(prepared.job.id, self.status.name, self._policy.plan, printer.serial)
         self._tell(job_id=prepared.job.id)
-        hooks = Hooks(
-            lambda stage, passage_id: self._on_stage(group, stage, passage_id), self._reports.stage_took, self._try_again
-        )
+        hooks = Hooks(lambda stage, number: self._on_stage(group, stage, number), self._links.stage_took, self._try_again)
         trip = Trip(self._devices, prepared.panels, prepared.files)
-        try:
-            result = await PassageRunner(self._store, trip, claim, self._policy.max_remakes, hooks).run()
-        except DeviceError as error:  # the witnesses for the first intent could not be read: nothing was begun
-            result = Result(None, None, error.condition, error.detail)
+        result = await PassageRunner(self._store, trip, claim, self._policy.max_remakes, hooks).run()
         self._workshop.done(prepared)
         self._after(result)
 
     def _after(self, result: Result) -> None:
         if result.verdict is Verdict.GOOD:
-            self._rejects_in_row = 0
+            self._rejects_in_row = self._setbacks = 0
         elif result.verdict is Verdict.SPOILED:
             self._rejects_in_row += 1
-        if result.verdict is Verdict.STILL_BLANK:
-            wait_s = FEED_AGAIN_S[min(self._refused_feeds, len(FEED_AGAIN_S) - 1)]
-            self._refused, self._feed_again = result.condition, Deadline.after(wait_s)
-            self._refused_feeds += 1
-        elif result.passage_id is not None:
-            self._refused_feeds = 0
+        elif result.verdict is Verdict.STILL_BLANK:
+            self._put_off(result.condition)
         self._tell(condition=None, detail=result.detail, passage_id=None, job_id=None)
-        self._reports.passage_over(result)
+        self._links.passage_over(result)
 
-    def _on_stage(self, group: asyncio.TaskGroup, stage: Stage, passage_id: int | None) -> None:
+    def _put_off(self, condition: str) -> None:
+        """Nothing came of the last try and no blank was spent: wait longer each time before the next."""
+        self._setback, self._next_try = condition, Deadline.after(_back_off_s(self._setbacks))
+        self._setbacks += 1
+
+    def _on_stage(self, group: asyncio.TaskGroup, stage: Stage, passage_id: int) -> None:
         self._heard_until_s = monotonic_s() + stage.deadline_s + SILENCE_S
         self._workshop.start_ahead(group)
         repeated = stage.name == self.status.activity  # then what was in its way may still be: say so until it works
         condition, detail = (self.status.condition, self.status.detail) if repeated else (None, "")
+        self._setbacks = self._setbacks if repeated else 0
         self._tell(activity=stage.name, passage_id=passage_id, condition=condition, detail=detail, heard=False)
 
     async def _try_again(self, trouble: Trouble) -> bool:
-        """The card is inside and can be seen; say what is in the way and wait a moment for it to go."""
+        """The card is inside and can be seen; say what is in the way and wait for it to go, or for somebody to do something."""
         self._tell(condition=trouble.condition, detail=trouble.detail)
-        if self._stopping:
-            return False
-        await self._pause()
-        return True
+        wait_s = _back_off_s(self._setbacks)
+        self._setbacks += 1
+        self._heard_until_s = monotonic_s() + wait_s + SILENCE_S
+        self._woken.clear()  # the card's own beam has set it
+        if not self._stopping:
+            await self._pause(wait_s)
+        return not self._stopping
 
     async def _gather(self) -> tuple[LaneFacts, dict[str, str]]:
         """Ask everything that bears on feeding a blank; also what the devices themselves said, by condition."""
         unknown = await self._store.read(journal.unknown_in, self.status.name)
-        balance = await self._store.read(ledger.balance, self.status.name)
-        printer, witness, printer_trouble = await self._ask_printer(unknown_passage=unknown is not None)
+        balance = await self._store.read(self._balances.of, self.status.name)
+        printer, witness, printer_trouble = await self._ask_printer()
         reader_trouble = await self._ask_reader()
-        details = {error.condition: error.detail for error in (printer_trouble, reader_trouble) if error is not None}
+        troubles = [error for error in (printer_trouble, reader_trouble) if error is not None]
         levels = self._devices.sensors.levels
         self._tell(printer=printer or self.status.printer, printer_up=printer_trouble is None, reader_up=reader_trouble is None,
-                   pins_up=levels is not None, ribbon_remaining=None if witness is None else witness.ribbon_remaining,
+                   pins_up=levels is not None, hopper_low=levels is not None and levels.hopper_low,
+                   ribbon_remaining=None if witness is None else witness.ribbon_remaining,
                    passage_id=None if unknown is None else unknown.id)  # fmt: skip
         facts = LaneFacts(
-            stopping=self._stopping, held=self._is_held(), passage_unknown=unknown is not None,
-            disk_full=not self._spool.has_room(), rejects_in_row=self._rejects_in_row,
-            max_rejects_in_row=self._policy.max_rejects_in_row,
+            stopping=self._stopping, held=self._links.is_held(), panel_up=self._links.panel_up(),
+            passage_unknown=unknown is not None, disk_full=not self._spool.has_room(),
+            rejects_in_row=self._rejects_in_row, max_rejects_in_row=self._policy.max_rejects_in_row,
             printer_trouble=None if printer_trouble is None else printer_trouble.condition,
             reader_trouble=None if reader_trouble is None else reader_trouble.condition,
             witness=witness, levels=levels, hopper_count=balance.hopper,
-            feed_refused=None if self._feed_again.passed else self._refused,
+            setback=None if self._next_try.passed else self._setback,
         )  # fmt: skip
-        return facts, details
+        return facts, {error.condition: error.detail for error in troubles}
 
-    async def _ask_printer(self, *, unknown_passage: bool) -> _PrinterAnswer:
+    async def _ask_printer(self) -> tuple[PrinterIdentity | None, PrinterWitness | None, DeviceError | None]:
         try:
-            identity = await self._devices.printer.open()
-            witness = await self._devices.printer.witness()
-            if witness.position.value != "none" and not unknown_passage:
-                witness = await self._clear_path(witness)
+            return await self._devices.printer.open(), await self._devices.printer.witness(), None
         except DeviceError as error:
             return None, None, error
-        return identity, witness, None
-
-    async def _clear_path(self, witness: PrinterWitness) -> PrinterWitness:
-        """A card that a person declared spoiled and that can be seen inside goes to the reject bin. Any other card stays."""
-        if not await self._store.read(journal.left_spoiled_inside, self.status.name):
-            return witness
-        await self._devices.chip.release()
-        await self._devices.printer.reject(Deadline.after(REJECT.deadline_s))
-        return await self._devices.printer.witness()
 
     async def _ask_reader(self) -> DeviceError | None:
         try:
@@ -209,9 +214,9 @@ class LaneWorker:
             return error
         return None
 
-    async def _pause(self) -> None:
+    async def _pause(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(POLL_S):
+            async with asyncio.timeout(seconds):
                 await self._woken.wait()
         except TimeoutError:
             pass
@@ -222,4 +227,8 @@ class LaneWorker:
         status = replace(self.status, **changes)  # type: ignore[arg-type]  # field names are checked by LaneStatus itself
         if status != self.status:
             self.status = status
-            self._reports.status(status)
+            self._links.status(status)
+
+
+def _back_off_s(tries: int) -> float:
+    return BACK_OFF_S[min(tries, len(BACK_OFF_S) - 1)]

@@ -45,12 +45,34 @@ def load(db: sqlite3.Connection, lane: str, quantity: int, who: str, reason: str
 
 
 def balance(db: sqlite3.Connection, lane: str) -> Balance:
-    """The lane's balances: the sum of its moves."""
-    rows = db.execute(
-        """SELECT account, sum(quantity) FROM (
-               SELECT target AS account, quantity FROM blank_move WHERE lane = :lane
-               UNION ALL SELECT source, -quantity FROM blank_move WHERE lane = :lane) GROUP BY account""",
-        {"lane": lane},
-    )
-    sums: dict[str, int] = {row[0]: row[1] for row in rows}
-    return Balance(sums.get(Account.HOPPER, 0), sums.get(Account.PASSAGE, 0))
+    """The lane's balances: the sum of all its moves."""
+    return _sum(db, lane, 0, Balance())[1]
+
+
+class Balances:
+    """The lanes' balances, kept up by adding only the moves that are new: a year's moves are not summed again for each card.
+
+    Used outside transactions only: a move that is rolled back must never have been added.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, Balance]] = {}
+
+    def of(self, db: sqlite3.Connection, lane: str) -> Balance:
+        """The lane's balances by all committed moves."""
+        if db.in_transaction:
+            raise RuntimeError("balances were asked for inside a transaction")
+        last_id, known = self._known.get(lane, (0, Balance()))
+        self._known[lane] = _sum(db, lane, last_id, known)
+        return self._known[lane][1]
+
+
+def _sum(db: sqlite3.Connection, lane: str, after_id: int, known: Balance) -> tuple[int, Balance]:
+    """Add the moves after `after_id` to a known balance; returns the last id with the sum."""
+    row = db.execute(
+        """SELECT max(id), total(quantity * ((target = 'hopper') - (source = 'hopper'))),
+                  total(quantity * ((target = 'passage') - (source = 'passage')))
+           FROM blank_move WHERE lane = ? AND id > ?""",
+        (lane, after_id),
+    ).fetchone()
+    return (row[0] or after_id), Balance(known.hopper + int(row[1]), known.passage + int(row[2]))

@@ -24,7 +24,7 @@ class Job:
     record_digest: str
     payload: str
     state: JobState
-    reason: str
+    why: Problem | None  # why it is held, failed or ready again
     remakes: int
     received_us: int
     changed_us: int
@@ -32,7 +32,8 @@ class Job:
     @classmethod
     def of(cls, row: sqlite3.Row) -> Job:
         """Build from a `SELECT *` row."""
-        return cls(row["id"], row["record_id"], row["record_digest"], row["payload"], JobState(row["state"]), row["reason"],
+        why = Problem(row["reason"], "", row["reason_id"], row["reason_en"]) if row["reason"] else None
+        return cls(row["id"], row["record_id"], row["record_digest"], row["payload"], JobState(row["state"]), why,
                    row["remakes"], row["received_us"], row["changed_us"])  # fmt: skip
 
 
@@ -45,22 +46,26 @@ class Accepted:
 
 
 def accept(db: sqlite3.Connection, spool: Spool, digest: str, record_id: str, canonical: bytes) -> Accepted:
-    """Make a record a job: payload on disk first, then the row. The same record sent again returns the job it already is."""
+    """Make a record a job: payload on disk first, then the row. The same record sent again returns the job it already is;
+    one that was cancelled becomes ready again."""
     known = db.execute("SELECT * FROM job WHERE record_digest = ?", (digest,)).fetchone()
     if known is not None:
-        return Accepted(Job.of(known), created=False)
+        job = Job.of(known)
+        return Accepted(change(db, job, JobEvent.RESUBMIT) if job.state is JobState.CANCELLED else job, created=False)
     payload = spool.put(canonical)
     now = wall_us()
-    try:
-        row = db.execute(
-            """INSERT INTO job (record_digest, record_id, payload, payload_bytes, state, received_us, changed_us)
-               VALUES (?, ?, ?, ?, 'ready', ?, ?) RETURNING *""",
-            (digest, record_id, payload, len(canonical), now, now),
-        ).fetchone()
-    except sqlite3.Error:
-        spool.drop(payload)
-        raise
+    row = db.execute(
+        """INSERT INTO job (record_digest, record_id, payload, payload_bytes, state, received_us, changed_us)
+           VALUES (?, ?, ?, ?, 'ready', ?, ?) RETURNING *""",
+        (digest, record_id, payload, len(canonical), now, now),
+    ).fetchone()
     return Accepted(Job.of(row), created=True)
+
+
+def drop_unowned(db: sqlite3.Connection, spool: Spool, payload: str) -> None:
+    """After an accept that failed: remove its payload, unless some job owns it."""
+    if db.execute("SELECT 1 FROM job WHERE payload = ?", (payload,)).fetchone() is None:
+        spool.drop(payload)
 
 
 def find(db: sqlite3.Connection, job_id: int) -> Job:
@@ -100,11 +105,11 @@ def payloads(db: sqlite3.Connection) -> set[str]:
     return {row[0] for row in db.execute("SELECT payload FROM job")}
 
 
-def cancel(db: sqlite3.Connection, job_id: int, reason: str) -> Job:
+def cancel(db: sqlite3.Connection, job_id: int, who: str, reason: str) -> Job:
     """Take a job back before a blank is fed for it. Raises RequestRefused afterwards."""
     job = find(db, job_id)
     try:
-        return change(db, job, JobEvent.CANCEL, reason)
+        return change(db, job, JobEvent.CANCEL, note=f"{who}: {reason}")
     except WrongState:
         problem = Problem("job.not_cancellable", "job",
                           f"Pekerjaan {job_id} sudah '{job.state}' dan tidak dapat dibatalkan; blangkonya sudah diambil.",
@@ -112,16 +117,32 @@ def cancel(db: sqlite3.Connection, job_id: int, reason: str) -> Job:
         raise RequestRefused(problem) from None
 
 
-def hold(db: sqlite3.Connection, job_id: int, reason: str) -> Job:
-    """Put a ready job aside because it cannot be printed as it is."""
-    return change(db, find(db, job_id), JobEvent.HOLD, reason)
+def retry(db: sqlite3.Connection, job_id: int, who: str, reason: str) -> Job:
+    """A person removed the cause: a held or failed job is ready again, with all its remakes. Raises RequestRefused otherwise."""
+    job = find(db, job_id)
+    try:
+        return change(db, job, JobEvent.RETRY, note=f"{who}: {reason}", remakes=0)
+    except WrongState:
+        problem = Problem("job.not_waiting", "job",
+                          f"Pekerjaan {job_id} sedang '{job.state}'; hanya yang ditahan atau gagal dapat diulang.",
+                          f"Job {job_id} is '{job.state}'; only a held or failed one can be tried again.")  # fmt: skip
+        raise RequestRefused(problem) from None
 
 
-def change(db: sqlite3.Connection, job: Job, event: JobEvent, reason: str = "", remakes: int | None = None) -> Job:
+def hold(db: sqlite3.Connection, job_id: int, why: Problem) -> Job | None:
+    """Put a ready job aside because it cannot be printed as it is; None when it is no longer ready."""
+    job = find(db, job_id)
+    return change(db, job, JobEvent.HOLD, why) if job.state is JobState.READY else None
+
+
+def change(db: sqlite3.Connection, job: Job, event: JobEvent, why: Problem | None = None, *, note: str | None = None,
+           remakes: int | None = None) -> Job:  # fmt: skip
     """Move a job along the state table. Raises WrongState and then changes nothing."""
     state = states.after(job.state, event)
+    code, text_id, text_en = ("", "", "") if why is None else (why.code, why.id, why.en)
     row = db.execute(
-        "UPDATE job SET state = ?, reason = ?, remakes = ?, changed_us = ? WHERE id = ? RETURNING *",
-        (state, reason, job.remakes if remakes is None else remakes, wall_us(), job.id),
+        """UPDATE job SET state = ?, reason = ?, reason_id = ?, reason_en = ?, staff_note = coalesce(?, staff_note),
+           remakes = ?, changed_us = ? WHERE id = ? RETURNING *""",
+        (state, code, text_id, text_en, note, job.remakes if remakes is None else remakes, wall_us(), job.id),
     ).fetchone()
     return Job.of(row)

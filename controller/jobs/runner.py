@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from controller.clock import Deadline, monotonic_s
 from controller.errors import CardWrong, DeviceError
 from controller.jobs import journal
-from controller.jobs.journal import ChipUsed, Evidence, Passage
+from controller.jobs.journal import ChipUsed, Passage
 from controller.jobs.passage import PLANS, REJECT, Next, Seen, Stage, after_failure
-from controller.jobs.stages import Trip
+from controller.jobs.stages import Before, Evidence, Trip, witness_facts
 from controller.jobs.store import Store
-from controller.model import Beam, Verdict
+from controller.model import CardPosition, Verdict
 
 Trouble = DeviceError | CardWrong
-
-_BEAM_OF = {"feed": Beam.FEED, "deliver": Beam.EXIT, "print and deliver": Beam.EXIT, "reject": Beam.REJECT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +30,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a passage came out. No verdict: it is unknown, or it never began because the job was no longer ready."""
+    """How a passage came out. No verdict: it is unknown; no passage: it never began, and nothing was done."""
 
     passage_id: int | None
     verdict: Verdict | None
-    condition: str = ""  # key of CONDITIONS: why it is not good
+    condition: str = ""  # key of CONDITIONS: why it is not good, or did not begin
     detail: str = ""
 
 
@@ -44,9 +42,19 @@ class Result:
 class Hooks:
     """Whom the runner tells, and whom it asks."""
 
-    on_stage: Callable[[Stage, int | None], None]  # a stage begins (and the passage's id once it has one)
+    on_stage: Callable[[Stage, int], None]  # a stage of this passage begins
     on_timing: Callable[[str, float], None]  # a stage took so many seconds
     try_again: Callable[[Trouble], Awaitable[bool]]  # wait for the cause to go; False: the station stops
+
+
+@dataclass(slots=True)
+class _Step:
+    """One stage under way."""
+
+    stage: Stage
+    before: Before
+    started_s: float
+    unwritten: Evidence | None  # the intent, while it is not yet in the journal
 
 
 class PassageRunner:
@@ -62,81 +70,100 @@ class PassageRunner:
     async def run(self) -> Result:
         """Claim the job, run its plan, and end it with a verdict or hold it as unknown."""
         todo = list(PLANS[self._claim.plan])
-        passage = await self._begin(todo[0])
-        if passage is None:
-            return Result(None, None)
-        verdict, trouble = Verdict.GOOD, None
-        while todo:
-            ending = verdict if len(todo) == 1 else None
-            failed = await self._step(passage, todo[0], ending, _condition(trouble), begun=todo[0].name == "feed")
+        begun = await self._begin(todo[0])
+        if isinstance(begun, Result):
+            return begun
+        passage, step = begun
+        verdict, condition, detail = Verdict.GOOD, "", ""
+        while True:
+            self._hooks.on_stage(step.stage, passage.id)
+            failed = await self._act(passage, step, verdict if len(todo) == 1 else None, condition)
             if failed is None:
                 todo = todo[1:]
-                continue
-            what = after_failure(todo[0], failed, await self._look(todo[0]))
-            if what is Next.REPEAT and await self._hooks.try_again(failed):
-                continue
-            if what is not Next.REJECT:
-                return await self._stop(passage, what, failed)
-            verdict, trouble, todo = Verdict.SPOILED, failed, [REJECT]
-        return Result(passage.id, verdict, _condition(trouble), "" if trouble is None else trouble.detail)
+                if not todo:
+                    return Result(passage.id, verdict, condition, detail)
+            else:
+                what = after_failure(step.stage, failed, await self._look(step))
+                if what is Next.REJECT:
+                    verdict, condition, detail, todo = Verdict.SPOILED, failed.condition, failed.detail, [REJECT]
+                elif what is not Next.REPEAT or not await self._hooks.try_again(failed):
+                    return await self._stop(passage, what, failed)
+            step = _Step(todo[0], Before(None), monotonic_s(), {})
 
-    async def _begin(self, first: Stage) -> Passage | None:
-        self._hooks.on_stage(first, None)
-        claim, intent = self._claim, await first.intent(self._trip)
-        return await self._store.transact(
-            journal.begin, claim.job_id, claim.lane, claim.plan, claim.printer_serial, first.name, intent
-        )  # fmt: skip
-
-    async def _step(self, passage: Passage, stage: Stage, ending: Verdict | None, reason: str, *, begun: bool) -> Trouble | None:
-        """Intent, act, outcome. With `ending`, the outcome's commit also ends the passage. Returns what went wrong, or None."""
-        self._hooks.on_stage(stage, passage.id)
-        started_s = monotonic_s()
-        intent: Evidence | None = None if begun else {}
+    async def _begin(self, first: Stage) -> tuple[Passage, _Step] | Result:
+        """Look, then claim the job and write the first intent in one commit. A card inside would be taken for the blank."""
         try:
-            if not begun:
-                intent = await stage.intent(self._trip)
-                if stage.physical:
-                    await self._store.transact(journal.intend, passage.id, stage.name, intent)
-                    intent = None
-            evidence = await stage.act(self._trip, Deadline.after(stage.deadline_s))
-            elapsed_s = monotonic_s() - started_s
-            await self._store.transact(self._conclude, passage, stage, intent, evidence, elapsed_s, ending, reason)
+            before = await self._note(first)
+        except DeviceError as error:
+            return Result(None, None, error.condition, error.detail)
+        if before.printer.position is not CardPosition.NONE:
+            return Result(None, None, "card_inside", f"before the feed the printer reports a card at: {before.printer.position}")
+        claim, started_s = self._claim, monotonic_s()
+        passage = await self._store.transact(
+            journal.begin, claim.job_id, claim.lane, claim.plan, claim.printer_serial, first.name, self._intent(first, before)
+        )  # fmt: skip
+        return Result(None, None) if passage is None else (passage, _Step(first, before, started_s, None))
+
+    async def _act(self, passage: Passage, step: _Step, ending: Verdict | None, reason: str) -> Trouble | None:
+        """Intent, act, outcome. With `ending`, the outcome's commit also ends the passage. Returns what went wrong, or None."""
+        try:
+            await self._intend(passage, step)
+            evidence = await step.stage.act(self._trip, step.before, Deadline.after(step.stage.deadline_s))
+            elapsed_s = monotonic_s() - step.started_s
+            await self._store.transact(self._conclude, passage, step, evidence, elapsed_s, ending, reason)
         except (DeviceError, CardWrong) as error:
-            return await self._failed(passage, stage, intent, error, monotonic_s() - started_s)
+            return await self._failed(passage, step, error)
         except ChipUsed as used:
-            wrong = CardWrong("chip_used", f"chip {used} belongs to another passage")
-            return await self._failed(passage, stage, intent, wrong, monotonic_s() - started_s)
-        self._hooks.on_timing(stage.name, elapsed_s)
+            return await self._failed(passage, step, CardWrong("chip_used", f"chip {used} belongs to another passage"))
+        self._hooks.on_timing(step.stage.name, elapsed_s)
         return None
 
-    def _conclude(self, db: sqlite3.Connection, passage: Passage, stage: Stage, intent: Evidence | None, evidence: Evidence,
-                  elapsed_s: float, ending: Verdict | None, reason: str) -> None:  # fmt: skip
-        if intent is not None:
-            journal.intend(db, passage.id, stage.name, intent)
+    async def _intend(self, passage: Passage, step: _Step) -> None:
+        if step.unwritten is None:  # the first stage's was written with the claim
+            return
+        step.before = await self._note(step.stage)
+        step.unwritten = self._intent(step.stage, step.before)
+        if step.stage.physical:
+            await self._store.transact(journal.intend, passage.id, step.stage.name, step.unwritten)
+            step.unwritten = None
+
+    async def _note(self, stage: Stage) -> Before:
+        sensors = self._trip.devices.sensors
+        passes, gaps = (0 if stage.beam is None else sensors.passes(stage.beam)), sensors.gaps
+        return Before(await self._trip.devices.printer.witness() if stage.looks else None, passes, gaps)
+
+    def _intent(self, stage: Stage, before: Before) -> Evidence:
+        seen = {} if before.witness is None else witness_facts(before.witness)
+        beam = {} if stage.beam is None else {f"{stage.beam}_beam": before.passes}
+        return {**seen, **beam, **stage.notes(self._trip)}
+
+    def _conclude(self, db: sqlite3.Connection, passage: Passage, step: _Step, evidence: Evidence, elapsed_s: float,
+                  ending: Verdict | None, reason: str) -> None:  # fmt: skip
+        if step.unwritten is not None:
+            journal.intend(db, passage.id, step.stage.name, step.unwritten)
         journal.conclude(db, passage.id, "done", evidence, round(elapsed_s * 1000))
-        stage.also(db, passage, evidence)
+        step.stage.also(db, passage, evidence)
         if ending is not None:
             journal.end(db, passage, ending, reason, self._max_remakes)
 
-    async def _failed(self, passage: Passage, stage: Stage, intent: Evidence | None, error: Trouble, elapsed_s: float) -> Trouble:
+    async def _failed(self, passage: Passage, step: _Step, error: Trouble) -> Trouble:
         def write(db: sqlite3.Connection) -> None:
-            if intent is not None:
-                journal.intend(db, passage.id, stage.name, intent)
+            if step.unwritten is not None:
+                journal.intend(db, passage.id, step.stage.name, step.unwritten)
             evidence = {"condition": error.condition, "detail": error.detail, "error": type(error).__name__}
-            journal.conclude(db, passage.id, "failed", evidence, round(elapsed_s * 1000))
+            journal.conclude(db, passage.id, "failed", evidence, round((monotonic_s() - step.started_s) * 1000))
 
         await self._store.transact(write)
         return error
 
-    async def _look(self, stage: Stage) -> Seen:
+    async def _look(self, step: _Step) -> Seen:
         """What can still be seen: the printer's position and counters, and the beam of the act that failed."""
-        beam = _BEAM_OF.get(stage.name)
-        passed = beam is not None and self._trip.devices.sensors.passes(beam) > self._trip.passes
+        sensors, beam = self._trip.devices.sensors, step.stage.beam
         try:
             witness = await self._trip.devices.printer.witness()
         except DeviceError:
-            return Seen(None, self._trip.now, passed)
-        return Seen(witness, self._trip.now, passed)
+            witness = None
+        return Seen(witness, step.before, 0 if beam is None else sensors.passes(beam), sensors.gaps)
 
     async def _stop(self, passage: Passage, what: Next, error: Trouble) -> Result:
         await self._trip.devices.chip.release()
@@ -145,7 +172,3 @@ class PassageRunner:
             return Result(passage.id, Verdict.STILL_BLANK, error.condition, error.detail)
         await self._store.transact(journal.suspect, passage.id, error.condition)
         return Result(passage.id, None, error.condition, error.detail)
-
-
-def _condition(trouble: Trouble | None) -> str:
-    return "" if trouble is None else trouble.condition

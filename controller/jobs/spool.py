@@ -11,7 +11,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from controller.errors import StoreError, StoreFull
+from controller.errors import PayloadLost, StoreError, StoreFull
 
 
 class Spool:
@@ -21,6 +21,7 @@ class Spool:
         self.folder = folder
         self._reserve_bytes = reserve_bytes  # kept free so that the journal can always finish the card in hand
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sync_folder(folder.parent)  # or a cut after the first submit could lose the whole folder
 
     def path(self, payload: str) -> Path:
         """Where the payload with this sha256 lies."""
@@ -35,7 +36,7 @@ class Spool:
         try:
             _write_synced(temp, data)
             temp.rename(final)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except OSError as error:
             temp.unlink(missing_ok=True)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -44,13 +45,15 @@ class Spool:
         return payload
 
     def get(self, payload: str) -> bytes:
-        """The stored bytes, proven by their hash. Raises StoreError when the file is missing or was changed."""
+        """The stored bytes, proven by their hash. Raises PayloadLost when they are missing or changed, StoreError."""
         try:
             data = self.path(payload).read_bytes()
+        except FileNotFoundError as error:
+            raise PayloadLost(f"payload {payload[:12]} is missing from the spool; restore it from the backup") from error
         except OSError as error:
-            raise StoreError(f"payload {payload[:12]} is missing from the spool; restore it from the backup") from error
+            raise StoreError(f"the spool cannot be read: {error.strerror}") from error
         if hashlib.sha256(data).hexdigest() != payload:
-            raise StoreError(f"payload {payload[:12]} was changed on disk; restore it from the backup")
+            raise PayloadLost(f"payload {payload[:12]} was changed on disk; restore it from the backup")
         return data
 
     def drop(self, payload: str) -> None:
@@ -85,7 +88,8 @@ def _write_synced(path: Path, data: bytes) -> None:
         os.close(fd)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

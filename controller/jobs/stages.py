@@ -1,8 +1,8 @@
 """What each stage of a passage does: one async function per stage, over the ports of its lane.
 
-A stage returns its evidence or raises: `CardWrong` when the card in the path is not as it must be, `DeviceError` when the
-printer did not do what it was asked. Trouble with the chip reader is trouble with the card: the card is safely inside the
-printer and can be seen leaving into the reject bin.
+A stage is given what was noted `Before` its act, returns its evidence, or raises: `CardWrong` when the card in the path is not as
+it must be, `DeviceError` when the printer did not do what it was asked. Trouble with the chip reader is trouble with the card:
+the card is safely inside the printer and can be seen leaving into the reject bin.
 """
 
 from __future__ import annotations
@@ -33,6 +33,22 @@ class LaneDevices:
     sensors: LaneSensors
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a stage's intent noted, to compare with afterwards."""
+
+    witness: PrinterWitness | None  # the printer's own record; None when the stage does not look at the printer
+    passes: int = 0  # cards the stage's beam had seen
+    gaps: int = 0  # how often the sensors had been blind
+
+    @property
+    def printer(self) -> PrinterWitness:
+        """The witness of a stage that looks at the printer."""
+        if self.witness is None:
+            raise RuntimeError("a stage that does not look at the printer asked what it saw")
+        return self.witness
+
+
 @dataclass(slots=True)
 class Trip:
     """What the stages of one passage share."""
@@ -41,53 +57,27 @@ class Trip:
     panels: Sequence[Panel]
     files: Sequence[ChipFile]
     uid: str = ""  # set by probe
-    now: PrinterWitness | None = None  # the printer's own record, noted at the intent of the stage under way
-    panels_before: int = 0  # the panel counter, noted at the intent to print
-    passes: int = 0  # cards the beam of the act under way had seen, noted at its intent
+    panels_before: int = 0  # the panel counter at the intent to print
 
 
-Act = Callable[[Trip, Deadline], Awaitable[Evidence]]
+Act = Callable[[Trip, Before, Deadline], Awaitable[Evidence]]
 
 
-async def printer_intent(trip: Trip) -> dict[str, Any]:
-    """Witnesses noted before a printer act: position and counters."""
-    trip.now = await trip.devices.printer.witness()
-    return witness_facts(trip.now)
-
-
-def beam_intent(beam: Beam) -> Callable[[Trip], Awaitable[dict[str, Any]]]:
-    """Witnesses noted before an act that sends the card through a beam."""
-
-    async def intent(trip: Trip) -> dict[str, Any]:
-        trip.passes = trip.devices.sensors.passes(beam)
-        return await printer_intent(trip) | {f"{beam}_beam": trip.passes}
-
-    return intent
-
-
-async def chip_intent(trip: Trip) -> Evidence:
-    """What is about to be on the chip: hashes, never contents."""
-    return {"uid": trip.uid, "files": file_hashes(trip.files)}
-
-
-async def print_intent(trip: Trip) -> Evidence:
-    """Witnesses and the dots that are about to be on the card."""
-    facts = await beam_intent(Beam.EXIT)(trip) | {"panels": {panel.name: panel.sha256 for panel in trip.panels}}
-    trip.panels_before = facts["panels_printed"]
-    return facts
-
-
-async def feed(trip: Trip, deadline: Deadline) -> Evidence:
-    """Bring one blank from the hopper to the contactless station, and see it there."""
+async def feed(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
+    """Bring one blank from the hopper to the contactless station: seen there, counted once, past the beam once."""
     await trip.devices.printer.feed(deadline)
     witness = await _look_after_act(trip)
     if witness.position is not CardPosition.CONTACTLESS:
         raise CardWrong("card_missing", f"after the feed the printer reports the card at: {witness.position}")
-    beam = trip.devices.sensors.passes(Beam.FEED) - trip.passes
-    return witness_facts(witness) | {"feed_beam_passes": beam}
+    passed = await _passed_once(trip, Beam.FEED, before)
+    counted = witness.cards_fed - before.printer.cards_fed
+    if counted != 1 or not passed:
+        passes = trip.devices.sensors.passes(Beam.FEED) - before.passes
+        raise CardWrong("feed_unproven", f"the printer counted {counted} blanks, the feed beam saw {passes}")
+    return witness_facts(witness)
 
 
-async def probe(trip: Trip, deadline: Deadline) -> Evidence:
+async def probe(trip: Trip, _before: Before, deadline: Deadline) -> Evidence:
     """Read the chip's UID and make sure it was never written."""
     sight = await _of_chip(trip.devices.chip.identify(deadline))
     if not sight.fresh:
@@ -96,13 +86,13 @@ async def probe(trip: Trip, deadline: Deadline) -> Evidence:
     return {"uid": sight.uid}
 
 
-async def encode(trip: Trip, deadline: Deadline) -> Evidence:
+async def encode(trip: Trip, _before: Before, deadline: Deadline) -> Evidence:
     """Write every file of the record to the chip, length prefix last."""
     await _of_chip(trip.devices.chip.write(trip.files, deadline))
     return {"bytes": sum(len(file.content) for file in trip.files)}
 
 
-async def read_back(trip: Trip, deadline: Deadline) -> Evidence:
+async def read_back(trip: Trip, _before: Before, deadline: Deadline) -> Evidence:
     """Read every file back and compare; then let go of the card."""
     found = await _of_chip(trip.devices.chip.read([file.fid for file in trip.files], deadline))
     wanted, seen = file_hashes(trip.files), file_hashes(found)
@@ -113,17 +103,18 @@ async def read_back(trip: Trip, deadline: Deadline) -> Evidence:
     return {"files": seen}
 
 
-async def print_face(trip: Trip, deadline: Deadline) -> Evidence:
+async def print_face(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
     """Print the panels and keep the card inside; `check` proves it."""
+    trip.panels_before = before.printer.panels_printed
     await _of_panels(trip.devices.printer.print(trip.panels, deadline))
     return {}
 
 
-async def check(trip: Trip, deadline: Deadline) -> Evidence:
+async def check(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
     """Prove the print by position and panel counter, then the chip by its UID at the contactless station."""
-    _prove_panels(trip, trip.now)
-    if trip.now is not None and trip.now.position is not CardPosition.PRINT:
-        raise CardWrong("card_missing", f"after the print the printer reports the card at: {trip.now.position}")
+    _prove_panels(trip, before.printer)
+    if before.printer.position is not CardPosition.PRINT:
+        raise CardWrong("card_missing", f"after the print the printer reports the card at: {before.printer.position}")
     await trip.devices.printer.to_chip_station(deadline)
     sight = await _of_chip(trip.devices.chip.identify(Deadline(min(deadline.at_s, Deadline.after(CHIP_WAIT_S).at_s))))
     await trip.devices.chip.release()
@@ -132,28 +123,39 @@ async def check(trip: Trip, deadline: Deadline) -> Evidence:
     return {"uid": sight.uid}
 
 
-async def deliver(trip: Trip, deadline: Deadline) -> Evidence:
+async def deliver(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
     """Eject the card and see it leave through the exit beam."""
     await trip.devices.printer.deliver(deadline)
-    return await _seen_leaving(trip, Beam.EXIT)
+    return witness_facts(await _seen_leaving(trip, Beam.EXIT, before))
 
 
-async def print_and_deliver(trip: Trip, deadline: Deadline) -> Evidence:
+async def print_and_deliver(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
     """Print and eject in one act; proven by the exit beam and the panel counter together."""
+    trip.panels_before = before.printer.panels_printed
     await _of_panels(trip.devices.printer.print_and_deliver(trip.panels, deadline))
-    evidence = await _seen_leaving(trip, Beam.EXIT)
-    _prove_panels(trip, await _look_after_act(trip))
-    return evidence
+    witness = await _seen_leaving(trip, Beam.EXIT, before)
+    _prove_panels(trip, witness)
+    return witness_facts(witness)
 
 
-async def reject(trip: Trip, deadline: Deadline) -> Evidence:
+async def reject(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
     """Move the card into the reject bin and see it fall."""
     await trip.devices.chip.release()
     await trip.devices.printer.reject(deadline)
-    return await _seen_leaving(trip, Beam.REJECT)
+    return witness_facts(await _seen_leaving(trip, Beam.REJECT, before))
 
 
-def witness_facts(witness: PrinterWitness) -> dict[str, Any]:
+def chip_notes(trip: Trip) -> Evidence:
+    """What is about to be on the chip: hashes, never contents."""
+    return {"uid": trip.uid, "files": file_hashes(trip.files)}
+
+
+def print_notes(trip: Trip) -> Evidence:
+    """The dots that are about to be on the card, as hashes."""
+    return {"panels": {panel.name: panel.sha256 for panel in trip.panels}}
+
+
+def witness_facts(witness: PrinterWitness) -> Evidence:
     """A witness as journal facts."""
     return {"position": witness.position.value, "cards_fed": witness.cards_fed,
             "panels_printed": witness.panels_printed, "ribbon_remaining": witness.ribbon_remaining}  # fmt: skip
@@ -164,18 +166,28 @@ def file_hashes(files: Sequence[ChipFile]) -> dict[str, str]:
     return {f"{file.fid:04X}": _sha256(len(file.content).to_bytes(2, "big") + file.content) for file in files}
 
 
-def _prove_panels(trip: Trip, now: PrinterWitness | None) -> None:
-    risen = None if now is None else now.panels_printed - trip.panels_before
+def _prove_panels(trip: Trip, now: PrinterWitness) -> None:
+    risen = now.panels_printed - trip.panels_before
     if risen != len(trip.panels):
         raise CardWrong("print_unproven", f"{risen} panels counted, {len(trip.panels)} wanted")
 
 
-async def _seen_leaving(trip: Trip, beam: Beam) -> Evidence:
-    seen = await trip.devices.sensors.wait_pass(beam, trip.passes, Deadline.after(BEAM_WAIT_S))
+async def _seen_leaving(trip: Trip, beam: Beam, before: Before) -> PrinterWitness:
+    passed = await _passed_once(trip, beam, before)
     witness = await _look_after_act(trip)
-    if not seen or witness.position is not CardPosition.NONE:
-        raise CardWrong("card_missing", f"{beam} beam passed: {seen}; the printer reports the card at: {witness.position}")
-    return witness_facts(witness) | {f"{beam}_beam": trip.devices.sensors.passes(beam)}
+    if not passed or witness.position is not CardPosition.NONE:
+        passes = trip.devices.sensors.passes(beam) - before.passes
+        raise CardWrong(
+            "card_missing", f"the {beam} beam saw {passes} cards; the printer reports the card at: {witness.position}"
+        )
+    return witness
+
+
+async def _passed_once(trip: Trip, beam: Beam, before: Before) -> bool:
+    """Whether the beam saw exactly one card since the intent, with seeing eyes all the while."""
+    sensors = trip.devices.sensors
+    await sensors.wait_pass(beam, before.passes, Deadline.after(BEAM_WAIT_S))
+    return sensors.passes(beam) == before.passes + 1 and sensors.gaps == before.gaps
 
 
 async def _look_after_act(trip: Trip) -> PrinterWitness:

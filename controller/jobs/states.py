@@ -20,6 +20,8 @@ class JobEvent(StrEnum):
     GIVE_UP = "give_up"  # its passage spoiled a blank and no remake is left
     HOLD = "hold"  # it cannot be printed as it is
     CANCEL = "cancel"  # a person took it back
+    RETRY = "retry"  # a person removed the cause
+    RESUBMIT = "resubmit"  # a cancelled record was handed in again
 
 
 S, E = JobState, JobEvent
@@ -30,6 +32,9 @@ TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
     (S.READY, E.CANCEL): S.CANCELLED,
     (S.HELD, E.CANCEL): S.CANCELLED,
     (S.FAILED, E.CANCEL): S.CANCELLED,
+    (S.HELD, E.RETRY): S.READY,
+    (S.FAILED, E.RETRY): S.READY,
+    (S.CANCELLED, E.RESUBMIT): S.READY,
     (S.ACTIVE, E.GOOD): S.ISSUED,
     (S.ACTIVE, E.BACK): S.READY,
     (S.ACTIVE, E.GIVE_UP): S.FAILED,

@@ -22,6 +22,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import aiosqlite
 
 from controller.errors import StoreError, StoreFull
+from controller.jobs.spool import sync_folder
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class Store:
 def _take_lock(state_dir: Path) -> int:
     try:
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sync_folder(state_dir.parent)
         fd = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreError(f"{state_dir}: cannot be used as the state folder: {error.strerror}") from error

@@ -1,7 +1,7 @@
 """Gets the next job ready before a blank is fed: face rendered, chip files read, everything in memory.
 
 Bad artwork must never cost a blank, and the printer must never wait for a renderer: while one card is printed the next one
-is prepared here.
+is prepared here. A fault of the record holds its job; a fault of the machinery leaves the job ready and is told to the lane.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from controller.errors import RenderError, StoreError, StoreFull
+from controller.errors import PayloadLost, Problem, RecordRefused, RendererFailed, RenderError, StoreError, StoreFull
 from controller.jobs import queue
 from controller.jobs.queue import Job
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from controller.model import ChipFile, Panel
 
+_LOST = Problem(
+    "payload_lost", "", "Data kartu ini hilang atau berubah di disk; pulihkan dari cadangan, lalu 'print-station retry'.",
+    "This card's data is missing or changed on disk; restore it from the backup, then 'print-station retry'.",
+)  # fmt: skip
+
 
 class Artist(Protocol):
-    """Draws a stored record's face as panels. Raises RenderError when it cannot be drawn."""
+    """Draws a stored record's face as panels. Raises RenderError when it cannot be drawn, RendererFailed, StoreError."""
 
     async def render(self, record_path: Path, out_path: Path) -> None:
         """Draw the record and leave the panel file at `out_path`."""
@@ -37,6 +42,17 @@ class PreparedJob:
     files: Sequence[ChipFile]
 
 
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """No job could be prepared, and it was no job's fault."""
+
+    condition: str  # key of CONDITIONS
+    detail: str
+
+
+Outcome = PreparedJob | Setback | None  # None: nothing is ready
+
+
 class Workshop:
     """Prepares one job ahead for one lane. `taken` is shared by the lanes of a station so that no two prepare the same job."""
 
@@ -49,64 +65,90 @@ class Workshop:
         self._read_panels = read_panels
         self._read_chip = read_chip
         self._taken = taken
-        self._ahead: asyncio.Task[PreparedJob | None] | None = None
-        self._kept: PreparedJob | None = None
+        self._ahead: asyncio.Task[Outcome] | None = None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left_over in folder.iterdir():  # a drawn face is a person's data: none outlives the run that drew it
+            left_over.unlink()
 
     def start_ahead(self, group: asyncio.TaskGroup) -> None:
         """Begin to prepare the next job, unless one is prepared or being prepared already."""
-        found_nothing = self._ahead is not None and self._ahead.done() and self._ahead.result() is None
-        if self._ahead is None or found_nothing:
+        if self._ahead is None or (self._ahead.done() and not isinstance(self._ahead.result(), PreparedJob)):
             self._ahead = group.create_task(self._prepare_next(), name="prepare next job")
 
-    async def take(self, group: asyncio.TaskGroup) -> PreparedJob | None:
-        """The next job, prepared; None when nothing is ready. The caller must `done` or `keep` it."""
-        if self._kept is not None:
-            kept, self._kept = self._kept, None
-            return kept
-        self.start_ahead(group)
-        ahead, self._ahead = self._ahead, None
-        return None if ahead is None else await ahead
+    def take(self) -> PreparedJob | None:
+        """The job at hand; None when none is. The caller must say `done` to it."""
+        if self._ahead is None or not self._ahead.done():
+            return None
+        found, self._ahead = self._ahead.result(), None
+        return found if isinstance(found, PreparedJob) else None
 
-    def keep(self, prepared: PreparedJob) -> None:
-        """It cannot be fed now: give it out again first."""
-        self._kept = prepared
+    async def wait(self, group: asyncio.TaskGroup) -> Outcome:
+        """Prepare until a job is at hand (then `take` it), nothing is ready, or a setback."""
+        self.start_ahead(group)
+        return None if self._ahead is None else await asyncio.shield(self._ahead)
+
+    def give_back(self) -> None:
+        """The lane cannot work now: another may have the job."""
+        prepared = self.take()
+        if prepared is not None:
+            self.done(prepared)
+
+    def abandon(self) -> None:
+        """The lane stops: do not finish what is being prepared."""
+        if self._ahead is not None:
+            self._ahead.cancel()
 
     def done(self, prepared: PreparedJob) -> None:
-        """The job was fed or is no longer ready: forget it and its picture."""
+        """The job was fed, or is no longer wanted."""
         self._taken.discard(prepared.job.id)
-        self._panel_path(prepared.job).unlink(missing_ok=True)
 
-    async def _prepare_next(self) -> PreparedJob | None:
-        while (job := await self._store.read(queue.next_ready, frozenset(self._taken))) is not None:
+    async def _prepare_next(self) -> Outcome:
+        """Prepare the oldest ready job. When the machinery fails, a second job tells whether it is the machinery or the record:
+        what fails where another succeeds is the record's own fault."""
+        suspect: tuple[Job, RendererFailed] | None = None
+        while (job := await self._next(suspect)) is not None:
             self._taken.add(job.id)
-            try:
-                return await self._prepare(job)
-            except RenderError as error:
-                await self._put_aside(job, error.problem.code)
-            except StoreFull:  # no fault of the job; the lane says that the disk is full, and asks again
+            found = await self._try(job)
+            if not isinstance(found, PreparedJob):
                 self._taken.discard(job.id)
-                return None
-            except StoreError:
-                await self._put_aside(job, "payload_missing")
-        return None
+            if isinstance(found, RendererFailed) and suspect is None:
+                suspect = (job, found)
+            elif isinstance(found, RenderError) and not isinstance(found, RendererFailed):
+                await self._store.transact(queue.hold, job.id, found.problem)
+            else:
+                return await self._settle(found, suspect)
+        return None if suspect is None else await self._settle(suspect[1], None)
 
-    async def _prepare(self, job: Job) -> PreparedJob:
-        path = self._panel_path(job)
-        canonical = await asyncio.to_thread(self._spool.get, job.payload)
-        await self._artist.render(self._spool.path(job.payload), path)
-        panels = await asyncio.to_thread(lambda: [_with_hash(panel) for panel in self._read_panels(path)])
-        return PreparedJob(job, panels, await asyncio.to_thread(self._read_chip, canonical))
+    async def _next(self, suspect: tuple[Job, RendererFailed] | None) -> Job | None:
+        skip = self._taken if suspect is None else self._taken | {suspect[0].id}
+        return await self._store.read(queue.next_ready, frozenset(skip))
 
-    async def _put_aside(self, job: Job, reason: str) -> None:
-        self._taken.discard(job.id)
-        current = await self._store.read(queue.find, job.id)
-        if current.state is job.state:
-            await self._store.transact(queue.hold, job.id, reason)
+    async def _try(self, job: Job) -> PreparedJob | Setback | RenderError:
+        path = self._folder / f"{job.id}.panels"
+        try:
+            canonical = await asyncio.to_thread(self._spool.get, job.payload)
+            await self._artist.render(self._spool.path(job.payload), path)
+            panels = await asyncio.to_thread(self._take_in, path)
+            return PreparedJob(job, panels, await asyncio.to_thread(self._read_chip, canonical))
+        except RenderError as error:
+            return error
+        except RecordRefused as error:  # accepted by an older program, refused by this one
+            return RenderError(error.problems[0])
+        except PayloadLost:
+            return RenderError(_LOST)
+        except StoreFull as error:
+            return Setback("disk_full", str(error))
+        except StoreError as error:
+            return Setback("store_failed", str(error))
 
-    def _panel_path(self, job: Job) -> Path:
-        return self._folder / f"{job.id}.panels"
+    async def _settle(self, found: PreparedJob | Setback | RenderError, suspect: tuple[Job, RendererFailed] | None) -> Outcome:
+        if isinstance(found, RenderError):
+            return Setback("renderer_failed", str(found))
+        if isinstance(found, PreparedJob) and suspect is not None:
+            await self._store.transact(queue.hold, suspect[0].id, suspect[1].problem)
+        return found
 
-
-def _with_hash(panel: Panel) -> Panel:
-    return replace(panel, sha256=hashlib.sha256(panel.data).hexdigest())
+    def _take_in(self, path: Path) -> list[Panel]:
+        panels = [replace(panel, sha256=hashlib.sha256(panel.data).hexdigest()) for panel in self._read_panels(path)]
+        path.unlink()
+        return panels

@@ -79,7 +79,8 @@ def _jobs(now: StationSnapshot) -> Iterator[str]:
 
 def _lane(lane: LaneStatus, blanks: Balance) -> str:
     ribbon = "?" if lane.ribbon_remaining is None else str(lane.ribbon_remaining)
-    stock = f"Blangko di hopper: {blanks.hopper} · Pita: {ribbon} kartu"
+    low = " (hampir habis)" if lane.hopper_low else ""
+    stock = f"Blangko di hopper: {blanks.hopper}{low} · Pita: {ribbon} kartu"
     if lane.condition is None:
         said = f"<p>{escape(desk.activity(lane))}</p>"
         return f"<section><h2>Jalur {escape(lane.name)}</h2>{said}<p>{stock}</p></section>"

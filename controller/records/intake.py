@@ -102,7 +102,7 @@ def _read_fields(raw: Mapping[str, Json]) -> tuple[Record | None, list[Problem]]
 
 def _person_problems(record: Record) -> Iterator[Problem]:
     person = record.person
-    if person.nik in record.record_id:
+    if person.nik in "".join(filter(str.isdigit, record.record_id)):
         yield problem("record_id.nik", "record_id")
     if person.birth_date > record.recorded_on:
         yield problem("date.birth", "person.birth_date")

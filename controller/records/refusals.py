@@ -63,8 +63,8 @@ REFUSALS = _rows(
     ("schema.base64", "Isi bukan base64 baku; kodekan ulang di pusat dengan huruf standar, tanpa baris baru.",
      "The content is not standard base64; encode it again at the centre, standard alphabet, no line breaks."),
 
-    ("record_id.nik", "record_id memuat NIK; pusat harus memakai nomor lain karena record_id ditulis di catatan kerja.",
-     "record_id holds the NIK; the centre must use another number, because record_id is written to logs."),
+    ("record_id.nik", "record_id memuat NIK; pusat harus memakai nomor lain karena record_id tampil di daftar.",
+     "record_id holds the NIK; the centre must use another number, because record_id is shown in lists."),
     ("date.birth", "Tanggal lahir sesudah tanggal perekaman; perbaiki tanggalnya di pusat.",
      "The date of birth is after the date of recording; correct the dates at the centre."),
     ("date.valid_until", "Kartu WNA tidak berlaku seumur hidup; isi valid_until dengan tanggal akhir izin tinggal.",

@@ -88,7 +88,8 @@ class Scene:
 
     def until_waits(self, condition: str, limit_s: float = 30.0) -> Json:
         """Wait until the lane says that it waits for this; returns what it says."""
-        return self.rig.until(lambda: self._waits(condition), f"the lane to say '{condition}'", limit_s)
+        assert condition in CONDITIONS
+        return self._until_lane("condition", condition, limit_s)
 
     def until_free(self) -> None:
         """Wait until nothing keeps the lane from working."""
@@ -96,7 +97,7 @@ class Scene:
 
     def until_stage(self, stage: str) -> Json:
         """Wait until the lane is at this stage; returns what it says."""
-        return self.rig.until(lambda: self._at(stage), f"the lane to be at '{stage}'", CARD_S)
+        return self._until_lane("activity", stage, CARD_S)
 
     def until_shown(self, text: str) -> None:
         """Wait until the operator display, as people see it, shows this text."""
@@ -113,7 +114,8 @@ class Scene:
         assert command.returncode == 0, command.stderr
 
     def press(self, button: str) -> None:
-        """Somebody presses GO or HOLD."""
+        """Somebody presses GO or HOLD, once the station listens."""
+        self.rig.until(lambda: self.rig.station()["panel_up"], "the front panel to be listened to")
         self.rig.sim("press", button=button)
 
     # The truth
@@ -143,14 +145,15 @@ class Scene:
         jobs = [self.job(job["id"]) for job in self.rig.get("/api/v1/jobs", limit=500).body["jobs"]]
         return disagreements(self.world(), self.rig.station(), jobs, self.records)
 
-    def _waits(self, condition: str) -> Json | None:
-        assert condition in CONDITIONS
-        lane = self.lane()
-        return lane if lane["condition"] == condition else None
+    def _until_lane(self, field: str, value: str, limit_s: float) -> Json:
+        found: list[Json] = []
 
-    def _at(self, stage: str) -> Json | None:
-        lane = self.lane()
-        return lane if lane["activity"] == stage else None
+        def looked() -> bool:
+            found[:] = [self.lane()]
+            return bool(found[0][field] == value)
+
+        self.rig.until(looked, f"the lane's {field} to be '{value}'", limit_s)
+        return found[0]
 
 
 def texts(answer: Answer) -> str:

@@ -52,7 +52,9 @@ def _broken(folder: Path, changes: dict[str, str]) -> Path:
         ),
     ],
 )  # fmt: skip
-def test_five_mistakes_are_all_said_with_their_places(rig: Rig, tmp_path: Path, changes: dict[str, str], places: list[str]) -> None:
+def test_five_mistakes_are_all_said_with_their_places(
+    rig: Rig, tmp_path: Path, changes: dict[str, str], places: list[str]
+) -> None:
     path = _broken(tmp_path, changes)
     checked, run = rig.command("check-config", path), rig.command("run", "--config", path)
     assert (checked.returncode, checked.stdout, run.returncode, run.stdout) == (1, "", 1, "")
@@ -68,7 +70,10 @@ def test_an_unknown_key_names_the_nearest_one(rig: Rig, tmp_path: Path) -> None:
     assert "unknown key; did you mean 'max_rejects_in_row'" in checked.stderr
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"[station", "is not valid TOML"), (b"\xff", "cannot be read"), (None, "cannot be read")])
+NO_CONFIGURATIONS = [(b"[station", "is not valid TOML"), (b"\xff", "cannot be read"), (None, "cannot be read")]
+
+
+@pytest.mark.parametrize(("content", "said"), NO_CONFIGURATIONS)
 def test_a_file_that_is_no_configuration(rig: Rig, tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "other.toml"
     if content is not None:

@@ -64,7 +64,9 @@ def _set(*path: str, to: Any) -> Callable[[Record], None]:
 def _png(width: int, height: int) -> str:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
-    packed = b"".join(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
+    packed = b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
     return b64encode(b"\x89PNG\r\n\x1a\n" + packed).decode()
 
 
@@ -127,7 +129,9 @@ def _raw(scene: Scene, head: str, pieces: Iterator[bytes]) -> bytes:
         sock.settimeout(30)
         sock.connect(str(scene.rig.folder / "http.sock"))
         try:
-            sock.sendall(f"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{head}\r\n\r\n".encode())
+            sock.sendall(
+                f"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{head}\r\n\r\n".encode()
+            )
             for piece in pieces:
                 sock.sendall(piece)
             sock.shutdown(socket.SHUT_WR)

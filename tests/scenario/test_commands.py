@@ -49,7 +49,15 @@ def test_jobs_and_job_show_where_the_work_stands(scene: Scene) -> None:
     assert (jobs.returncode, job.returncode) == (0, 0)
     assert re.search(rf"^ +{number}  issued +\S+Z +{record_id}", jobs.stdout, re.MULTILINE)
     assert job.stdout.startswith(f"job {number}: issued")
-    assert [line.split()[1] for line in job.stdout.splitlines()[2:]] == ["feed", "probe", "encode", "read", "print", "check", "deliver"]
+    assert [line.split()[1] for line in job.stdout.splitlines()[2:]] == [
+        "feed",
+        "probe",
+        "encode",
+        "read",
+        "print",
+        "check",
+        "deliver",
+    ]
     assert "NO OUTCOME" not in job.stdout
 
 

@@ -60,8 +60,8 @@ def test_a_disk_too_full_to_draw_a_card_leaves_the_jobs_ready_over_a_restart(sce
     assert scene.rig.stop_station() == 0
     filler = _fill(scene, 500_000)  # room for the journal, not for a drawn card
     scene.rig.start_station()
-    scene.press("go")
     scene.until_waits("disk_full")
+    scene.press("go")
     scene.until_shown("DISK PENUH")
     scene.until_lit("red")
     assert {scene.state(number) for number in numbers} == {"ready"}

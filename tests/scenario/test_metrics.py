@@ -21,6 +21,7 @@ def test_the_promised_series_are_there_and_true_during_a_card(scene: Scene) -> N
     (number,) = scene.submit()
     scene.until_stage("probe")
     now = scene.rig.until(lambda: _during(scene), "blanks counted out of the hopper")
+    assert now is not None
     assert now[f"print_station_blanks_in_hopper{LANE}"] == scene.there()["hopper"]
     assert now[f"print_station_blanks_in_passage{LANE}"] == 1
     assert now[f"print_station_printer_up{LANE}"] == now[f"print_station_reader_up{LANE}"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_a_late_reply_within_the_deadline_changes_nothing(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("fault", "values"), [("reply_late", {"seconds": 2.5}), ("reply_lost", {})])
-def test_a_reply_that_misses_its_deadline_makes_the_card_unknown(scene: Scene, fault: str, values: dict[str, object]) -> None:
+def test_a_reply_that_misses_its_deadline_makes_the_card_unknown(scene: Scene, fault: str, values: dict[str, Any]) -> None:
     rejected = scene.there()["reject"]
     scene.rig.fault(fault, at="Se", **values)
     (number,) = scene.submit()

@@ -52,7 +52,10 @@ def test_pcscd_killed_in_the_middle_of_a_card_spoils_it(scene: Scene) -> None:
     scene.until_stage("probe")
     PCSCD.kill()
     scene.until_waits("pcsc_absent")
-    assert scene.verdicts(number) in ([("spoiled", "pcsc_absent")], [("spoiled", "reader_lost")])  # asking, or waiting for an answer
+    assert scene.verdicts(number) in (
+        [("spoiled", "pcsc_absent")],
+        [("spoiled", "reader_lost")],
+    )  # asking, or waiting for an answer
     PCSCD.start()
     scene.until_state("issued", number)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_a_stop_in_the_middle_of_a_card_finishes_it_and_leaves_the_rest_for_late
     ],
 )
 def test_a_card_that_was_inside_at_a_kill_is_unknown_until_a_person_calls_it_spoiled(
-    scene: Scene, seen: Callable[[Json], bool], late: dict[str, object] | None
+    scene: Scene, seen: Callable[[Json], bool], late: dict[str, Any] | None
 ) -> None:
     rejected = scene.there()["reject"]
     if late is not None:

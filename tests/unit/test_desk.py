@@ -44,7 +44,7 @@ def test_one_faulty_lane_of_two_keeps_green_and_lights_red() -> None:
 
 
 def test_the_display_shows_state_and_card_count() -> None:
-    busy = replace(_lane(activity="print"), jobs=NOW.jobs | {JobState.ISSUED: 12, JobState.READY: 3, JobState.ACTIVE: 1})
+    busy = replace(_lane(activity="print"), jobs=dict(NOW.jobs) | {JobState.ISSUED: 12, JobState.READY: 3, JobState.ACTIVE: 1})
     assert desk.lines(busy) == ("CETAK", "JADI 12 ANTRE 4")
 
 

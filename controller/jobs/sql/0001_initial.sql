@@ -8,7 +8,10 @@ CREATE TABLE job (
     payload        TEXT    NOT NULL,                 -- sha256 of the stored record = its file name in the spool
     payload_bytes  INTEGER NOT NULL,
     state          TEXT    NOT NULL CHECK (state IN ('held', 'ready', 'active', 'issued', 'handed_over', 'failed', 'cancelled')),
-    reason         TEXT    NOT NULL DEFAULT '',      -- why it is held or failed: a code, never a person's data
+    reason         TEXT    NOT NULL DEFAULT '',      -- why it is held, failed or ready again: a code
+    reason_id      TEXT    NOT NULL DEFAULT '',      -- the same for staff: one sentence and one action, never the record's content
+    reason_en      TEXT    NOT NULL DEFAULT '',
+    staff_note     TEXT    NOT NULL DEFAULT '',      -- who last cancelled or retried it, and why, in their words
     remakes        INTEGER NOT NULL DEFAULT 0,       -- blanks spent on it after a reject
     received_us    INTEGER NOT NULL,
     changed_us     INTEGER NOT NULL
@@ -25,8 +28,9 @@ CREATE TABLE passage (
     chip_uid       TEXT,                             -- the blank's identity, once it was read
     state          TEXT    NOT NULL CHECK (state IN ('live', 'unknown', 'ended')),
     verdict        TEXT    CHECK (verdict IN ('good', 'spoiled', 'still_blank')),
-    reason         TEXT    NOT NULL DEFAULT '',
-    resolved_by    TEXT    NOT NULL DEFAULT '',      -- the person who settled an unknown passage, and why
+    reason         TEXT    NOT NULL DEFAULT '',      -- why it is not good: a key of conditions.CONDITIONS
+    resolved_by    TEXT    NOT NULL DEFAULT '',      -- the person who settled an unknown passage
+    resolved_why   TEXT    NOT NULL DEFAULT '',      -- and why, in their words
     started_us     INTEGER NOT NULL,
     ended_us       INTEGER,
     CHECK ((state = 'ended') = (verdict IS NOT NULL))
@@ -64,6 +68,8 @@ CREATE TABLE blank_move (
     reason         TEXT    NOT NULL,
     CHECK (source <> target)
 ) STRICT;
+
+CREATE INDEX blank_move_by_lane ON blank_move (lane, id);
 
 CREATE TRIGGER blank_move_is_append_only_update BEFORE UPDATE ON blank_move BEGIN SELECT RAISE(ABORT, 'blank_move is append-only'); END;
 CREATE TRIGGER blank_move_is_append_only_delete BEFORE DELETE ON blank_move BEGIN SELECT RAISE(ABORT, 'blank_move is append-only'); END;

@@ -84,7 +84,8 @@ class EvolisPrinter:
     async def _work(self) -> None:
         while True:
             self._update_room()
-            await self._arrived.wait()
+            while not self._inbox:  # the cable may be pulled between the waking and the running
+                await self._arrived.wait()
             received = self._inbox.popleft()
             self._update_room()
             self._meter.command(received.started_s, received.complete_s)

@@ -7,6 +7,7 @@ import pytest
 from controller.errors import RequestRefused, StoreError
 from controller.jobs import journal, ledger, queue
 from controller.jobs.journal import ChipUsed, Passage
+from controller.jobs.passage import MARKING
 from controller.jobs.spool import Spool
 from controller.jobs.states import WrongState
 from controller.jobs.store import Store
@@ -37,7 +38,7 @@ async def test_beginning_claims_the_job_and_writes_the_intent(store: Store, job_
 
 
 async def test_a_cancelled_job_is_not_begun(store: Store, job_ids: list[int]) -> None:
-    await store.transact(queue.cancel, job_ids[0], "test")
+    await store.transact(queue.cancel, job_ids[0], "ani", "test")
     assert await store.transact(journal.begin, job_ids[0], "1", "held", "SN1", "feed", {}) is None
 
 
@@ -83,7 +84,7 @@ async def test_a_chip_is_never_bound_twice(store: Store, job_ids: list[int]) -> 
 async def test_a_chip_of_a_still_blank_passage_may_be_used_again(store: Store, job_ids: list[int]) -> None:
     first = await _begin(store, job_ids[0])
     await store.transact(journal.bind_chip, first.id, "04AA")
-    await store.transact(journal.end, first, Verdict.STILL_BLANK, "", 1)
+    await store.transact(journal.end, first, Verdict.STILL_BLANK, "hopper_empty", 1)
     second = await _begin(store, job_ids[0])
     await store.transact(journal.bind_chip, second.id, "04AA")
 
@@ -99,7 +100,7 @@ async def test_after_an_unclean_stop_a_live_passage_is_unknown_and_stays_so(stor
     passage = await _begin(store, job_ids[0])
     for _start in range(2):
         unknown = await store.transact(journal.suspect_all)
-        assert [(p.id, p.state, p.reason) for p in unknown] == [(passage.id, PassageState.UNKNOWN, "unclean_stop")]
+        assert [(p.id, p.state, p.reason) for p in unknown] == [(passage.id, PassageState.UNKNOWN, "passage_unknown")]
     assert await _state(store, job_ids[0]) is JobState.ACTIVE
 
 
@@ -112,7 +113,7 @@ async def test_a_persons_word_settles_an_unknown_passage(
     if was_out:
         await store.transact(journal.took_blank, passage)
     await store.transact(journal.suspect_all)
-    job = await store.transact(journal.resolve, passage.id, verdict, "budi", "seen in the tray", 1)
+    job = await store.transact(journal.resolve, passage.id, verdict, "budi", "seen in the tray", 1, MARKING)
     assert job.state is JobState.READY
     assert await store.read(ledger.balance, "1") == balance
 
@@ -120,14 +121,32 @@ async def test_a_persons_word_settles_an_unknown_passage(
 async def test_a_settled_passage_takes_no_second_word(store: Store, job_ids: list[int]) -> None:
     passage = await _begin(store, job_ids[0])
     with pytest.raises(RequestRefused, match="does not wait for a decision"):
-        await store.transact(journal.resolve, passage.id, Verdict.SPOILED, "budi", "x", 1)
+        await store.transact(journal.resolve, passage.id, Verdict.SPOILED, "budi", "x", 1, MARKING)
 
 
 async def test_nobody_can_declare_an_unknown_card_good(store: Store, job_ids: list[int]) -> None:
     passage = await _begin(store, job_ids[0])
     await store.transact(journal.suspect_all)
     with pytest.raises(RequestRefused, match="'spoiled' or 'still-blank'"):
-        await store.transact(journal.resolve, passage.id, Verdict.GOOD, "budi", "looks fine", 1)
+        await store.transact(journal.resolve, passage.id, Verdict.GOOD, "budi", "looks fine", 1, MARKING)
+
+
+@pytest.mark.parametrize("stage", ["encode", "print", "print and deliver"])
+async def test_a_card_that_was_written_or_printed_on_is_not_blank_any_more(store: Store, job_ids: list[int], stage: str) -> None:
+    passage = await _begin(store, job_ids[0])
+    await store.transact(journal.conclude, passage.id, "done", {}, 5)
+    await store.transact(journal.intend, passage.id, stage, {})
+    await store.transact(journal.suspect_all)
+    with pytest.raises(RequestRefused, match=f"'{stage}' was begun"):
+        await store.transact(journal.resolve, passage.id, Verdict.STILL_BLANK, "budi", "looks blank", 1, MARKING)
+    assert await _state(store, job_ids[0]) is JobState.ACTIVE
+
+
+async def test_a_failed_job_says_why_in_both_languages(store: Store, job_ids: list[int]) -> None:
+    passage = await _begin(store, job_ids[0])
+    job = await store.transact(journal.end, passage, Verdict.SPOILED, "chip_silent", 0)
+    assert job.why is not None
+    assert (job.state, job.why.code, job.why.id[:4]) == (JobState.FAILED, "chip_silent", "Chip")
 
 
 async def test_hold_is_remembered(store: Store) -> None:

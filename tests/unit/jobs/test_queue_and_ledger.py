@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
-from controller.errors import RequestRefused
+from controller.errors import Problem, RequestRefused
 from controller.jobs import ledger, queue
-from controller.jobs.ledger import Account
+from controller.jobs.ledger import Account, Balances
 from controller.jobs.spool import Spool
 from controller.jobs.states import JobEvent
 from controller.jobs.store import Store
@@ -30,11 +30,40 @@ async def test_the_same_record_again_is_the_same_job(store: Store, spool: Spool)
     assert (again.job.id, again.created) == (first.job.id, False)
 
 
-async def test_a_row_that_cannot_be_written_leaves_no_payload(store: Store, spool: Spool) -> None:
-    await store.read(lambda db: db.execute("CREATE TRIGGER no_more BEFORE INSERT ON job BEGIN SELECT RAISE(ABORT, 'no'); END"))
-    with pytest.raises(Exception, match="no"):
-        await _accept(store, spool, "a")
-    assert list(spool.folder.iterdir()) == []
+async def test_a_payload_that_no_job_owns_is_dropped_and_an_owned_one_stays(store: Store, spool: Spool) -> None:
+    owned, orphan = (await _accept(store, spool, "a")).job.payload, spool.put(b"orphan")
+    for payload in (owned, orphan):
+        await store.read(queue.drop_unowned, spool, payload)
+    assert (spool.path(owned).exists(), spool.path(orphan).exists()) == (True, False)
+
+
+async def test_a_cancelled_record_that_is_handed_in_again_is_ready_again(store: Store, spool: Spool) -> None:
+    job = (await _accept(store, spool, "a")).job
+    await store.transact(queue.cancel, job.id, "ani", "mistake")
+    again = await _accept(store, spool, "a")
+    assert (again.job.id, again.job.state, again.created) == (job.id, JobState.READY, False)
+
+
+async def test_a_held_job_is_tried_again_with_all_its_remakes(store: Store, spool: Spool) -> None:
+    job = (await _accept(store, spool, "a")).job
+    why = Problem("layout.too_long", "person.name", "Terlalu panjang.", "Too long.")
+    held = await store.transact(queue.hold, job.id, why)
+    assert held is not None
+    assert held.why == Problem("layout.too_long", "", "Terlalu panjang.", "Too long.")
+    ready = await store.transact(queue.retry, job.id, "ani", "layout mended")
+    assert (ready.state, ready.why, ready.remakes) == (JobState.READY, None, 0)
+
+
+async def test_only_a_held_or_failed_job_can_be_tried_again(store: Store, spool: Spool) -> None:
+    job = (await _accept(store, spool, "a")).job
+    with pytest.raises(RequestRefused, match="only a held or failed one"):
+        await store.transact(queue.retry, job.id, "ani", "x")
+
+
+async def test_a_job_that_is_no_longer_ready_is_not_held(store: Store, spool: Spool) -> None:
+    job = (await _accept(store, spool, "a")).job
+    await store.transact(queue.cancel, job.id, "ani", "x")
+    assert await store.transact(queue.hold, job.id, Problem("x", "", "x", "x")) is None
 
 
 async def test_the_oldest_ready_job_comes_first_and_skipped_ones_never(store: Store, spool: Spool) -> None:
@@ -47,7 +76,7 @@ async def test_the_oldest_ready_job_comes_first_and_skipped_ones_never(store: St
 
 async def test_listing_pages_by_id_and_state(store: Store, spool: Spool) -> None:
     ids = [(await _accept(store, spool, name)).job.id for name in "abcd"]
-    await store.transact(queue.cancel, ids[1], "test")
+    await store.transact(queue.cancel, ids[1], "ani", "test")
     assert [job.id for job in await store.read(queue.page, None, ids[0], 2)] == ids[1:3]
     assert [job.id for job in await store.read(queue.page, JobState.CANCELLED, 0, 10)] == [ids[1]]
 
@@ -56,7 +85,7 @@ async def test_a_fed_job_cannot_be_cancelled(store: Store, spool: Spool) -> None
     job = (await _accept(store, spool, "a")).job
     await store.transact(queue.change, job, JobEvent.FEED)
     with pytest.raises(RequestRefused, match="can no longer be cancelled"):
-        await store.transact(queue.cancel, job.id, "too late")
+        await store.transact(queue.cancel, job.id, "ani", "too late")
 
 
 async def test_a_job_that_does_not_exist_is_said_so(store: Store) -> None:
@@ -78,6 +107,23 @@ async def test_balances_are_sums_of_moves(store: Store) -> None:
     await store.transact(ledger.load, "2", 3, "ani", "filled")
     assert await store.read(ledger.balance, "1") == Balance(hopper=9, passage=1)
     assert await store.read(ledger.balance, "2") == Balance(hopper=3, passage=0)
+
+
+async def test_kept_balances_equal_the_sum_of_all_moves(store: Store) -> None:
+    balances = Balances()
+    for quantity in (10, 20, 30):
+        await store.transact(ledger.load, "1", quantity, "ani", "filled")
+        await store.transact(ledger.move, "1", Account.HOPPER, Account.PASSAGE, who="station", reason="feed")
+        assert await store.read(balances.of, "1") == await store.read(ledger.balance, "1")
+
+
+async def test_kept_balances_never_count_a_move_that_was_rolled_back(store: Store) -> None:
+    def inside(db: sqlite3.Connection) -> None:
+        ledger.load(db, "1", 10, "ani", "filled")
+        Balances().of(db, "1")
+
+    with pytest.raises(RuntimeError, match="inside a transaction"):
+        await store.transact(inside)
 
 
 @pytest.mark.parametrize("quantity", [0, -1, ledger.MAX_LOAD + 1])

@@ -46,10 +46,9 @@ class Bench:
     async def passage(self) -> Passage:
         return await self.store.read(journal.find, 1)
 
-    def _on_stage(self, stage: Stage, passage_id: int | None) -> None:
-        if passage_id is not None:  # the feed is told twice: when it is prepared and when it has a passage
-            self.stages.append(stage.name)
-            self.at_stage(stage.name)
+    def _on_stage(self, stage: Stage, _passage_id: int) -> None:
+        self.stages.append(stage.name)
+        self.at_stage(stage.name)
 
     async def _try_again(self, trouble: Trouble) -> bool:
         self.troubles.append(trouble.condition)
@@ -115,6 +114,59 @@ async def test_a_printer_that_vanishes_right_after_the_feed_leaves_the_passage_u
     bench.lane.after["feed"] = lambda: setattr(bench.lane, "present", False)
     result = await bench.run()
     assert (result.verdict, await bench.job()) == (None, JobState.ACTIVE)
+
+
+async def test_a_jam_at_the_feed_is_doubt_even_if_nothing_was_counted(bench: Bench) -> None:
+    bench.lane.before["feed"] = _raises(DeviceRefused("card_jam", "CARD JAM"))
+    result = await bench.run()
+    assert (result.verdict, result.condition, await bench.job()) == (None, "card_jam", JobState.ACTIVE)
+
+
+async def test_a_blind_beam_cannot_prove_that_nothing_was_fed(bench: Bench) -> None:
+    def blind() -> None:
+        bench.lane.sensors.lose()
+        raise DeviceRefused("hopper_empty", "FEEDER EMPTY")
+
+    bench.lane.before["feed"] = blind
+    assert (await bench.run()).verdict is None
+
+
+async def test_a_card_that_is_inside_already_is_never_taken_for_the_blank(bench: Bench) -> None:
+    bench.lane.position = CardPosition.PRINT
+    result = await bench.run()
+    assert (result.passage_id, result.condition, bench.lane.acts, await bench.job()) == (None, "card_inside", [], JobState.READY)
+
+
+@pytest.mark.parametrize("fed", [0, 2])
+async def test_a_feed_that_was_not_counted_once_is_rejected(bench: Bench, fed: int) -> None:
+    def miscount() -> None:
+        bench.lane.cards_fed += fed - 1
+
+    bench.lane.after["feed"] = miscount
+    result = await bench.run()
+    assert (result.verdict, result.condition, bench.lane.rejected[0].prints) == (Verdict.SPOILED, "feed_unproven", 0)
+
+
+async def test_two_blanks_past_the_feed_beam_are_noticed(bench: Bench) -> None:
+    bench.lane.after["feed"] = lambda: bench.lane.sensors.card_passes(Beam.FEED)
+    result = await bench.run()
+    assert (result.verdict, result.detail) == (Verdict.SPOILED, "the printer counted 1 blanks, the feed beam saw 2")
+
+
+async def test_a_deliver_that_let_one_card_out_and_kept_one_is_doubt(bench: Bench) -> None:
+    def double() -> None:
+        bench.lane.sensors.card_passes(Beam.EXIT)
+        raise DeviceRefused("card_jam", "CARD JAM")
+
+    bench.lane.before["deliver"] = double
+    result = await bench.run()
+    assert (result.verdict, bench.troubles) == (None, [])
+
+
+async def test_two_cards_past_the_exit_beam_are_never_one_good_card(bench: Bench) -> None:
+    bench.lane.after["deliver"] = lambda: bench.lane.sensors.card_passes(Beam.EXIT)
+    result = await bench.run()
+    assert (result.verdict, result.condition) == (None, "card_missing")
 
 
 async def test_a_refused_feed_that_moved_a_card_past_the_beam_is_unknown(bench: Bench) -> None:
@@ -265,7 +317,7 @@ async def test_an_ejecting_printer_whose_counter_is_off_leaves_the_card_to_a_per
 
 
 async def test_a_job_cancelled_before_the_feed_moves_nothing(bench: Bench) -> None:
-    await bench.store.transact(queue.cancel, bench.job_id, "test")
+    await bench.store.transact(queue.cancel, bench.job_id, "ani", "test")
     assert await bench.run() == Result(None, None)
     assert bench.lane.acts == []
 

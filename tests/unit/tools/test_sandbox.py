@@ -118,6 +118,11 @@ def test_pcscd_can_be_killed_and_started_again_from_within() -> None:
     assert python(script) == LANE_1
 
 
+def test_the_sandbox_ends_well_when_another_process_replaced_its_pcscd() -> None:
+    replace = "from tools.pcscd import Pcscd; p = Pcscd(); p.kill(); p.start()"
+    assert sandbox(sys.executable, "-c", replace).returncode == 0
+
+
 def test_pcscd_is_not_started_twice() -> None:
     result = sandbox(sys.executable, "-c", "from tools.pcscd import Pcscd; Pcscd().start()")
     assert "RuntimeError: pcscd runs already, pid " in result.stderr

@@ -1,0 +1,23 @@
+"""print-station retry JOB"""
+
+from __future__ import annotations
+
+import argparse
+
+from controller.commands.asking import act, add_station, add_who
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options."""
+    parser.add_argument("job", type=int, metavar="JOB")
+    add_who(parser, reason="cause removed")
+    add_station(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the job ready again; refused unless it is held or failed."""
+    answer = act(arguments, f"/api/v1/jobs/{arguments.job}/retry", {"who": arguments.who, "reason": arguments.reason})
+    if answer is None:
+        return 1
+    print(f"job {answer.body['job']['id']} is ready")
+    return 0
