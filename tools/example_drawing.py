@@ -74,7 +74,10 @@ def mix(colour: Rgb, other: Rgb, share: float) -> Rgb:
 def spline(points: Sequence[Point], *, closed: bool = False, steps: int = 24) -> list[Point]:
     """A smooth curve through the points (Catmull-Rom)."""
     count = len(points)
-    at = (lambda i: points[i % count]) if closed else (lambda i: points[min(max(i, 0), count - 1)])
+
+    def at(i: int) -> Point:
+        return points[i % count] if closed else points[min(max(i, 0), count - 1)]
+
     curve: list[Point] = []
     for i in range(count if closed else count - 1):
         four = at(i - 1), at(i), at(i + 1), at(i + 2)
