@@ -19,7 +19,7 @@ demo: bootstrap ## issue the 20 sample records on the simulator (pictures: build
 	@$(SANDBOX) --http-out -- $(PYTHON) -m tools.demo $(ARGS)
 
 test: check ## all checks, then all tests; make test ARGS="-k chip" runs some
-	@$(SANDBOX) -- $(PYTHON) -m pytest $(ARGS)
+	@tools/run-tests $(ARGS)
 
 check: bootstrap ## lint, format, types, import contracts
 	@build/venv/bin/ruff check

@@ -113,6 +113,11 @@ class Scene:
         command = self.rig.command("passage", "resolve", str(passage), verdict, "--reason", "seen by a person")
         assert command.returncode == 0, command.stderr
 
+    def spoil(self, number: int, *, where: str) -> None:
+        """A person takes the card of a job's last passage away, out of the printer or the bin, and calls it spoiled."""
+        assert self.rig.take(where)
+        self.resolve(number, "spoiled")
+
     def press(self, button: str) -> None:
         """Somebody presses GO or HOLD, once the station listens."""
         self.rig.until(lambda: self.rig.station()["panel_up"], "the front panel to be listened to")

@@ -25,6 +25,9 @@ def test_dead_chips_cost_one_more_blank_then_the_job_and_three_in_a_row_stop_the
     dead = ("spoiled", "chip_silent")
     assert {tuple(scene.verdicts(number)) for number in numbers} == {(dead, dead), (dead, ("good", ""))}
     scene.until_lit("green")
+    failed = next(number for number in numbers if scene.state(number) == "failed")
+    assert scene.rig.command("retry", str(failed)).stdout == f"job {failed} is ready\n"
+    scene.until_state("issued", failed)
 
 
 @pytest.mark.parametrize(

@@ -15,25 +15,28 @@ def test_an_open_cover_is_said_and_nothing_is_fed_until_it_is_closed(scene: Scen
     assert (scene.state(number), scene.there()["hopper"]) == ("ready", blanks)
     scene.rig.fault("cover_close")
     scene.until_state("issued", number)
-    assert set(scene.verdicts(number)[:-1]) == {("still_blank", "cover_open")}
+    assert scene.verdicts(number) == [("good", "")]  # it was seen before a blank was asked for
     scene.until_lit("green")
 
 
-def test_a_misfeed_leaves_the_blank_in_the_hopper_and_is_tried_again(scene: Scene) -> None:
+def test_a_misfeed_is_doubt_until_a_person_has_looked_into_the_feeder(scene: Scene) -> None:
     scene.rig.fault("misfeed")
-    (number,) = scene.issue()
+    (number,) = scene.submit()
+    scene.until_waits("passage_unknown")
+    scene.resolve(number, "still-blank")
+    scene.until_state("issued", number)
     assert scene.verdicts(number) == [("still_blank", "card_stuck"), ("good", "")]
 
 
-def test_a_jam_in_the_feeder_is_a_fault_until_it_is_cleared(scene: Scene) -> None:
+def test_a_jam_in_the_feeder_holds_the_lane_until_a_person_says_where_the_blank_is(scene: Scene) -> None:
     scene.rig.fault("feeder_jam")
     (number,) = scene.submit()
-    scene.until_waits("card_jam")
-    scene.until_lit("red")
+    scene.until_waits("passage_unknown")
+    scene.until_lit("amber")
     scene.rig.fault("jam_cleared")
-    scene.press("go")
+    scene.resolve(number, "still-blank")
     scene.until_state("issued", number)
-    assert set(scene.verdicts(number)[:-1]) == {("still_blank", "card_jam")}
+    assert scene.verdicts(number) == [("still_blank", "card_jam"), ("good", "")]
 
 
 def test_a_card_that_jams_while_it_is_printed_is_rejected_once_it_moves_again(scene: Scene) -> None:
@@ -80,14 +83,26 @@ def test_a_card_nobody_saw_leaving_holds_the_lane_until_a_person_has_looked(scen
     scene.until_state("issued", number, next_one)
 
 
-def test_a_card_left_inside_is_rejected_by_the_lane_after_the_word_spoiled(scene: Scene) -> None:
-    rejected = scene.there()["reject"]
+def test_a_card_left_inside_is_for_a_person_to_take_out_whatever_was_said_of_it(scene: Scene) -> None:
     scene.rig.fault("usb_unplug", at="Se")
     (number,) = scene.submit()
     scene.until_waits("passage_unknown")
     assert scene.there()["inside"] == 1
     scene.rig.fault("usb_replug")
     scene.resolve(number, "spoiled")
+    scene.until_waits("card_inside")
+    assert scene.rig.take("printer")
     scene.until_state("issued", number)
-    assert scene.there()["reject"] == rejected + 1
-    assert scene.verdicts(number) == [("spoiled", "seen by a person"), ("good", "")]
+    assert scene.verdicts(number) == [("spoiled", "printer_lost"), ("good", "")]
+
+
+def test_a_printed_card_cannot_be_called_blank(scene: Scene) -> None:
+    scene.rig.fault("lost_card")
+    (number,) = scene.submit()
+    scene.until_waits("passage_unknown")
+    passage = str(scene.job(number)["passages"][-1]["id"])
+    command = scene.rig.command("passage", "resolve", passage, "still-blank", "--reason", "seems blank")
+    assert (command.returncode, "'encode' was begun" in command.stderr) == (1, True)
+    scene.rig.take("bin")
+    scene.resolve(number, "spoiled")
+    scene.until_state("issued", number)

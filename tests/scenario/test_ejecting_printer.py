@@ -28,8 +28,8 @@ def shared_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def test_cards_are_issued_by_one_act(scene: Scene) -> None:
     for number in scene.issue(2):
         assert scene.stages(number)[-1] == ("print and deliver", "done")
-        evidence = scene.job(number)["passages"][-1]["stages"][-1]
-        assert evidence["evidence"]["exit_beam"] == evidence["intent"]["exit_beam"] + 1
+        stage = scene.job(number)["passages"][-1]["stages"][-1]
+        assert stage["evidence"]["panels_printed"] == stage["intent"]["panels_printed"] + 5
 
 
 def test_a_ribbon_that_ends_before_the_print_spoils_the_card_inside(scene: Scene) -> None:
@@ -45,8 +45,7 @@ def test_a_card_nobody_saw_leaving_is_unknown(scene: Scene) -> None:
     scene.rig.fault("lost_card")
     (number,) = scene.submit()
     scene.until_waits("passage_unknown")
-    scene.rig.take("bin")
-    scene.resolve(number, "spoiled")
+    scene.spoil(number, where="bin")
     scene.until_state("issued", number)
 
 
@@ -58,6 +57,5 @@ def test_a_kill_while_it_prints_and_delivers_is_unknown(scene: Scene) -> None:
     scene.rig.kill_station()
     scene.rig.start_station()
     scene.until_waits("passage_unknown")
-    scene.rig.take("bin")
-    scene.resolve(number, "spoiled")
+    scene.spoil(number, where="bin")
     scene.until_state("issued", number)

@@ -78,8 +78,7 @@ def test_pins_that_die_while_a_card_leaves_make_it_unknown(scene: Scene) -> None
     (number,) = scene.submit()
     scene.until_waits("passage_unknown")
     scene.rig.fault("gpio_restart")
-    scene.rig.take("bin")
-    scene.resolve(number, "spoiled")
+    scene.spoil(number, where="bin")
     scene.until_state("issued", number)
 
 

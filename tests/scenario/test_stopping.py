@@ -67,7 +67,6 @@ def test_a_stop_in_the_middle_of_a_card_finishes_it_and_leaves_the_rest_for_late
 def test_a_card_that_was_inside_at_a_kill_is_unknown_until_a_person_calls_it_spoiled(
     scene: Scene, seen: Callable[[Json], bool], late: dict[str, Any] | None
 ) -> None:
-    rejected = scene.there()["reject"]
     if late is not None:
         scene.rig.fault("reply_late", seconds=LATE_S, **late)
     first, second = scene.submit(2)
@@ -75,13 +74,12 @@ def test_a_card_that_was_inside_at_a_kill_is_unknown_until_a_person_calls_it_spo
     scene.rig.kill_station()
     scene.rig.start_station()
     scene.until_waits("passage_unknown")
-    assert scene.verdicts(first) == [(None, "unclean_stop")]
+    assert scene.verdicts(first) == [(None, "passage_unknown")]
     assert (scene.state(first), scene.state(second), scene.there()["inside"]) == ("active", "ready", 1)
     scene.cancel(second)
-    scene.resolve(first, "spoiled")
+    scene.spoil(first, where="printer")
     scene.until_state("issued", first)
-    assert scene.there()["reject"] == rejected + 1
-    assert scene.cards_of(first) == 1
+    assert scene.verdicts(first) == [("spoiled", "passage_unknown"), ("good", "")]
 
 
 def test_a_card_that_left_during_a_kill_is_looked_at_by_a_person(scene: Scene) -> None:
@@ -92,9 +90,8 @@ def test_a_card_that_left_during_a_kill_is_looked_at_by_a_person(scene: Scene) -
     scene.rig.kill_station()
     scene.rig.start_station()
     scene.until_waits("passage_unknown")
-    assert scene.verdicts(number) == [(None, "unclean_stop")]
-    scene.rig.take("bin")
-    scene.resolve(number, "spoiled")
+    assert scene.verdicts(number) == [(None, "passage_unknown")]
+    scene.spoil(number, where="bin")
     scene.until_state("issued", number)
 
 
@@ -110,7 +107,7 @@ def test_a_blank_that_a_person_puts_back_is_still_blank(scene: Scene) -> None:
     scene.rig.take("printer")
     scene.rig.sim("load", lane="1", count=1)
     scene.until_state("issued", number)
-    assert scene.verdicts(number) == [("still_blank", "seen by a person"), ("good", "")]
+    assert scene.verdicts(number) == [("still_blank", "passage_unknown"), ("good", "")]
 
 
 def test_a_kill_before_the_blank_moved_is_settled_as_still_blank(scene: Scene) -> None:
