@@ -23,7 +23,7 @@ from gpiozero import DigitalInputDevice, DigitalOutputDevice
 from gpiozero.exc import GPIOZeroError
 from gpiozero.pins.pigpio import PiGPIOFactory
 
-from controller.errors import DeviceAbsent, DeviceUnknown, Problem
+from controller.errors import DeviceAbsent, DeviceUnknown
 
 LGPIO = "lgpio"  # the address of this machine's own header
 PIN_MAX = 27  # BCM numbers of a 40-pin header: 0-27
@@ -34,18 +34,6 @@ _PROBE_S = 2.0  # a server that takes longer for one question is as good as froz
 _PROBE = struct.pack("4I", 16, 0, 0, 0)  # pigpiod command 16 (TICK): reads a clock, changes nothing; answers 16 bytes
 _NOTIFY_JOIN_S = 1.0  # its socket is shut down; it only has to return
 _ERRORS = (OSError, struct.error, ValueError, GPIOZeroError, pigpio.error)  # struct.error: the server hung up mid-answer
-
-
-def check_address(text: str, place: str) -> Problem | None:
-    """What is wrong with a `gpio` address of the configuration, or None. Opens nothing."""
-    if text == LGPIO or _host_port(text) is not None:
-        return None
-    return Problem(
-        "gpio.address",
-        place,
-        f'\'{text}\' bukan alamat pin; tulis "lgpio" atau "pigpiod://HOST:PORT".',
-        f'\'{text}\' is no pin address; write "lgpio" or "pigpiod://HOST:PORT".',
-    )
 
 
 class PinBoard:

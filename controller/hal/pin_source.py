@@ -60,7 +60,7 @@ class PinSource:
     """The pins of one lane or of the front panel. Two sources at one address share nothing."""
 
     def __init__(self, address: str) -> None:
-        """`address`: "lgpio" or "pigpiod://HOST:PORT" (see `gpio_link.check_address`)."""
+        """`address`: "lgpio" or "pigpiod://HOST:PORT"."""
         self._address = address
         self._listener: PinListener | None = None
         self._inputs: dict[int, float | None] = {}

@@ -86,3 +86,11 @@ def test_broken_toml_says_where() -> None:
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    "address", ["gpio", "LGPIO", "pigpiod://", "pigpiod://pi", "pigpiod://:8888", "pigpiod://pi:x", "tcp://pi:8888"]
+)
+def test_what_is_no_pin_address_is_named_with_its_place(address: str) -> None:
+    text = EXAMPLE.replace('[front_panel]\ngpio = "pigpiod://127.0.0.1:8888"', f'[front_panel]\ngpio = "{address}"')
+    assert [problem.place for problem in _mistakes(text)] == ["front_panel.gpio"]

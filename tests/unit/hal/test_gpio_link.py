@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from controller.errors import DeviceAbsent, DeviceUnknown
-from controller.hal.gpio_link import PinBoard, check_address
+from controller.hal.gpio_link import PinBoard
 from controller.hal.worker_thread import WorkerThread
 from tests.fakes.pin_rig import LIMIT_S, PinRig, Watch, pin_rig
 
@@ -34,21 +34,6 @@ async def thread() -> AsyncIterator[WorkerThread]:
 
 def board_at(address: str, report: Callable[[int, bool], bool] = lambda *_: True) -> PinBoard:
     return PinBoard(address, {BEAM: None}, report)
-
-
-@pytest.mark.parametrize("text", ["lgpio", "pigpiod://127.0.0.1:8888", "pigpiod://pi-2.office:8888", "pigpiod://[::1]:8888"])
-def test_an_address_of_pins_is_taken(text: str) -> None:
-    assert check_address(text, "lanes[0].gpio") is None
-
-
-@pytest.mark.parametrize(
-    "text", ["", "gpio", "LGPIO", "pigpiod://", "pigpiod://pi", "pigpiod://:8888", "pigpiod://pi:0", "pigpiod://pi:99999", "pigpiod://pi:x",
-             "pigpiod://pi:8888/x", "pigpiod://user@pi:8888", "tcp://pi:8888", "pigpiod://[::1:8888"]
-)  # fmt: skip
-def test_what_is_no_address_is_named_with_its_place(text: str) -> None:
-    problem = check_address(text, "lanes[0].gpio")
-    assert problem is not None
-    assert str(problem).startswith(f"lanes[0].gpio: '{text}' is no pin address")
 
 
 async def test_no_server_means_absent(thread: WorkerThread) -> None:
