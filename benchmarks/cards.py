@@ -20,6 +20,7 @@ from benchmarks.records import records
 RUNS = (("1", "speed 1", 4, 40.0), ("max", "full speed", 100, 5.0))  # speed, its name, cards, most wall time a card may take
 IDLE_S = 2.0
 AIM = Aim(at_most=100)
+RSS_AIM = Aim(at_most=64)
 NONE_LOST = Aim(at_most=0, binding=True)
 
 
@@ -47,7 +48,7 @@ def _run(speed: str, name: str, count: int, card_limit_s: float) -> Section:
         Figure("CPU of the daemon a card", own_s / count * 1000, "ms"),
         Figure("CPU of the rendering child a card", children_s / count * 1000, "ms"),
         Figure("CPU of the idle daemon", idle_cpu_s / IDLE_S * 1000, "ms/s"),
-        Figure("RSS of the daemon after these cards", memory["rss"], "MiB"),
+        Figure("RSS of the daemon after these cards", memory["rss"], "MiB", RSS_AIM),
         Figure("cards not issued", count - issued, "", NONE_LOST),
     ]
     return Section(f"Card at {name}, {count} cards", figures, {"cards": cards})

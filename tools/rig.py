@@ -242,7 +242,10 @@ class Rig:
         if process is None:
             return 0
         process.send_signal(how)
-        return process.wait(STOP_LIMIT_S)
+        try:
+            return process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired as error:
+            raise RigError(f"{process.args!r} did not end within {STOP_LIMIT_S:g} s\n{self.logs()}") from error
 
 
 def _word(value: object) -> str:

@@ -110,6 +110,7 @@ async def _way_out(folder: Path) -> AsyncIterator[str]:
 
 def _environment(name: str, url: str | None) -> dict[str, str]:
     environment = {**os.environ, SANDBOX_VARIABLE: name, "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "cache" / "pycache")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or every daemon that is started compiles all its libraries again
     return environment if url is None else {**environment, "PRINT_STATION_URL": url}
 
 
