@@ -41,6 +41,12 @@ class Notebook:
         self.lines.append(f"{blank} left")
 
 
+async def settle() -> None:
+    """Let everything that is due at once on the loop happen."""
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
 class Bench:
     """The printer, its world, and a host that asks one thing at a time."""
 

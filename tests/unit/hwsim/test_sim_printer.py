@@ -12,7 +12,7 @@ from hwsim.devices.evolis_commands import COMMANDS, QUERIES
 from hwsim.devices.evolis_mechanics import Ribbon
 from hwsim.wires.usbip import Setup, Stall
 from hwsim.world import Place, Spot
-from tests.unit.hwsim.printer_bench import CHIP, DOTS, LANE, PROFILE, Bench
+from tests.unit.hwsim.printer_bench import CHIP, DOTS, LANE, PROFILE, Bench, settle
 
 FIRST = "blank-00001"
 
@@ -243,7 +243,7 @@ async def test_in_its_own_error_mode_it_does_not_answer_until_the_blanks_are_the
         await bench.ask("Pem;0")
         await bench.printer.bulk_out(1, b"\x1bSic\r")
         waiting = asyncio.create_task(bench.reply())
-        await asyncio.sleep(0.01)
+        await settle()
         assert (await bench.status(), waiting.done()) == (0x38, False)
         bench.world.move(bench.world.make(1, CHIP)[0], Place(Spot.HOPPER, LANE))
         bench.mechanics.touched()
@@ -254,10 +254,10 @@ async def test_in_its_own_error_mode_the_endpoint_naks_until_the_cover_is_shut()
     async with Bench(1).on() as bench:
         bench.mechanics.troubles.cover_open = True
         await bench.printer.bulk_out(1, b"Sic\r")
-        await asyncio.sleep(0.01)
+        await settle()
         assert await bench.status() == 0x10
         held = asyncio.create_task(bench.printer.bulk_out(1, b"Rok\r"))
-        await asyncio.sleep(0.01)
+        await settle()
         assert not held.done()
         bench.mechanics.troubles.cover_open = False
         bench.mechanics.touched()
@@ -271,7 +271,7 @@ async def test_a_panel_that_met_an_obstacle_is_printed_after_all_once_it_is_gone
         await bench.download("y")
         bench.mechanics.troubles.cover_open = True
         await bench.printer.bulk_out(1, b"Se\r")
-        await asyncio.sleep(0.01)
+        await settle()
         bench.mechanics.troubles.cover_open = False
         bench.mechanics.touched()
         assert await bench.reply() == "OK"
@@ -302,14 +302,14 @@ async def test_a_software_reset_does_not_answer_and_forgets() -> None:
     async with Bench(0).on() as bench:
         await bench.ask("Pem;2")
         await bench.printer.bulk_out(1, b"Srs\r")
-        await asyncio.sleep(0.01)
+        await settle()
         assert await bench.ask("Rem") == ["0;0"]
 
 
 async def test_a_bus_reset_loses_half_a_panel_and_replies_nobody_fetched() -> None:
     async with Bench(0).on() as bench:
         await bench.printer.bulk_out(1, b"Rok\rDb;k;2;" + bytes(100))
-        await asyncio.sleep(0.01)
+        await settle()
         bench.printer.detached()
         assert await bench.ask("Rtp") == ["Evolis Primacy"]
 

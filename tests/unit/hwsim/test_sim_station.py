@@ -15,6 +15,7 @@ from hwsim.errors import SimError
 from hwsim.faults import FAULTS
 from hwsim.station import SimStation
 from hwsim.world import Place, Spot
+from tests.unit.hwsim.printer_bench import settle
 from tests.unit.hwsim.station_bench import Rig, config_for, running
 
 UID, SELECT_DF, SELECT_BIODATA, WRITE = "FFCA000000", "00A40000027F0A", "00A40000026FF1", "00D6000203414243"
@@ -165,7 +166,7 @@ async def test_power_off_stops_the_printer_and_power_on_brings_it_back_with_its_
         rig.station.power_printer(rig.lane, on=False)
         rig.station.power_printer(rig.lane, on=True)
         plugged = [rig.lane.plugged]
-        await asyncio.sleep(0.01)
+        await settle()
         assert [*plugged, rig.lane.plugged] == [False, True]
         assert await rig.ask("Rem", "Rlr;p") == ["0;0", "CONTACTLESS CARD"]
 
@@ -175,7 +176,7 @@ async def test_power_lost_while_printing_leaves_an_unfinished_panel(tmp_path: Pa
         rig.station.clock = rig.lane.mechanics._clock = type(rig.station.clock)(speed=100)
         await rig.ask("Ss")
         assert await rig.ask_raw(b"Db;k;2;" + bytes(82_296) + b"\r") == "OK"
-        await asyncio.sleep(0.001)
+        await settle()
         rig.station.power_printer(rig.lane, on=False)
         assert [one.complete for one in rig.station.world.blank(FIRST).printed] == [False]
 
@@ -184,11 +185,11 @@ async def test_a_killed_pin_server_comes_back_on_its_port(tmp_path: Path) -> Non
     async with running(tmp_path) as rig:
         port = rig.lane.gpio.port
         arm(rig.station, "gpio_kill", None, {})
-        await asyncio.sleep(0.01)
+        await settle()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
         arm(rig.station, "gpio_restart", None, {})
-        await asyncio.sleep(0.01)
+        await settle()
         _reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
 
@@ -196,7 +197,7 @@ async def test_a_killed_pin_server_comes_back_on_its_port(tmp_path: Path) -> Non
 async def test_a_second_hopper_load_wakes_a_printer_that_waits(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         feeding = asyncio.create_task(rig.ask("Sic"))
-        await asyncio.sleep(0.01)
+        await settle()
         assert not feeding.done()
         rig.lane.load(1, frozenset())
         assert await feeding == ["OK"]
