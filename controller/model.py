@@ -16,7 +16,7 @@ class JobState(StrEnum):
     ISSUED = "issued"  # one good card left into the output bin
     HANDED_OVER = "handed_over"  # the resident has it
     FAILED = "failed"  # needs a person; no blank is spent on it meanwhile
-    CANCELLED = "cancelled"  # taken back before a blank was fed
+    CANCELLED = "cancelled"  # taken back; no card of it is in work
 
 
 class PassageState(StrEnum):

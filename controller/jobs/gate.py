@@ -16,6 +16,7 @@ class LaneFacts:
     panel_up: bool  # buttons and lamps answer
     passage_unknown: bool
     disk_full: bool
+    count_doubted: bool  # printer and beam disagreed about a feed since the last GO
     rejects_in_row: int
     max_rejects_in_row: int
     printer_trouble: str | None  # condition, when the printer cannot be asked
@@ -53,6 +54,7 @@ def obstacle(facts: LaneFacts) -> str | None:
         ("held_by_operator", facts.held),
         ("cover_open", facts.witness is not None and facts.witness.cover_open is True),
         ("card_inside", facts.card_inside),
+        ("feed_unproven", facts.count_doubted),
         ("rejects_in_row", facts.rejects_in_row >= facts.max_rejects_in_row),
         ("ribbon_end", facts.ribbon_used_up),
         ("bin_full", levels is not None and levels.bin_full),

@@ -6,6 +6,7 @@ One task per lane owns the lane's printer and reader, so that a dead printer nev
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -14,18 +15,18 @@ from controller.errors import DeviceError
 from controller.jobs import gate, journal
 from controller.jobs.gate import LaneFacts
 from controller.jobs.ledger import Balances
-from controller.jobs.passage import Stage
+from controller.jobs.passage import FEED, Stage
 from controller.jobs.runner import Claim, Hooks, PassageRunner, Result, Trouble
 from controller.jobs.spool import Spool
 from controller.jobs.stages import LaneDevices, Trip
 from controller.jobs.store import Store
-from controller.jobs.workshop import PreparedJob, Setback, Workshop
+from controller.jobs.workshop import Nothing, PreparedJob, Setback, Workshop
 from controller.model import LaneStatus, PrinterIdentity, PrinterWitness, Verdict
 
 POLL_S = 1.0  # how often an idle or waiting lane looks again without being woken
 BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # the cause may be gone soon, or stay all night: neither wear nor a full journal
 SILENCE_S = 25.0  # a lane that reports nothing for this long outside a stage is stuck; a dead printer takes up to 20 s to ask
-PREPARE_S = 90.0  # drawing a face may take two time-outs of the child, its cold start, and a slow disk
+PREPARE_S = 300.0  # drawing a face may wait behind a dozen submits whose pictures each run into the child's time-out
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class LaneWorker:
         self._woken = asyncio.Event()
         self._stopping = False
         self._rejects_in_row = 0
+        self._count_doubted = False  # printer and beam disagreed about a feed: somebody has to count the hopper
         self._setbacks = 0  # tries in a row that came to nothing before a card was made
         self._setback = ""  # condition of the last one
         self._next_try = Deadline.after(0)
@@ -84,18 +86,20 @@ class LaneWorker:
             self.wake()
 
     def forgive(self) -> None:
-        """GO was pressed: count rejects in a row anew, and try again at once what was put off."""
+        """GO was pressed: somebody has looked. Count rejects anew, and try again at once what was put off."""
         self._rejects_in_row = self._setbacks = 0
+        self._count_doubted = False
         self._next_try = Deadline.after(0)
         self.wake()
 
     def stop(self) -> None:
         """Finish the card in hand, feed no more."""
         self._stopping = True
+        self._workshop.abandon()
         self.wake()
 
     async def run(self) -> None:
-        """Work until stopped. Raises StoreError when the journal fails: the station must not go on."""
+        """Work until stopped. Raises an ExceptionGroup with a StoreError when the journal fails: the station must not go on."""
         try:
             async with asyncio.TaskGroup() as group:
                 while not self._stopping:
@@ -105,6 +109,7 @@ class LaneWorker:
             await self._devices.chip.release()
             await self._devices.printer.close()
             self._tell(activity="stopped", job_id=None, passage_id=None, printer_up=False)
+            self._heard_until_s = math.inf  # nothing more is expected of it, however long the other lanes take
 
     async def _turn(self, group: asyncio.TaskGroup) -> None:
         """One look, and one card when nothing is in the way and a job is at hand."""
@@ -113,7 +118,8 @@ class LaneWorker:
         condition = gate.obstacle(facts)
         if condition is not None:
             self._workshop.give_back()
-            self._tell(activity="waiting", condition=condition, detail=details.get(condition, self.status.detail), job_id=None)
+            detail = details.get(condition, self.status.detail if condition == self._setback else "")
+            self._tell(activity="waiting", condition=condition, detail=detail, job_id=None)
             await self._pause(POLL_S)
             return
         self._tell(activity="idle", condition=None, job_id=None, passage_id=None)
@@ -129,7 +135,7 @@ class LaneWorker:
         if isinstance(found, Setback):
             self._put_off(found.condition)
             self._tell(detail=found.detail)
-        elif found is None:
+        elif found is Nothing.READY:
             await self._pause(POLL_S)
 
     async def _issue(self, group: asyncio.TaskGroup, prepared: PreparedJob) -> None:
@@ -149,6 +155,7 @@ class LaneWorker:
             self._rejects_in_row = self._setbacks = 0
         elif result.verdict is Verdict.SPOILED:
             self._rejects_in_row += 1
+            self._count_doubted = self._count_doubted or result.condition == "feed_unproven"
         elif result.verdict is Verdict.STILL_BLANK:
             self._put_off(result.condition)
         self._tell(condition=None, detail=result.detail, passage_id=None, job_id=None)
@@ -164,7 +171,8 @@ class LaneWorker:
         self._workshop.start_ahead(group)
         repeated = stage.name == self.status.activity  # then what was in its way may still be: say so until it works
         condition, detail = (self.status.condition, self.status.detail) if repeated else (None, "")
-        self._setbacks = self._setbacks if repeated else 0
+        if not repeated and stage is not FEED:  # a feed may be refused again; what follows it shows that it was not
+            self._setbacks = 0
         self._tell(activity=stage.name, passage_id=passage_id, condition=condition, detail=detail, heard=False)
 
     async def _try_again(self, trouble: Trouble) -> bool:
@@ -193,7 +201,8 @@ class LaneWorker:
         facts = LaneFacts(
             stopping=self._stopping, held=self._links.is_held(), panel_up=self._links.panel_up(),
             passage_unknown=unknown is not None, disk_full=not self._spool.has_room(),
-            rejects_in_row=self._rejects_in_row, max_rejects_in_row=self._policy.max_rejects_in_row,
+            count_doubted=self._count_doubted, rejects_in_row=self._rejects_in_row,
+            max_rejects_in_row=self._policy.max_rejects_in_row,
             printer_trouble=None if printer_trouble is None else printer_trouble.condition,
             reader_trouble=None if reader_trouble is None else reader_trouble.condition,
             witness=witness, levels=levels, hopper_count=balance.hopper,

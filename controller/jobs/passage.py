@@ -109,7 +109,8 @@ class Seen:
 def after_failure(stage: Stage, error: StationError, seen: Seen) -> Next:
     """Decide what follows. Only positive evidence ends a passage; doubt holds the lane.
 
-    feed, nothing was sent or the printer says that nothing was picked; no card in the beam, inside or counted -> still blank
+    feed, nothing was sent; no card in the beam                                                                 -> still blank
+    feed, the printer says that nothing was picked; no card in the beam, inside or counted                      -> still blank
     the printer cannot be asked, or the card is gone                                                            -> unknown
     deliver or reject refused, card inside, no card in the beam                                                 -> repeat
     deliver or reject refused, card inside, but a card was seen leaving                                         -> unknown

@@ -47,11 +47,12 @@ class Accepted:
 
 def accept(db: sqlite3.Connection, spool: Spool, digest: str, record_id: str, canonical: bytes) -> Accepted:
     """Make a record a job: payload on disk first, then the row. The same record sent again returns the job it already is;
-    one that was cancelled becomes ready again."""
+    one that was cancelled becomes ready again, and a payload that was lost is there again."""
     known = db.execute("SELECT * FROM job WHERE record_digest = ?", (digest,)).fetchone()
     if known is not None:
         job = Job.of(known)
-        return Accepted(change(db, job, JobEvent.RESUBMIT) if job.state is JobState.CANCELLED else job, created=False)
+        spool.restore(job.payload, canonical)
+        return Accepted(change(db, job, JobEvent.RESUBMIT, remakes=0) if job.state is JobState.CANCELLED else job, created=False)
     payload = spool.put(canonical)
     now = wall_us()
     row = db.execute(
@@ -106,14 +107,14 @@ def payloads(db: sqlite3.Connection) -> set[str]:
 
 
 def cancel(db: sqlite3.Connection, job_id: int, who: str, reason: str) -> Job:
-    """Take a job back before a blank is fed for it. Raises RequestRefused afterwards."""
+    """Take a job back while no card of it is in work. Raises RequestRefused otherwise."""
     job = find(db, job_id)
     try:
         return change(db, job, JobEvent.CANCEL, note=f"{who}: {reason}")
     except WrongState:
         problem = Problem("job.not_cancellable", "job",
-                          f"Pekerjaan {job_id} sudah '{job.state}' dan tidak dapat dibatalkan; blangkonya sudah diambil.",
-                          f"Job {job_id} is '{job.state}' and can no longer be cancelled; its blank was fed.")  # fmt: skip
+                          f"Pekerjaan {job_id} sudah '{job.state}' dan tak dapat dibatalkan; kartunya sedang atau sudah dibuat.",
+                          f"Job {job_id} is '{job.state}' and cannot be cancelled; its card is in work or done.")  # fmt: skip
         raise RequestRefused(problem) from None
 
 

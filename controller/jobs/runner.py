@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.clock import Deadline, monotonic_s
 from controller.errors import CardWrong, DeviceError
@@ -121,16 +121,20 @@ class PassageRunner:
     async def _intend(self, passage: Passage, step: _Step) -> None:
         if step.unwritten is None:  # the first stage's was written with the claim
             return
+        step.before = self._beam_before(step.stage)  # known even if the printer cannot be asked
         step.before = await self._note(step.stage)
         step.unwritten = self._intent(step.stage, step.before)
         if step.stage.physical:
             await self._store.transact(journal.intend, passage.id, step.stage.name, step.unwritten)
             step.unwritten = None
 
-    async def _note(self, stage: Stage) -> Before:
+    def _beam_before(self, stage: Stage) -> Before:
         sensors = self._trip.devices.sensors
-        passes, gaps = (0 if stage.beam is None else sensors.passes(stage.beam)), sensors.gaps
-        return Before(await self._trip.devices.printer.witness() if stage.looks else None, passes, gaps)
+        return Before(None, 0 if stage.beam is None else sensors.passes(stage.beam), sensors.gaps)
+
+    async def _note(self, stage: Stage) -> Before:
+        before = self._beam_before(stage)
+        return replace(before, witness=await self._trip.devices.printer.witness()) if stage.looks else before
 
     def _intent(self, stage: Stage, before: Before) -> Evidence:
         seen = {} if before.witness is None else witness_facts(before.witness)

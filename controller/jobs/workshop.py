@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol
 
@@ -50,7 +51,14 @@ class Setback:
     detail: str
 
 
-Outcome = PreparedJob | Setback | None  # None: nothing is ready
+class Nothing(Enum):
+    """Nothing came of it, and that is no setback."""
+
+    READY = auto()  # there is no ready job
+    LEFT = auto()  # the job looked at was put aside: look again
+
+
+Outcome = PreparedJob | Setback | Nothing
 
 
 class Workshop:
@@ -66,26 +74,33 @@ class Workshop:
         self._read_chip = read_chip
         self._taken = taken
         self._ahead: asyncio.Task[Outcome] | None = None
+        self._abandoned = False
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for left_over in folder.iterdir():  # a drawn face is a person's data: none outlives the run that drew it
             left_over.unlink()
 
     def start_ahead(self, group: asyncio.TaskGroup) -> None:
         """Begin to prepare the next job, unless one is prepared or being prepared already."""
+        if self._abandoned:
+            return
         if self._ahead is None or (self._ahead.done() and not isinstance(self._ahead.result(), PreparedJob)):
             self._ahead = group.create_task(self._prepare_next(), name="prepare next job")
 
     def take(self) -> PreparedJob | None:
         """The job at hand; None when none is. The caller must say `done` to it."""
-        if self._ahead is None or not self._ahead.done():
+        if self._ahead is None or not self._ahead.done() or self._ahead.cancelled():
             return None
         found, self._ahead = self._ahead.result(), None
         return found if isinstance(found, PreparedJob) else None
 
     async def wait(self, group: asyncio.TaskGroup) -> Outcome:
-        """Prepare until a job is at hand (then `take` it), nothing is ready, or a setback."""
+        """Prepare until a job is at hand (then `take` it), or nothing came of it."""
         self.start_ahead(group)
-        return None if self._ahead is None else await asyncio.shield(self._ahead)
+        ahead = self._ahead
+        if ahead is None:
+            return Nothing.READY
+        await asyncio.wait([ahead])
+        return Nothing.READY if ahead.cancelled() else ahead.result()
 
     def give_back(self) -> None:
         """The lane cannot work now: another may have the job."""
@@ -94,7 +109,8 @@ class Workshop:
             self.done(prepared)
 
     def abandon(self) -> None:
-        """The lane stops: do not finish what is being prepared."""
+        """The lane stops: do not finish what is being prepared, and prepare no more."""
+        self._abandoned = True
         if self._ahead is not None:
             self._ahead.cancel()
 
@@ -103,27 +119,51 @@ class Workshop:
         self._taken.discard(prepared.job.id)
 
     async def _prepare_next(self) -> Outcome:
-        """Prepare the oldest ready job. When the machinery fails, a second job tells whether it is the machinery or the record:
-        what fails where another succeeds is the record's own fault."""
-        suspect: tuple[Job, RendererFailed] | None = None
-        while (job := await self._next(suspect)) is not None:
-            self._taken.add(job.id)
-            found = await self._try(job)
-            if not isinstance(found, PreparedJob):
-                self._taken.discard(job.id)
-            if isinstance(found, RendererFailed) and suspect is None:
-                suspect = (job, found)
-            elif isinstance(found, RenderError) and not isinstance(found, RendererFailed):
-                await self._store.transact(queue.hold, job.id, found.problem)
-            else:
-                return await self._settle(found, suspect)
-        return None if suspect is None else await self._settle(suspect[1], None)
+        """Prepare the oldest ready job. A fault of the storage is a setback: the card in hand must not suffer for it."""
+        mine: set[int] = set()
+        found: Outcome = Nothing.READY
+        try:
+            found = await self._prepare_one(mine)
+        except StoreFull as error:
+            found = Setback("disk_full", str(error))
+        except (StoreError, OSError) as error:
+            found = Setback("store_failed", str(error))
+        finally:
+            self._taken -= mine - ({found.job.id} if isinstance(found, PreparedJob) else set())
+        return found
 
-    async def _next(self, suspect: tuple[Job, RendererFailed] | None) -> Job | None:
-        skip = self._taken if suspect is None else self._taken | {suspect[0].id}
-        return await self._store.read(queue.next_ready, frozenset(skip))
+    async def _prepare_one(self, mine: set[int]) -> Outcome:
+        """When the machinery fails, another job tells whether it is the machinery or the record: what fails twice where
+        another succeeds in between is the record's own fault."""
+        job = await self._next(mine)
+        if job is None:
+            return Nothing.READY
+        found = await self._try(job)
+        if isinstance(found, PreparedJob):
+            return found
+        if not isinstance(found, RendererFailed):
+            await self._store.transact(queue.hold, job.id, found.problem)
+            return Nothing.LEFT
+        other = await self._next(mine)
+        second = found if other is None else await self._try(other)
+        if isinstance(second, RendererFailed):
+            return Setback("renderer_failed", str(found))
+        again = await self._try(job) if isinstance(second, PreparedJob) else None
+        for suspect, fault in ((job, again), (other, second)):
+            if suspect is not None and isinstance(fault, RenderError):
+                await self._store.transact(queue.hold, suspect.id, fault.problem)
+        return second if isinstance(second, PreparedJob) else Nothing.LEFT
 
-    async def _try(self, job: Job) -> PreparedJob | Setback | RenderError:
+    async def _next(self, mine: set[int]) -> Job | None:
+        """The oldest ready job that no lane has taken; taken by us from here on."""
+        while (job := await self._store.read(queue.next_ready, frozenset(self._taken))) is not None:
+            if job.id not in self._taken:  # another lane may have been quicker while we asked
+                self._taken.add(job.id)
+                mine.add(job.id)
+                return job
+        return None
+
+    async def _try(self, job: Job) -> PreparedJob | RenderError:
         path = self._folder / f"{job.id}.panels"
         try:
             canonical = await asyncio.to_thread(self._spool.get, job.payload)
@@ -136,19 +176,8 @@ class Workshop:
             return RenderError(error.problems[0])
         except PayloadLost:
             return RenderError(_LOST)
-        except StoreFull as error:
-            return Setback("disk_full", str(error))
-        except StoreError as error:
-            return Setback("store_failed", str(error))
-
-    async def _settle(self, found: PreparedJob | Setback | RenderError, suspect: tuple[Job, RendererFailed] | None) -> Outcome:
-        if isinstance(found, RenderError):
-            return Setback("renderer_failed", str(found))
-        if isinstance(found, PreparedJob) and suspect is not None:
-            await self._store.transact(queue.hold, suspect[0].id, suspect[1].problem)
-        return found
 
     def _take_in(self, path: Path) -> list[Panel]:
         panels = [replace(panel, sha256=hashlib.sha256(panel.data).hexdigest()) for panel in self._read_panels(path)]
-        path.unlink()
+        path.unlink(missing_ok=True)
         return panels

@@ -14,6 +14,12 @@ from tools.rig import ROOT
 BAD = ROOT / "examples" / "bad"
 
 
+@pytest.fixture(scope="module")
+def issued(shared_scene: Scene) -> int:
+    """A job whose card was made."""
+    return shared_scene.issue()[0]
+
+
 def test_submit_says_the_job_number_and_knows_a_record_it_has_seen(scene: Scene, tmp_path: Path) -> None:
     record = fresh_record()
     path = write_record(tmp_path, record)
@@ -42,13 +48,12 @@ def test_submit_goes_on_after_a_bad_file_and_fails_at_the_end(scene: Scene, tmp_
     scene.until_state("issued", scene.hand_in(record))
 
 
-def test_jobs_and_job_show_where_the_work_stands(scene: Scene) -> None:
-    (number,) = scene.issue()
-    record_id = scene.job(number)["job"]["record_id"]
-    jobs, job = scene.rig.command("jobs", "--state", "issued"), scene.rig.command("job", str(number))
+def test_jobs_and_job_show_where_the_work_stands(scene: Scene, issued: int) -> None:
+    record_id = scene.job(issued)["job"]["record_id"]
+    jobs, job = scene.rig.command("jobs", "--state", "issued"), scene.rig.command("job", str(issued))
     assert (jobs.returncode, job.returncode) == (0, 0)
-    assert re.search(rf"^ +{number}  issued +\S+Z +{record_id}", jobs.stdout, re.MULTILINE)
-    assert job.stdout.startswith(f"job {number}: issued")
+    assert re.search(rf"^ +{issued}  issued +\S+Z +{record_id}", jobs.stdout, re.MULTILINE)
+    assert job.stdout.startswith(f"job {issued}: issued")
     assert [line.split()[1] for line in job.stdout.splitlines()[2:]] == [
         "feed",
         "probe",
@@ -84,16 +89,16 @@ def test_cancel_takes_a_job_back_before_its_blank_is_fed(scene: Scene) -> None:
     cancelled = scene.rig.command("cancel", str(number), "--reason", "sent by mistake")
     assert (cancelled.returncode, cancelled.stdout) == (0, f"job {number} is cancelled\n")
     scene.press("go")
-    scene.issue()
-    assert scene.job(number)["passages"] == []
+    scene.until_free()
+    assert (scene.state(number), scene.job(number)["passages"]) == ("cancelled", [])
 
 
-def test_cancel_is_refused_once_the_card_was_made(scene: Scene) -> None:
-    (number,) = scene.issue()
-    refused = scene.rig.command("cancel", str(number))
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "tidak dapat dibatalkan; blangkonya sudah diambil" in refused.stderr
-    assert "can no longer be cancelled; its blank was fed" in refused.stderr
+def test_a_job_whose_card_was_made_is_neither_cancelled_nor_tried_again(scene: Scene, issued: int) -> None:
+    cancelled, retried = scene.rig.command("cancel", str(issued)), scene.rig.command("retry", str(issued))
+    assert (cancelled.returncode, cancelled.stdout, retried.returncode, retried.stdout) == (1, "", 1, "")
+    assert "tidak dapat dibatalkan; blangkonya sudah diambil" in cancelled.stderr
+    assert "can no longer be cancelled; its blank was fed" in cancelled.stderr
+    assert "only a held or failed one can be tried again" in retried.stderr
 
 
 @pytest.mark.parametrize(
@@ -116,13 +121,20 @@ def test_a_refusal_comes_in_both_languages(scene: Scene, arguments: tuple[str, .
     assert english in refused.stderr
 
 
-def test_a_passage_that_is_over_cannot_be_resolved(scene: Scene) -> None:
-    (number,) = scene.issue()
-    passage = scene.job(number)["passages"][0]["id"]
+def test_a_passage_that_is_over_cannot_be_resolved(scene: Scene, issued: int) -> None:
+    passage = scene.job(issued)["passages"][0]["id"]
     refused = scene.rig.command("passage", "resolve", str(passage), "spoiled", "--reason", "a mistake")
     assert refused.returncode == 1
     assert f"Passage {passage} does not wait for a decision." in refused.stderr
-    assert scene.cards_of(number) == 1
+    assert scene.cards_of(issued) == 1
+
+
+def test_acts_of_staff_are_taken_over_the_socket_only(scene: Scene) -> None:
+    refused = scene.rig.command("load", "1", "5", "--station", "127.0.0.1:8631")
+    assert refused.returncode == 1
+    assert "Perintah petugas hanya lewat soket Unix" in refused.stderr
+    assert "over the station's Unix socket only" in refused.stderr
+    assert scene.rig.command("jobs", "--station", "127.0.0.1:8631").returncode == 0
 
 
 def test_wrong_usage_is_exit_code_2(scene: Scene) -> None:

@@ -16,6 +16,7 @@ def test_a_day_of_filling_hopper_and_emptying_the_bin(new_scene: NewScene) -> No
     scene.rig.count_in("1", 3)
     scene.until_waits("bin_full")
     scene.until_state("issued", *numbers[:2])
+    assert scene.there()["inside"] == 0  # seen before a blank is fed
     scene.rig.take("bin")
     scene.until_state("issued", numbers[2])
     scene.until_waits("hopper_empty")

@@ -21,7 +21,7 @@ def pcscd_runs_in_the_end() -> Iterator[None]:
 
 
 def test_pcscd_killed_while_idle_and_started_again(scene: Scene) -> None:
-    scene.issue()
+    scene.until_free()
     PCSCD.kill()
     scene.until_waits("pcsc_absent")
     scene.until_shown("PCSCD MATI")
@@ -83,7 +83,11 @@ def test_pins_that_die_while_a_card_leaves_make_it_unknown(scene: Scene) -> None
 
 
 def test_cards_go_on_without_a_display_and_its_text_comes_back(scene: Scene) -> None:
+    scene.until_shown("SIAP")
     scene.rig.fault("display_gone")
+    scene.press("hold")
+    scene.rig.until(lambda: not scene.rig.station()["display_up"], "the display to be missed")
+    scene.press("go")
     scene.issue()
     scene.rig.fault("display_back")
     scene.until_shown("SIAP")

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from controller import http_api
 from controller.client import Answer, StationClient, StationUnreachable
-from controller.errors import Problem, RenderError
+from controller.errors import Problem, RenderError, RequestRefused
 from controller.http_api import Backend
+from controller.http_input import read_command
 from controller.http_server import HttpServer, listen
 from controller.intake import Intake
 from controller.jobs import journal
@@ -224,3 +226,13 @@ async def test_the_station_and_its_metrics_are_shown(site: Site) -> None:
 async def test_no_station_at_an_address_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(StationUnreachable, match="is the daemon running"):
         StationClient(f"unix:{tmp_path}/none.sock").get("/healthz")
+
+
+@pytest.mark.parametrize(
+    ("server", "client"), [(("127.0.0.1", 8631), ("127.0.0.1", 4)), (("127.0.0.1", 8631), None), (None, None)]
+)
+async def test_acts_of_staff_are_refused_on_a_port(server: object, client: object) -> None:
+    """Also when the caller has hung up already and nobody can say any more who it was."""
+    request = Request({"type": "http", "method": "POST", "headers": [], "server": server, "client": client})
+    with pytest.raises(RequestRefused, match="over the station's Unix socket only"):
+        await read_command(request, {})

@@ -12,7 +12,7 @@ CREATE TABLE job (
     reason_id      TEXT    NOT NULL DEFAULT '',      -- the same for staff: one sentence and one action, never the record's content
     reason_en      TEXT    NOT NULL DEFAULT '',
     staff_note     TEXT    NOT NULL DEFAULT '',      -- who last cancelled or retried it, and why, in their words
-    remakes        INTEGER NOT NULL DEFAULT 0,       -- blanks spent on it after a reject
+    remakes        INTEGER NOT NULL DEFAULT 0,       -- rejects of its blanks since it was accepted or retried
     received_us    INTEGER NOT NULL,
     changed_us     INTEGER NOT NULL
 ) STRICT;

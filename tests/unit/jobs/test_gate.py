@@ -15,7 +15,8 @@ from controller.model import CardPosition, LaneLevels, PrinterWitness
 CLEAR = LaneLevels(feed_beam=False, exit_beam=False, reject_beam=False, hopper_low=False, hopper_empty=False, bin_full=False)
 WITNESS = PrinterWitness(CardPosition.NONE, 10, 50, 100)
 FREE = LaneFacts(
-    stopping=False, held=False, panel_up=True, passage_unknown=False, disk_full=False, rejects_in_row=0, max_rejects_in_row=3,
+    stopping=False, held=False, panel_up=True, passage_unknown=False, disk_full=False,
+    count_doubted=False, rejects_in_row=0, max_rejects_in_row=3,
     printer_trouble=None, reader_trouble=None, witness=WITNESS, levels=CLEAR, hopper_count=5,
 )  # fmt: skip
 
@@ -30,6 +31,7 @@ OBSTACLES: list[tuple[str, dict[str, Any]]] = [
     ("held_by_operator", {"held": True}),
     ("cover_open", {"witness": replace(WITNESS, cover_open=True)}),
     ("card_inside", {"witness": replace(WITNESS, position=CardPosition.PRINT)}),
+    ("feed_unproven", {"count_doubted": True}),
     ("rejects_in_row", {"rejects_in_row": 3}),
     ("ribbon_end", {"witness": replace(WITNESS, ribbon_remaining=0)}),
     ("bin_full", {"levels": replace(CLEAR, bin_full=True)}),

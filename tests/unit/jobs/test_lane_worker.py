@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import DeviceRefused, DeviceUnknown, Problem, RendererFailed, RenderError
-from controller.jobs import journal, ledger, queue, stages
+from controller.jobs import journal, lane_worker, ledger, queue, stages
 from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
 from controller.jobs.ledger import Balances
 from controller.jobs.passage import MARKING
@@ -19,7 +19,7 @@ from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from controller.jobs.workshop import Workshop
-from controller.model import CardPosition, JobState, LaneStatus, Verdict
+from controller.model import Beam, CardPosition, JobState, LaneStatus, Verdict
 from tests.fakes.chip import Faults
 from tests.fakes.lane import FILES, PANELS, FakeLane
 
@@ -412,3 +412,64 @@ async def test_a_lane_that_reports_is_alive(site: Site) -> None:
     async with working(site):
         await site.until_waiting_for("hopper_uncounted")
         assert site.worker.alive
+
+
+async def test_a_refused_feed_is_tried_ever_more_rarely(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_worker, "BACK_OFF_S", (0.01, 0.02, 60.0))  # constants, not behaviour
+    asked = 0
+
+    def wrong_ribbon() -> None:
+        nonlocal asked
+        asked += 1
+        raise DeviceRefused("ribbon_wrong", "ERROR RIBBON TYPE")
+
+    site.lane.before["feed"] = wrong_ribbon
+    await site.load(1)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until(lambda: len(site.results) == 3)
+        await site.until_waiting_for("ribbon_wrong")  # for a minute now, and a wake-up asks nothing of the printer
+        site.worker.wake()
+        await site.until_waiting_for("ribbon_wrong")
+        assert asked == 3
+
+
+async def test_blanks_that_were_not_counted_stop_the_lane_until_somebody_counted(site: Site) -> None:
+    site.lane.after["feed"] = lambda: site.lane.sensors.card_passes(Beam.FEED)
+    await site.load(3)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("feed_unproven")
+        assert site.verdicts == [Verdict.SPOILED]
+        del site.lane.after["feed"]
+        site.worker.forgive()
+        await site.until(lambda: site.verdicts == [Verdict.SPOILED, Verdict.GOOD])
+
+
+async def test_a_renderer_that_failed_once_holds_nothing(site: Site) -> None:
+    site.artist.crashes_on = {b"a"}
+    site.artist.on_render = lambda: site.artist.crashes_on.discard(b"a") if site.artist.drawn else None
+    await site.load(3)
+    await site.submit(b"a", b"b")
+    async with working(site):
+        await site.until(lambda: len(site.results) == 2)
+    assert await site.states() == {JobState.ISSUED: 2}
+
+
+async def test_a_full_disk_while_the_next_job_is_put_aside_does_not_hurt_the_card_in_hand(site: Site) -> None:
+    site.artist.undrawable = b"long"
+    await site.load(2)
+    await site.submit(b"fine", b"long")
+    trigger = "CREATE TRIGGER full BEFORE UPDATE ON job WHEN NEW.state = 'held' BEGIN SELECT RAISE(ABORT, 'disk'); END"
+    await site.store.read(lambda db: db.execute(trigger))
+    async with working(site):
+        await site.until(lambda: len(site.results) == 1)
+        await site.until_waiting_for("store_failed")
+    assert (await site.states(), site.taken) == ({JobState.ISSUED: 1, JobState.READY: 1}, set())
+
+
+async def test_a_stopped_lane_never_counts_as_dead(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with working(site):
+        await site.until_waiting_for("hopper_uncounted")
+    monkeypatch.setattr(lane_worker, "monotonic_s", lambda: 1e12)
+    assert site.worker.alive

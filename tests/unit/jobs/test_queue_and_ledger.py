@@ -44,6 +44,13 @@ async def test_a_cancelled_record_that_is_handed_in_again_is_ready_again(store: 
     assert (again.job.id, again.job.state, again.created) == (job.id, JobState.READY, False)
 
 
+async def test_a_lost_payload_comes_back_with_its_record(store: Store, spool: Spool) -> None:
+    job = (await _accept(store, spool, "a")).job
+    spool.path(job.payload).unlink()
+    await _accept(store, spool, "a")
+    assert spool.get(job.payload) == b"a"
+
+
 async def test_a_held_job_is_tried_again_with_all_its_remakes(store: Store, spool: Spool) -> None:
     job = (await _accept(store, spool, "a")).job
     why = Problem("layout.too_long", "person.name", "Terlalu panjang.", "Too long.")
@@ -84,7 +91,7 @@ async def test_listing_pages_by_id_and_state(store: Store, spool: Spool) -> None
 async def test_a_fed_job_cannot_be_cancelled(store: Store, spool: Spool) -> None:
     job = (await _accept(store, spool, "a")).job
     await store.transact(queue.change, job, JobEvent.FEED)
-    with pytest.raises(RequestRefused, match="can no longer be cancelled"):
+    with pytest.raises(RequestRefused, match="cannot be cancelled"):
         await store.transact(queue.cancel, job.id, "ani", "too late")
 
 
