@@ -96,8 +96,8 @@ def test_cancel_takes_a_job_back_before_its_blank_is_fed(scene: Scene) -> None:
 def test_a_job_whose_card_was_made_is_neither_cancelled_nor_tried_again(scene: Scene, issued: int) -> None:
     cancelled, retried = scene.rig.command("cancel", str(issued)), scene.rig.command("retry", str(issued))
     assert (cancelled.returncode, cancelled.stdout, retried.returncode, retried.stdout) == (1, "", 1, "")
-    assert "tidak dapat dibatalkan; blangkonya sudah diambil" in cancelled.stderr
-    assert "can no longer be cancelled; its blank was fed" in cancelled.stderr
+    assert "tak dapat dibatalkan; kartunya sedang atau sudah dibuat" in cancelled.stderr
+    assert "cannot be cancelled; its card is in work or done" in cancelled.stderr
     assert "only a held or failed one can be tried again" in retried.stderr
 
 

@@ -7,21 +7,20 @@ from tests.scenario.scene import NewScene
 
 def test_a_day_of_filling_hopper_and_emptying_the_bin(new_scene: NewScene) -> None:
     scene = new_scene(edits={"bin = { capacity = 100 }": "bin = { capacity = 2 }"}).start(blanks=0)
-    numbers = scene.submit(4)
+    first, second, third = scene.submit(3)
     scene.until_waits("hopper_empty")
-    scene.rig.sim("load", lane="1", count=3)
+    scene.rig.sim("load", lane="1", count=2)
     scene.until_waits("hopper_uncounted")
     scene.until_shown("CATAT ISI HOPPER")
-    assert scene.there()["hopper"] == 3
-    scene.rig.count_in("1", 3)
+    assert scene.there()["hopper"] == 2
+    scene.rig.count_in("1", 2)
+    scene.until_state("issued", first, second)
     scene.until_waits("bin_full")
-    scene.until_state("issued", *numbers[:2])
-    assert scene.there()["inside"] == 0  # seen before a blank is fed
-    scene.rig.take("bin")
-    scene.until_state("issued", numbers[2])
-    scene.until_waits("hopper_empty")
     scene.rig.load("1", 5)
-    scene.until_state("issued", numbers[3])
+    scene.until_shown("BAK KARTU PENUH")
+    assert (scene.state(third), scene.there()["inside"]) == ("ready", 0)
+    scene.rig.take("bin")
+    scene.until_state("issued", third)
 
 
 def test_blanks_taken_from_under_the_feeder_are_missed_and_no_card_is_begun(new_scene: NewScene) -> None:

@@ -83,12 +83,15 @@ def test_pins_that_die_while_a_card_leaves_make_it_unknown(scene: Scene) -> None
 
 
 def test_cards_go_on_without_a_display_and_its_text_comes_back(scene: Scene) -> None:
+    scene.rig.fault("display_gone")
+    scene.issue()
+    scene.rig.fault("display_back")
     scene.until_shown("SIAP")
     scene.rig.fault("display_gone")
     scene.press("hold")
     scene.rig.until(lambda: not scene.rig.station()["display_up"], "the display to be missed")
     scene.press("go")
-    scene.issue()
+    scene.until_free()
     scene.rig.fault("display_back")
-    scene.until_shown("SIAP")
+    scene.until_shown("SIAP")  # the same text as before, on a display that forgot it
     scene.rig.until(lambda: scene.rig.station()["display_up"], "the display to be known to work")
