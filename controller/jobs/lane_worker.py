@@ -122,7 +122,7 @@ class LaneWorker:
             self._tell(activity="waiting", condition=condition, detail=detail, job_id=None)
             await self._pause(POLL_S)
             return
-        self._tell(activity="idle", condition=None, job_id=None, passage_id=None)
+        self._tell(activity="idle", condition=None, detail="", job_id=None, passage_id=None)
         prepared = self._workshop.take()
         if prepared is None:
             await self._prepare(group)  # and look again: what was seen above is old by then
