@@ -241,7 +241,7 @@ class _Parts:
             "reason": result.condition,
             "detail": result.detail,
         }
-        logger.info("passage over", extra={"facts": facts | {"detail": result.detail}})
+        logger.info("passage over", extra={"facts": facts})
         self._recount.set()
 
     def _pressed(self, button: Button) -> None:

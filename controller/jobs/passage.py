@@ -14,8 +14,8 @@ from enum import StrEnum
 
 from controller.errors import CardWrong, DeviceAbsent, DeviceRefused, StationError
 from controller.jobs import journal, stages
-from controller.jobs.journal import Passage
-from controller.jobs.stages import Act, Before, Evidence, Trip
+from controller.jobs.journal import Evidence, Passage
+from controller.jobs.stages import Act, Before, Trip
 from controller.model import Beam, CardPosition, PrinterWitness
 
 # A refusal with one of these words says that nothing was picked from the hopper. Any other word, a jam or a time-out, may

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from controller.clock import Deadline, monotonic_s
 from controller.errors import CardWrong, DeviceError
 from controller.jobs import journal
-from controller.jobs.journal import ChipUsed, Passage
+from controller.jobs.journal import ChipUsed, Evidence, Passage
 from controller.jobs.passage import PLANS, REJECT, Next, Seen, Stage, after_failure
-from controller.jobs.stages import Before, Evidence, Trip, witness_facts
+from controller.jobs.stages import Before, Trip, witness_facts
 from controller.jobs.store import Store
 from controller.model import CardPosition, Verdict
 

@@ -8,17 +8,17 @@ the card is safely inside the printer and can be seen leaving into the reject bi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from controller.clock import Deadline
 from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceUnknown, RenderError
 from controller.hal.ports import CardPrinter, ChipStation, LaneSensors
+from controller.jobs.journal import Evidence
 from controller.model import Beam, CardPosition, ChipFile, Panel, PrinterWitness
 
 T = TypeVar("T")
-Evidence = Mapping[str, Any]  # JSON-able facts; never a person's data
 
 BEAM_WAIT_S = 3.0  # the beam's edge and the printer's reply come over two wires; a card needs about 1 s past the beam
 CHIP_WAIT_S = 5.0  # pcscd polls for cards every 0.4 s; a chip that is not there after this is dead
