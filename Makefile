@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE  # every start would compile all libraries again: 1 s and 4 MiB instead of 0.3 s
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bootstrap lock clean
+.PHONY: help demo test check crash soak format bench bootstrap lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,6 +26,12 @@ check: bootstrap ## lint, format, types, import contracts
 	@build/venv/bin/ruff format --check
 	@build/venv/bin/mypy
 	@build/venv/bin/lint-imports --no-logo --cache-dir build/cache/import-linter
+
+crash: bootstrap ## kill, cut power and unplug for an hour, CUPS beside it; figures in build/crash/report.json
+	@$(PYTHON) -m tools.crash.run $(ARGS)
+
+soak: bootstrap ## 100,000 cards on virtual time with random faults; figures in build/soak/report.json
+	@$(PYTHON) -m tools.soak $(ARGS)
 
 format: bootstrap ## put the code into the common format
 	@build/venv/bin/ruff check --fix

@@ -19,7 +19,8 @@ from controller.cards.panel_file import read_panel_file
 from controller.cards.renderer import Renderer
 from controller.clock import monotonic_s, wall_us
 from controller.conditions import CONDITIONS
-from controller.errors import RendererFailed, StoreFull
+from controller.desk_reader import DeskReader
+from controller.errors import RendererFailed
 from controller.hal.chip_station import PcscChipStation
 from controller.hal.display import VfdDisplay
 from controller.hal.evolis import EvolisPrinter
@@ -30,20 +31,22 @@ from controller.hal.serial_link import SerialLink
 from controller.http_api import Backend
 from controller.http_server import HttpServer, listen
 from controller.intake import Intake
-from controller.jobs import journal, queue
+from controller.jobs import incidents, journal, ledger, questions, queue
 from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
 from controller.jobs.ledger import Balances
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.stages import LaneDevices
 from controller.jobs.store import Store
+from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
 from controller.metrics import Metrics
-from controller.model import Balance, Button, JobState, LaneStatus, Verdict
+from controller.model import LaneStatus, OpenQuestion
 from controller.notify import Notifier
 from controller.records.intake import load_stored
 from controller.setup import LaneSetup, Setup
-from controller.station import Station
+from controller.staff import Staff
+from controller.station import Counts, Station
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +110,6 @@ class _Parts:
         self._station = Station(config.station.name, [lane.table.name for lane in setup.lanes])
         self._metrics = Metrics(lambda: self._station.snapshot)
         self._recount = asyncio.Event()
-        self._presses: asyncio.Queue[Button] = asyncio.Queue(maxsize=32)  # more unhandled presses than that are one press
         self._taken: set[int] = set()
         self._balances = Balances()
         self._renderers = {lane.printer.raster: Renderer(lane.printer.raster) for lane in setup.lanes}
@@ -116,6 +118,8 @@ class _Parts:
         self._panel = GpioFrontPanel(self._panel_pins, PanelPins(**config.front_panel.pins.model_dump()))
         self._display = VfdDisplay(SerialLink(config.display.port, config.display.baud, "display_absent"))
         self._conditions: dict[str, str | None] = {}
+        self._staff = Staff(self._station, store, self.workers, config.station.max_remakes, self._changed)
+        self._desk_reader = self._build_desk_reader()
         self._join_desk()
 
     @property
@@ -132,6 +136,7 @@ class _Parts:
             store=self._store, intake=intake, metrics=self._metrics, snapshot=lambda: self._station.snapshot,
             lanes=tuple(lane.table.name for lane in self._setup.lanes), max_remakes=self._setup.config.station.max_remakes,
             changed=self._changed, healthy=lambda: {f"lane {worker.status.name}": worker.alive for worker in self.workers},
+            ribbon_sets={lane.table.name: lane.printer.ribbon.capacity_cards for lane in self._setup.lanes},
         )  # fmt: skip
 
     async def recover(self) -> None:
@@ -156,7 +161,8 @@ class _Parts:
             *pins,
             ("pins panel", self._panel_pins.run()),
             ("display", self._display.run()),
-            ("buttons", self._take_presses()),
+            ("buttons", self._staff.run()),
+            *([("desk reader", self._desk_reader.run())] if self._desk_reader is not None else []),
             ("count", self._keep_counting()),
             ("beat", self._beat()),
             ("watchdog", self._feed_watchdog(notifier)),
@@ -175,8 +181,17 @@ class _Parts:
         """Let go of what the workers do not own."""
         for lane in self._lanes:
             await lane.chip.close()
+        if self._desk_reader is not None:
+            await self._desk_reader.close()
         for renderer in self._renderers.values():
             await renderer.close()
+
+    def _build_desk_reader(self) -> DeskReader | None:
+        table, profile = self._setup.config.desk_reader, self._setup.desk_chip
+        if table is None or profile is None:
+            return None
+        chip, max_remakes = PcscChipStation(profile, table.name), self._setup.config.station.max_remakes
+        return DeskReader(chip, self._store, self._station, max_remakes, self._changed)
 
     def _build_lane(self, lane: LaneSetup) -> _Lane:
         name, config = lane.table.name, self._setup.config.station
@@ -186,7 +201,9 @@ class _Parts:
         chip = PcscChipStation(lane.chip, lane.table.reader.name)
         workshop = Workshop(self._store, self._spool, self._renderers[lane.printer.raster], config.state_dir / "rendered" / name,
                             read_panel_file, lambda canonical: load_stored(canonical).chip.files(), self._taken)  # fmt: skip
-        policy = LanePolicy("held" if lane.printer.holds_card else "ejecting", config.max_remakes, config.max_rejects_in_row)
+        policy = LanePolicy("held" if lane.printer.holds_card else "ejecting", lane.printer.ejects_at_power_on,
+                            lane.table.reader.name, config.max_remakes, config.max_rejects_in_row,
+                            config.unknown_uid)  # fmt: skip
         worker = LaneWorker(name, LaneDevices(printer, chip, sensors), self._store, self._spool, self._balances, workshop,
                             policy, self._links(name))  # fmt: skip
         sensors.on_change(worker.wake)
@@ -199,10 +216,11 @@ class _Parts:
             status=self._lane_changed,
             stage_took=lambda stage, seconds: self._metrics.stage_took(lane, stage, seconds),
             passage_over=lambda result: self._passage_over(lane, result),
+            ruled=lambda ruling: self._ruled(lane, ruling),
         )
 
     def _join_desk(self) -> None:
-        self._panel.on_press(self._pressed)
+        self._panel.on_press(self._staff.pressed)
         self._panel.on_change(self._desk_changed)
         self._station.listen(lambda snapshot: self._panel.set_lamps(desk.lamps(snapshot)))
         self._station.listen(lambda snapshot: self._display.show(*desk.lines(snapshot)))
@@ -244,23 +262,11 @@ class _Parts:
         logger.info("passage over", extra={"facts": facts})
         self._recount.set()
 
-    def _pressed(self, button: Button) -> None:
-        if self._presses.full():
-            self._presses.get_nowait()  # the oldest: the last word counts
-        self._presses.put_nowait(button)
-
-    async def _take_presses(self) -> None:
-        """HOLD: finish the card in hand, feed no more. GO: go on. Both hold at once, and over a restart once they are on disk."""
-        while True:
-            held = await self._presses.get() is Button.HOLD
-            self._station.set_held(held=held)
-            logger.info("hold" if held else "go")
-            for worker in self.workers:
-                worker.wake() if held else worker.forgive()
-            try:
-                await self._store.transact(journal.set_held_flag, held=held)
-            except StoreFull:  # no reason to stop the station in the middle of a card
-                logger.warning("the disk is full: HOLD or GO will not be remembered over a restart")
+    def _ruled(self, lane: str, ruling: Ruling) -> None:
+        facts = {"lane": lane, "row": ruling.row, "answer": ruling.answer, "condition": ruling.condition}
+        logger.warning("verdict", extra={"facts": facts})
+        self._metrics.ruled(lane, ruling.answer)
+        self._recount.set()
 
     async def _keep_counting(self) -> None:
         while True:
@@ -270,7 +276,9 @@ class _Parts:
             await asyncio.sleep(COUNT_PAUSE_S)
 
     async def _count(self) -> None:
-        self._station.counted(*await self._store.read(self._read_counts))
+        counts, asked = await self._store.read(lambda db: (self._read_counts(db), questions.open_all(db)))
+        self._station.counted(*counts)
+        self._station.asked([OpenQuestion(q.id, q.passage.lane, q.kind, q.passage.job_id, q.passage.id) for q in asked])
 
     async def _warm_renderers(self) -> None:
         """Start the drawing children now, so that the first record does not wait for numpy and the fonts."""
@@ -280,9 +288,9 @@ class _Parts:
             except RendererFailed as error:
                 logger.warning("renderer failed", extra={"facts": {"text": error.problem.en}})
 
-    def _read_counts(self, db: sqlite3.Connection) -> tuple[dict[JobState, int], dict[Verdict, int], dict[str, Balance]]:
-        blanks = {lane.table.name: self._balances.of(db, lane.table.name) for lane in self._setup.lanes}
-        return queue.counts(db), journal.outcomes(db), blanks
+    def _read_counts(self, db: sqlite3.Connection) -> Counts:
+        blanks = {lane.table.name: ledger.of_lane(db, lane.table.name) for lane in self._setup.lanes}
+        return queue.counts(db), journal.outcomes(db), blanks, ledger.places(db), incidents.counts(db)
 
     async def _beat(self) -> None:
         """Prove that the loop turns and note how late it is."""

@@ -21,8 +21,9 @@ COMMANDS = {
     "job": "show one job with its passages",
     "cancel": "take a job back before its blank is fed",
     "retry": "let a held or failed job be tried again",
-    "load": "count blanks into a lane's hopper",
-    "passage": "settle a passage whose card's fate is unknown",
+    "stock": "blanks and ribbons: receive, load, unload, count, destroy, return, show",
+    "incident": "see and explain what contradicts the ledger",
+    "question": "see and answer what only a person can know about a card",
     "station": "show what the station does now",
 }
 

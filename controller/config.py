@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -55,6 +55,7 @@ class StationTable(_Table):
     state_dir: Path
     max_remakes: Annotated[int, Field(ge=0, le=3)] = 1
     max_rejects_in_row: Annotated[int, Field(ge=1, le=20)] = 3
+    unknown_uid: Literal["refuse", "warn"] = "refuse"  # a blank whose chip no received batch lists
     reserve_mb: Annotated[int, Field(ge=1)] = 32
     profiles_dir: Path = DEFAULT_PROFILES
 
@@ -141,6 +142,7 @@ class Config(_Table):
     lanes: Annotated[list[LaneTable], Field(min_length=1, max_length=MAX_LANES)]
     front_panel: FrontPanelTable
     display: DisplayTable
+    desk_reader: ReaderTable | None = None  # settles the fate of cards that left unseen
 
 
 @dataclass(frozen=True, slots=True)

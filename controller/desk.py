@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.conditions import CONDITIONS, Severity
+from controller.conditions import CONDITIONS, NOTICES, Severity
 from controller.model import JobState, Lamps, LaneStatus, StationSnapshot
 
 # A lane that waits only because there is nothing to do, or because the station stops, needs nobody.
@@ -22,7 +22,11 @@ _ACTIVITY = {
     "deliver": "KELUARKAN KARTU",
     "print and deliver": "CETAK",
     "reject": "BUANG KARTU",
+    "recover": "PULIHKAN KARTU",
 }
+
+# What the buttons answer to each question, as the display's second line says it.
+_ANSWERS = {"tray": "GO=KOSONG HOLD=RUSAK", "desk": "HOLD=RUSAK", "look": "GO=UTUH HOLD=RUSAK"}
 
 
 def lamps(snapshot: StationSnapshot) -> Lamps:
@@ -38,9 +42,20 @@ def lamps(snapshot: StationSnapshot) -> Lamps:
 
 def lines(snapshot: StationSnapshot) -> tuple[str, str]:
     """The two lines of the operator display: what the station does or waits for, and how many cards are done and queued."""
+    if snapshot.notice:
+        return NOTICES[snapshot.notice].short, ""
+    if snapshot.questions:
+        return _question(snapshot)
     first = _worst(snapshot)
     issued, ready = snapshot.jobs[JobState.ISSUED], snapshot.jobs[JobState.READY] + snapshot.jobs[JobState.ACTIVE]
     return first[:20], f"JADI {issued} ANTRE {ready}"[:20]
+
+
+def _question(snapshot: StationSnapshot) -> tuple[str, str]:
+    """The oldest question; the others are asked after it."""
+    question = snapshot.questions[0]
+    lane = f"{question.lane}: " if len(snapshot.lanes) > 1 else ""
+    return (lane + CONDITIONS[f"ask_{question.kind}"].short)[:20], _ANSWERS[question.kind]
 
 
 def _worst(snapshot: StationSnapshot) -> str:

@@ -6,7 +6,8 @@
     ├── RequestRefused     what was asked is not possible now; nothing changed
     ├── StoreError         the disk or the database cannot be trusted: no new work may be taken
     │   ├── PayloadLost        one stored record is missing or changed
-    │   └── StoreFull          no room: nothing was stored
+    │   ├── StoreFull          no room: nothing was stored
+    │   └── StoreBroken        damaged, lost, foreign or unwritable: the station stops until a person has acted
     ├── RenderError        the record's face cannot be drawn; no blank was fed
     │   └── RendererFailed     the drawing machinery failed: says nothing of the record
     ├── CardWrong          the card in the path is not as it must be: it goes to the reject bin
@@ -71,6 +72,14 @@ class StoreError(StationError):
 
 class StoreFull(StoreError):
     """No room on the disk; nothing was stored."""
+
+
+class StoreBroken(StoreError):
+    """The state is damaged, lost, not ours or cannot be written; trying again could lose more. `problem` names file and command."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.en)
+        self.problem = problem
 
 
 class PayloadLost(StoreError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,20 +17,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from controller import question_api, stock_api
 from controller.clock import wall_text
 from controller.conditions import CONDITIONS
 from controller.errors import Problem, RecordRefused, RendererFailed, RequestRefused, StoreError, StoreFull
 from controller.http_guard import HttpGuard
 from controller.http_input import read_body, read_command, read_number, wrong
 from controller.intake import Intake
-from controller.jobs import journal, ledger, queue
-from controller.jobs.passage import MARKING
+from controller.jobs import journal, queue
 from controller.jobs.queue import Job
 from controller.jobs.store import Store
 from controller.metrics import CONTENT_TYPE, Metrics
-from controller.model import Balance, JobState, LaneStatus, StationSnapshot, Verdict
+from controller.model import Balance, JobState, LaneStatus, StationSnapshot
 from controller.panel import page
 from controller.records.canonical import MAX_BYTES
+from controller.stock_api import StockParts
 
 _STATUS = {"body.too_long": 413, "request.wrong": 400, "request.socket": 403}  # of refused requests; others are conflicts
 
@@ -49,6 +50,12 @@ class Backend:
     max_remakes: int
     changed: Callable[[], None]  # wakes lanes and counts again after an act of staff
     healthy: Callable[[], Mapping[str, bool]]
+    ribbon_sets: Mapping[str, int] = field(default_factory=dict)  # on a new roll of each lane, by its printer's profile
+
+    @property
+    def stock(self) -> StockParts:
+        """What the routes of the ledger act on."""
+        return StockParts(self.store, self.snapshot, self.lanes, self.ribbon_sets, self.changed)
 
 
 def build(backend: Backend) -> HttpGuard:
@@ -60,8 +67,6 @@ def build(backend: Backend) -> HttpGuard:
         ("GET", "/api/v1/jobs/{job}", api.job),
         ("POST", "/api/v1/jobs/{job}/cancel", api.cancel),
         ("POST", "/api/v1/jobs/{job}/retry", api.retry),
-        ("POST", "/api/v1/passages/{passage}/resolve", api.resolve),
-        ("POST", "/api/v1/lanes/{lane}/load", api.load),
         ("GET", "/api/v1/station", api.station),
         ("GET", "/", api.panel),
         ("GET", "/panel.css", api.panel_style),
@@ -70,7 +75,11 @@ def build(backend: Backend) -> HttpGuard:
     ]
     return HttpGuard(
         Starlette(
-            routes=[Route(path, handler, methods=[method]) for method, path, handler in routes],
+            routes=[
+                *(Route(path, handler, methods=[method]) for method, path, handler in routes),
+                *question_api.routes(backend.store, backend.max_remakes, backend.changed),
+                *stock_api.routes(backend.stock),
+            ],
             exception_handlers={
                 RecordRefused: _refused_record,
                 RequestRefused: _refused_request,
@@ -125,28 +134,6 @@ class _Api:
         self._b.changed()
         return JSONResponse({"job": _job(job)})
 
-    async def resolve(self, request: Request) -> Response:
-        command = await read_command(request, {"verdict": str, "who": str, "reason": str})
-        if command["verdict"] not in (Verdict.SPOILED, Verdict.STILL_BLANK):
-            raise wrong("verdict", "verdict harus 'spoiled' atau 'still_blank'.", "verdict must be 'spoiled' or 'still_blank'.")
-        number, verdict = read_number(request.path_params["passage"], "passage"), Verdict(command["verdict"])
-        job = await self._b.store.transact(
-            journal.resolve, number, verdict, command["who"], command["reason"], self._b.max_remakes, MARKING
-        )  # fmt: skip
-        self._b.changed()
-        return JSONResponse({"job": _job(job)})
-
-    async def load(self, request: Request) -> Response:
-        command = await read_command(request, {"quantity": int, "who": str, "reason": str})
-        lane = request.path_params["lane"]
-        if lane not in self._b.lanes:
-            problem = Problem("lane.unknown", "lane", f"Jalur {lane} tidak ada; yang ada: {', '.join(self._b.lanes)}.",
-                              f"There is no lane {lane}; there are: {', '.join(self._b.lanes)}.")  # fmt: skip
-            raise RequestRefused(problem, found=False)
-        balance = await self._b.store.transact(ledger.load, lane, command["quantity"], command["who"], command["reason"])
-        self._b.changed()
-        return JSONResponse({"lane": lane, "hopper": balance.hopper, "passage": balance.passage})
-
     async def station(self, _request: Request) -> Response:
         now = self._b.snapshot()
         lanes = [_lane(lane, now.blanks[lane.name]) for lane in now.lanes]
@@ -174,7 +161,7 @@ def _job(job: Job) -> dict[str, Any]:
 
 
 def _lane(lane: LaneStatus, blanks: Balance) -> dict[str, Any]:
-    facts = asdict(lane) | {"hopper": blanks.hopper, "in_passage": blanks.passage}
+    facts = asdict(lane) | {"hopper": blanks.hopper, "in_passage": blanks.passage, "rejected": blanks.reject}
     if lane.condition is None:
         return facts
     condition = CONDITIONS[lane.condition]

@@ -14,6 +14,13 @@ MAX_COMMAND_BYTES = 4096  # a verdict with its reason
 MAX_TEXT = 500  # a reason or a name a person types
 MAX_DIGITS = 15  # of a number in an address; more would not fit a database id
 
+_WANTED: Mapping[type, tuple[str, str]] = {
+    int: ("bilangan", "a number"),
+    bool: ("true atau false", "true or false"),
+    str: (f"teks 1 sampai {MAX_TEXT} huruf yang dapat dicetak", f"a printable text of 1 to {MAX_TEXT} characters"),
+    list: (f"daftar teks, masing-masing 1 sampai {MAX_TEXT} huruf", f"a list of texts of 1 to {MAX_TEXT} characters each"),
+}
+
 _SOCKET_ONLY = Problem("request.socket", "", "Perintah petugas hanya lewat soket Unix stasiun.",
                        "Acts of staff are taken over the station's Unix socket only.")  # fmt: skip
 
@@ -34,23 +41,29 @@ async def read_body(request: Request, cap_bytes: int) -> bytes:
     return bytes(body)
 
 
-async def read_command(request: Request, shape: Mapping[str, type]) -> dict[str, Any]:
-    """A small JSON object with exactly the fields of `shape`; texts are bounded, printable and not empty.
+async def read_command(request: Request, shape: Mapping[str, type], optional: Mapping[str, type] | None = None,
+                       cap_bytes: int = MAX_COMMAND_BYTES) -> dict[str, Any]:  # fmt: skip
+    """A small JSON object with the fields of `shape` and perhaps some `optional` ones, no others.
+
+    Texts are bounded, printable and not empty; lists hold such texts.
 
     Acts of staff are taken over the Unix socket only: its file mode says who may; a loopback port would let every local user.
     """
     if not _over_unix_socket(request):
         raise RequestRefused(_SOCKET_ONLY)
     try:
-        command = json.loads(await read_body(request, MAX_COMMAND_BYTES))
+        command = json.loads(await read_body(request, cap_bytes))
     except (ValueError, RecursionError) as error:  # the latter: thousands of brackets
         raise wrong("", f"Bukan JSON yang benar: {error}.", f"Not valid JSON: {error}.") from error
-    if not isinstance(command, dict) or set(command) != set(shape):
-        raise wrong("", f"Harus berupa objek dengan: {', '.join(shape)}.", f"Must be an object with: {', '.join(shape)}.")
-    for name, kind in shape.items():
-        if type(command[name]) is not kind or (kind is str and not _sound(command[name])):
-            wanted = "a number" if kind is int else f"a printable text of 1 to {MAX_TEXT} characters"
-            raise wrong(name, f"'{name}' salah: harus {wanted}.", f"'{name}' is wrong: it must be {wanted}.")
+    every = {**shape, **(optional or {})}
+    if not isinstance(command, dict) or not set(shape) <= set(command) <= set(every):
+        perhaps = f" [{', '.join(optional)}]" if optional else ""
+        fields = ", ".join(shape) + perhaps
+        raise wrong("", f"Harus berupa objek dengan: {fields}.", f"Must be an object with: {fields}.")
+    for name, value in command.items():
+        if type(value) is not every[name] or not _sound(value):
+            wanted_id, wanted_en = _WANTED[every[name]]
+            raise wrong(name, f"'{name}' salah: harus {wanted_id}.", f"'{name}' is wrong: it must be {wanted_en}.")
     return command
 
 
@@ -73,5 +86,7 @@ def _over_unix_socket(request: Request) -> bool:
     return server is not None and server[1] is None
 
 
-def _sound(text: str) -> bool:
-    return text.isprintable() and bool(text.strip()) and len(text) <= MAX_TEXT
+def _sound(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(part, str) and _sound(part) for part in value)
+    return not isinstance(value, str) or (value.isprintable() and bool(value.strip()) and len(value) <= MAX_TEXT)

@@ -1,6 +1,6 @@
 """Prometheus' view of the snapshot: own registry, no I/O at scrape time, unknown values are absent and never zero.
 
-Labels are closed lists (lane, state, outcome, stage); no name, NIK, job or chip number ever becomes one.
+Labels are closed lists (lane, state, outcome, stage, account, kind); no name, NIK, job or chip number ever becomes one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 from controller import __version__
 from controller.conditions import CONDITIONS
 from controller.jobs.passage import PLANS, REJECT
+from controller.jobs.verdict import Answer
 from controller.model import StationSnapshot, Verdict
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -47,11 +48,17 @@ class Metrics:
         self._cards = Counter(
             "print_station_cards_total", "Passages ended since start.", ["lane", "outcome"], registry=self.registry
         )
+        self._verdicts = Counter(
+            "print_station_recoveries_total", "Interrupted passages, by what recovery answered.", ["lane", "answer"],
+            registry=self.registry,
+        )  # fmt: skip
         for lane in lanes:  # every series exists from the start, so that rate() sees the first event
             for stage in STAGE_NAMES:
                 self._stages.labels(lane, stage)
             for outcome in (*Verdict, "unknown"):
                 self._cards.labels(lane, outcome)
+            for answer in Answer:
+                self._verdicts.labels(lane, answer)
 
     def beat(self, wall_s: float, late_s: float) -> None:
         """The event loop turned."""
@@ -65,6 +72,10 @@ class Metrics:
     def passage_over(self, lane: str, outcome: str) -> None:
         """A passage got a verdict, or became unknown."""
         self._cards.labels(lane, outcome).inc()
+
+    def ruled(self, lane: str, answer: Answer) -> None:
+        """Recovery took a verdict."""
+        self._verdicts.labels(lane, answer).inc()
 
     def record_refused(self) -> None:
         """Intake refused a record."""
@@ -90,6 +101,13 @@ class _SnapshotCollector(Collector):
         yield _gauge("held", "1 while HOLD is on.", [], [((), now.held)])
         yield _gauge("front_panel_up", "1 while buttons and lamps answer.", [], [((), now.panel_up)])
         yield _gauge("display_up", "1 while the operator display takes text.", [], [((), now.display_up)])
+        yield _gauge("stock", "Blanks in the station's own accounts, by the ledger; what came in is negative.", ["account"],
+                     [((account,), count) for account, count in now.stock.items()])  # fmt: skip
+        yield _gauge("incidents_open", "Incidents that wait for an explanation.", ["kind"],
+                     [((kind,), count) for kind, count in now.incidents.items()])  # fmt: skip
+        yield _gauge("questions_open", "Questions that wait for a person.", [], [((), len(now.questions))])
+        if now.desk_reader_up is not None:
+            yield _gauge("desk_reader_up", "1 while the desk reader answers.", [], [((), now.desk_reader_up)])
         yield from _lane_metrics(now)
 
 
@@ -100,6 +118,8 @@ def _lane_metrics(now: StationSnapshot) -> Iterator[Metric]:
 
     yield of_lanes("blanks_in_hopper", "Blanks in the hopper by the ledger.", lambda i: now.blanks[now.lanes[i].name].hopper)
     yield of_lanes("blanks_in_passage", "Blanks in passage by the ledger.", lambda i: now.blanks[now.lanes[i].name].passage)
+    yield of_lanes("blanks_in_reject_bin", "Spoiled cards to be destroyed, by the ledger.",
+                   lambda i: now.blanks[now.lanes[i].name].reject)  # fmt: skip
     yield of_lanes("printer_up", "1 while the printer answers.", lambda i: now.lanes[i].printer_up)
     yield of_lanes("reader_up", "1 while the chip reader answers.", lambda i: now.lanes[i].reader_up)
     yield of_lanes("hopper_low", "1 while the sensor sees few blanks.", lambda i: now.lanes[i].hopper_low)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -150,6 +150,31 @@ class Balance:
 
     hopper: int = 0
     passage: int = 0
+    reject: int = 0  # spoiled, not yet destroyed
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """The newest row of the event log."""
+
+    seq: int
+    hash: str  # SHA-256 of its body, lower-case hex
+
+    @property
+    def anchor(self) -> str:
+        """What to keep outside the station: proves later that no row up to this one was cut off or changed."""
+        return f"{self.seq}:{self.hash}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """What only a person can answer now."""
+
+    id: int
+    lane: str
+    kind: str  # tray, desk or look; the condition `ask_KIND` says what to do
+    job_id: int
+    passage_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +186,11 @@ class StationSnapshot:
     jobs: Mapping[JobState, int]
     outcomes: Mapping[Verdict, int]
     blanks: Mapping[str, Balance]  # by lane
+    stock: Mapping[str, int] = field(default_factory=dict)  # the station's own accounts of blanks: store, issued, missing, ...
+    incidents: Mapping[str, int] = field(default_factory=dict)  # open ones, by kind
+    questions: tuple[OpenQuestion, ...] = ()  # oldest first; the first one is on the display, and the buttons answer it
+    notice: str = ""  # key of conditions.NOTICES: what to do with the card on the desk reader
+    desk_reader_up: bool | None = None  # None: there is none
     held: bool = False  # HOLD was pressed
     stopping: bool = False
     display_up: bool = False

@@ -37,6 +37,7 @@ class Setup:
 
     config: Config
     lanes: tuple[LaneSetup, ...]
+    desk_chip: ChipProfile | None  # of the desk reader; None when there is none
     centre_keys: dict[str, Ed25519PublicKey]
 
     @property
@@ -58,12 +59,15 @@ def read_setup(path: Path) -> Setup:
     find_chip = partial(chip_profile.find_profile, folder / "chips")
     printers = _load_each(problems, reading.values, r"lanes\[\d+\]\.printer\.profile", find_printer)
     chips = _load_each(problems, reading.values, r"lanes\[\d+\]\.reader\.profile", find_chip)
+    desk = _load_each(problems, reading.values, r"desk_reader\.profile", find_chip)
     keys = _load_each(problems, reading.values, r"centre_keys\[\d+\]\.public_key", load_public_key)
     config = reading.config
     if problems or config is None:
         raise ConfigError(problems)
     lanes = (LaneSetup(*parts) for parts in zip(config.lanes, printers, chips, strict=True))
-    return Setup(config, tuple(lanes), dict(zip((key.kid for key in config.centre_keys), keys, strict=True)))
+    return Setup(
+        config, tuple(lanes), desk[0] if desk else None, dict(zip((key.kid for key in config.centre_keys), keys, strict=True))
+    )
 
 
 def _load_each(problems: list[Problem], values: Mapping[str, Any], pattern: str, load: Callable[[str], T]) -> list[T]:

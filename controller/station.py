@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from controller.model import Balance, JobState, LaneStatus, StationSnapshot, Verdict
+from controller.model import Balance, JobState, LaneStatus, OpenQuestion, StationSnapshot, Verdict
 
+Counts = tuple[Mapping[JobState, int], Mapping[Verdict, int], Mapping[str, Balance], Mapping[str, int], Mapping[str, int]]
 Listener = Callable[[StationSnapshot], None]
 
 
@@ -38,9 +39,19 @@ class Station:
         lanes = tuple(status if lane.name == status.name else lane for lane in self._snapshot.lanes)
         self._change(replace(self._snapshot, lanes=lanes))
 
-    def counted(self, jobs: Mapping[JobState, int], outcomes: Mapping[Verdict, int], blanks: Mapping[str, Balance]) -> None:
+    def counted(self, jobs: Mapping[JobState, int], outcomes: Mapping[Verdict, int], blanks: Mapping[str, Balance],
+                stock: Mapping[str, int], incidents: Mapping[str, int]) -> None:  # fmt: skip
         """The database was counted."""
-        self._change(replace(self._snapshot, jobs=dict(jobs), outcomes=dict(outcomes), blanks=dict(blanks)))
+        now = replace(self._snapshot, jobs=dict(jobs), outcomes=dict(outcomes), blanks=dict(blanks))
+        self._change(replace(now, stock=dict(stock), incidents=dict(incidents)))
+
+    def asked(self, questions: Sequence[OpenQuestion]) -> None:
+        """The open questions, oldest first."""
+        self._change(replace(self._snapshot, questions=tuple(questions)))
+
+    def desk_reader_says(self, *, up: bool, notice: str = "") -> None:
+        """Whether the desk reader answers, and what to do with the card on it (key of NOTICES)."""
+        self._change(replace(self._snapshot, desk_reader_up=up, notice=notice))
 
     def set_held(self, *, held: bool) -> None:
         """HOLD or GO was pressed."""

@@ -8,6 +8,8 @@ from typing import Any
 
 Json = Mapping[str, Any]
 
+_IN_HANDS = ("person", "desk")
+
 
 def disagreements(world: Json, station: Json, jobs: Sequence[Json], records: Mapping[str, Json]) -> list[str]:
     """Every way in which belief and truth differ, as sentences; empty when they agree.
@@ -16,9 +18,10 @@ def disagreements(world: Json, station: Json, jobs: Sequence[Json], records: Map
     """
     return [
         *_ledger(world, station),
+        *_out_of_lanes(world, station, jobs),
         *(fault for job in jobs for fault in _job(world, job, records[job["job"]["record_id"]])),
         *_strangers(world, jobs),
-        *_rejects(world, jobs),
+        *_rejects(world, station, jobs),
     ]
 
 
@@ -51,6 +54,23 @@ def _ledger(world: Json, station: Json) -> Iterator[str]:
             yield f"lane {lane['name']}: the ledger says {lane['in_passage']} blanks in passage, there are {there['inside']}"
 
 
+def _out_of_lanes(world: Json, station: Json, jobs: Sequence[Json]) -> Iterator[str]:
+    """Issued cards lie in the output bins or were taken from there; cards that are missing by the ledger lie nowhere the station
+    could see them."""
+    spoiled = {passage["chip_uid"] for answer in jobs for passage in answer["passages"] if passage["verdict"] == "spoiled"}
+    left = {card["blank"] for lane in world["lanes"] for card in lane["cards"] if card["end"] == "output"}
+    issued = sum(
+        blank["uid"] not in spoiled and (blank["place"] == "output" or (blank["place"] in _IN_HANDS and blank["id"] in left))
+        for blank in world["blanks"]
+    )
+    stock = station["stock"]
+    if stock["issued"] != issued:
+        yield f"the ledger says {stock['issued']} cards are issued, {issued} good ones came out"
+    in_hands = sum(blank["place"] in _IN_HANDS for blank in world["blanks"])
+    if stock["missing"] > in_hands:
+        yield f"the ledger says {stock['missing']} cards are missing, people hold only {in_hands}"
+
+
 def _job(world: Json, answer: Json, record: Json) -> Iterator[str]:
     """One job: issued means exactly one good card, with the dots the journal wrote down; anything else means none."""
     job, name = answer["job"], f"job {answer['job']['id']}"
@@ -79,8 +99,12 @@ def _strangers(world: Json, jobs: Sequence[Json]) -> Iterator[str]:
             yield f"{blank['id']} was printed over"
 
 
-def _rejects(world: Json, jobs: Sequence[Json]) -> Iterator[str]:
-    """As many cards in each reject bin as were seen falling; one that a person declared spoiled may lie there as well."""
+def _rejects(world: Json, station: Json, jobs: Sequence[Json]) -> Iterator[str]:
+    """As many cards in each reject bin as were seen falling; one that a person declared spoiled may lie there as well.
+
+    By the ledger all of them do: staff put there what they find spoiled.
+    """
+    booked = {lane["name"]: lane["rejected"] for lane in station["lanes"]}
     passages = [passage for answer in jobs for passage in answer["passages"]]
     for lane in world["lanes"]:
         mine = [passage for passage in passages if passage["lane"] == lane["name"]]
@@ -88,6 +112,8 @@ def _rejects(world: Json, jobs: Sequence[Json]) -> Iterator[str]:
         perhaps = sum(passage["verdict"] == "spoiled" and not _was_rejected(passage) for passage in mine)
         if not seen <= lane["reject"] <= seen + perhaps:
             yield f"lane {lane['name']}: {seen} cards were seen falling into the reject bin, {lane['reject']} lie there"
+        if not booked[lane["name"]] - perhaps <= lane["reject"] <= booked[lane["name"]]:
+            yield f"lane {lane['name']}: the ledger says {booked[lane['name']]} rejected cards, {lane['reject']} lie in the bin"
 
 
 def _was_rejected(passage: Json) -> bool:

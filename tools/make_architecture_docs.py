@@ -1,4 +1,4 @@
-"""Writes the generated parts of docs/architecture.md from the running tables: `python -m tools.make_architecture_docs`."""
+"""Writes the generated parts of the documents from the running tables: `python -m tools.make_architecture_docs`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ import re
 from functools import partial
 from pathlib import Path
 
-from controller.jobs import passage, states
+from controller.jobs import passage, states, verdict
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "architecture.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCUMENTS = (DOCS / "architecture.md", DOCS / "crash-windows.md")
 
 
 def render(text: str) -> str:
-    """The document with its generated parts made anew."""
-    parts = {"states": f"```mermaid\n{states.diagram()}\n```", "passages": passage.describe(), "failures": _failures()}
+    """A document with its generated parts made anew."""
+    parts = {
+        "states": f"```mermaid\n{states.diagram()}\n```",
+        "passages": passage.describe(),
+        "failures": _failures(),
+        "verdicts": verdict.describe(),
+    }
     for name, content in parts.items():
         pattern = rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)"
         text = re.sub(pattern, partial(_framed, content), text, flags=re.DOTALL)
@@ -33,4 +39,5 @@ def _failures() -> str:
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(render(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+    for document in DOCUMENTS:
+        document.write_text(render(document.read_text(encoding="utf-8")), encoding="utf-8")

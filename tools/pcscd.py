@@ -1,7 +1,8 @@
-"""The real PC/SC daemon with one virtual reader per lane (vpcd driver), for the inside of ``tools/sandbox`` only.
+"""The real PC/SC daemon with one virtual reader per lane and one on the desk (vpcd driver), for ``tools/sandbox`` only.
 
-Facts: chip.md 6.1-6.3. Each entry needs its own copy of the driver, an entry takes two TCP ports, and pcsc-lite stops at
-16 readers: so at most 8 lanes. The card of a lane connects to ``vpcd_port(lane)``; pyscard sees ``reader_name(lane)``.
+Facts: chip.md 6.1-6.3. Each entry has two slots (a lane's chip and SAM) and takes two TCP ports, needs its own copy of the
+driver, and pcsc-lite stops at 16 readers: so at most 7 lanes and the desk. The card of a lane connects to ``vpcd_port(lane)``,
+that on the desk to ``DESK_PORT``; pyscard sees ``reader_name(lane)`` and ``DESK_READER``.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ VPCD = Path(__file__).resolve().parent.parent / "build" / "vpcd"  # Debian's vsm
 PCSCD = "/usr/sbin/pcscd"
 RUNTIME = Path("/run/pcscd")  # compiled into pcscd and libpcsclite
 SANDBOX_VARIABLE = "PRINT_STATION_SANDBOX"
-MAX_LANES = 8  # 16 readers at most, two per entry
+MAX_LANES = 7  # 16 readers at most, two per entry, and one entry is the desk
 START_S = 10.0  # loaded build machines; normally 20 ms
 STOP_S = 10.0  # pcscd lets its threads end first; normally under 1 s
 POLL_S = 0.005
 
 _ENTRY = """\
-FRIENDLYNAME "hw-sim lane {lane}"
+FRIENDLYNAME "hw-sim {name}"
 DEVICENAME   /dev/null:{port}
 LIBPATH      {driver}
 CHANNELID    {port}
@@ -33,6 +34,10 @@ CHANNELID    {port}
 def vpcd_port(lane: int) -> int:
     """The TCP port on which the reader of lane 1, 2, ... waits for its card."""
     return 35963 + 2 * (lane - 1)
+
+
+DESK_PORT = vpcd_port(MAX_LANES + 1)
+DESK_READER = "hw-sim desk 00 00"
 
 
 def reader_name(lane: int) -> str:
@@ -102,10 +107,11 @@ class Pcscd:
         self._config.mkdir(parents=True, exist_ok=True)
         self._drivers.mkdir(exist_ok=True)
         driver = next(path for path in VPCD.rglob("libifdvpcd.so*") if not path.is_symlink())
-        for lane in range(1, self._lanes + 1):
-            copy = self._drivers / f"libifdvpcd-{lane}.so"
+        ports = {f"lane {lane}": vpcd_port(lane) for lane in range(1, self._lanes + 1)} | {"desk": DESK_PORT}
+        for name, port in ports.items():
+            copy = self._drivers / f"libifdvpcd-{port}.so"
             shutil.copyfile(driver, copy)
-            (self._config / f"lane-{lane}").write_text(_ENTRY.format(lane=lane, port=vpcd_port(lane), driver=copy))
+            (self._config / name.replace(" ", "-")).write_text(_ENTRY.format(name=name, port=port, driver=copy))
 
     def _wait_for_socket(self) -> None:
         deadline = time.monotonic() + START_S

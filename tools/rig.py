@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,6 +21,7 @@ from typing import Any, Self, TypeVar
 from controller.client import Answer, StationClient, StationUnreachable
 from hwsim.control import ask
 from hwsim.errors import SimError
+from tools.wiring import with_lanes
 
 T = TypeVar("T")
 
@@ -37,15 +39,29 @@ class Rig:
     """The two processes and everything one asks them. A context manager: whatever happens, both are ended."""
 
     def __init__(
-        self, folder: Path, *, speed: str = "max", pictures: Path | None = None, edits: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        speed: str = "max",
+        pictures: Path | None = None,
+        edits: Mapping[str, str] | None = None,
+        lanes: int = 1,
+        profiles: Path | None = None,
     ) -> None:
-        """`edits` are text replacements in the example configurations, for stations that differ from them."""
+        """`edits` are text replacements in the example configurations, for stations that differ from them.
+
+        More than one lane needs `tools/sandbox --lanes`. `profiles` are firmware profiles that both sides read.
+        """
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.address = f"unix:{folder / 'http.sock'}"
         self.control = folder / "hw-sim.sock"
         self._options = ["--speed", speed, *(["--pictures", str(pictures)] if pictures is not None else [])]
         self._edits = {"build/run/": f"{folder}/", **(edits or {})}
+        if profiles is not None:
+            self._options += ["--profiles", str(profiles)]
+            self._edits["[station]\n"] = f'[station]\nprofiles_dir = "{profiles}"\n'
+        self._lanes = lanes
         self._sim: subprocess.Popen[bytes] | None = None
         self._station: subprocess.Popen[bytes] | None = None
         self._written = {name: self._write_config(name) for name in ("station.toml", "hw-sim.toml")}
@@ -127,9 +143,9 @@ class Rig:
 
     # Asking
 
-    def world(self) -> dict[str, Any]:
-        """The truth."""
-        world: dict[str, Any] = ask(self.control, {"command": "world"})["world"]
+    def world(self, *, brief: bool = False) -> dict[str, Any]:
+        """The truth; in brief without the content of files, only those that were written, and without the times of cards."""
+        world: dict[str, Any] = ask(self.control, {"command": "world", "brief": brief})["world"]
         return world
 
     def sim(self, command: str, **values: Any) -> dict[str, Any]:
@@ -144,6 +160,29 @@ class Rig:
         """A person takes every card from the bin, the reject box, the printer or the hopper; returns their ids."""
         taken: list[str] = self.sim("take", where=where, lane=lane)["blanks"]
         return taken
+
+    def put(self, blank: str, where: str, *, lane: str = "1") -> str:
+        """A person puts one card, named by id or UID or "new", on the desk, into reject, hopper or output, or keeps it."""
+        moved: str = self.sim("put", blank=blank, where=where, lane=lane)["blank"]
+        return moved
+
+    def trigger(self, wire: str, at: int, when: str, do: str | list[dict[str, Any]], *, lane: str = "1", **values: Any) -> int:
+        """Let something happen before or after the `at`-th exchange from now; see `hwsim.orders`. Returns the trigger's number.
+
+        `do` is "kill" (pid, signal), "pcscd" (signal) or "fault" (name, values), or a list of such: [{"do": "kill", "pid": 7}].
+        """
+        number: int = self.sim("trigger", wire=wire, at=at, when=when, do=do, lane=lane, **values)["trigger"]
+        return number
+
+    def clear_triggers(self, *, lane: str = "1") -> None:
+        """Forget the triggers of a lane."""
+        self.sim("trigger", clear=True, lane=lane)
+
+    def exchanges(self, *, record: bool | None = None) -> dict[str, dict[str, Any]]:
+        """What crossed the wires of each lane and of the desk; `record` begins a new list of labels, or ends it."""
+        asked = {} if record is None else {"record": record}
+        exchanges: dict[str, dict[str, Any]] = self.sim("exchanges", **asked)["exchanges"]
+        return exchanges
 
     def get(self, path: str, **query: object) -> Answer:
         """Ask the station."""
@@ -160,16 +199,28 @@ class Rig:
         return self.post("/api/v1/jobs", path.read_bytes())
 
     def load(self, lane: str, quantity: int, *, dead_at: tuple[int, ...] = ()) -> int:
-        """A person fills the hopper and counts the blanks in; returns the balance."""
+        """A batch comes in, and a person fills the hopper with it and counts the blanks in; returns the balance."""
         self.sim("load", lane=lane, count=quantity, dead_at=list(dead_at))
         return self.count_in(lane, quantity)
 
     def count_in(self, lane: str, quantity: int) -> int:
-        """A person tells the station how many blanks were put in; returns the balance."""
-        answer = self.post(f"/api/v1/lanes/{lane}/load", {"quantity": quantity, "who": "rig", "reason": "hopper filled"})
+        """A person tells the station that so many blanks came in and were put into the hopper; returns the balance."""
+        self.receive(quantity)
+        return int(self.act("load", lane=lane, quantity=quantity)["hopper"])
+
+    def receive(self, quantity: int, *, number: str | None = None, uids: Sequence[str] = ()) -> str:
+        """A batch comes into the store, by count or with its chips; returns its number."""
+        number = number or f"RIG-{uuid.uuid4()}"
+        self.act("receive", number=number, quantity=quantity, document="rig", **({"uids": list(uids)} if uids else {}))
+        return number
+
+    def act(self, verb: str, **values: object) -> dict[str, Any]:
+        """An act of staff on the stock; raises RigError when it is refused."""
+        answer = self.post(f"/api/v1/stock/{verb}", {**values, "who": "rig", "reason": "rig", "key": str(uuid.uuid4())})
         if answer.status != 200:
-            raise RigError(f"loading was refused: {answer.body}")
-        return int(answer.body["hopper"])
+            raise RigError(f"{verb} was refused: {answer.body}")
+        done: dict[str, Any] = answer.body
+        return done
 
     def station(self) -> dict[str, Any]:
         """What the station says of itself."""
@@ -208,7 +259,7 @@ class Rig:
     # Inside
 
     def _write_config(self, name: str) -> Path:
-        text = (ROOT / "examples" / name).read_text(encoding="utf-8")
+        text = with_lanes((ROOT / "examples" / name).read_text(encoding="utf-8"), self._lanes)
         for old, new in self._edits.items():
             text = text.replace(old, new)
         path = self.folder / name

@@ -1,4 +1,4 @@
-"""Runs a command in a private mount, network and process namespace with a real pcscd on a virtual reader per lane.
+"""Runs a command in a private mount, network and process namespace with a real pcscd on virtual readers.
 
 The caller's side: makes the run folder, starts ``unshare`` with `tools.sandbox_inside` as process 1, forwards HTTP and
 signals, removes the folder. Two sandboxes, and the machine's own pcscd, never see each other. Inside, the command finds
@@ -60,7 +60,14 @@ def main(arguments: Sequence[str]) -> int:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tools/sandbox", description="Run a command with simulated hardware's wires around it.")
     parser.add_argument("--http-out", action="store_true", help="let this machine's browser reach build/run/http.sock")
-    parser.add_argument("--lanes", type=int, default=1, choices=range(1, MAX_LANES + 1), metavar="N", help="readers (default 1)")
+    parser.add_argument(
+        "--lanes",
+        type=int,
+        default=1,
+        choices=range(1, MAX_LANES + 1),
+        metavar="N",
+        help="readers, besides the one on the desk (default 1)",
+    )
     parser.add_argument("command", nargs="+", metavar="COMMAND")
     return parser.parse_args(arguments)
 

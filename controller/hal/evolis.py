@@ -7,6 +7,7 @@ in step again (see `evolis_line`); until then acts and `witness` raise DeviceAbs
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from controller.clock import Deadline
 from controller.errors import DeviceRefused
@@ -42,6 +43,10 @@ class EvolisPrinter:
         """Position and counters."""
         limit = Deadline.after(self._profile.timeouts_s.reset)
         return await self._link.run(self._line.ask, look(self._profile), limit)
+
+    async def examine(self) -> PrinterWitness:
+        """Position and counters, in step anew and twice equal; DeviceUnknown otherwise."""
+        return await self._link.run(self._line.examine, partial(look, self._profile))
 
     async def feed(self, deadline: Deadline) -> None:
         """A blank to the contactless station."""

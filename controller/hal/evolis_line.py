@@ -6,12 +6,14 @@ has: the serial number. So it is the mark of a line that is in step:
 
 - an act begins with it: what fails before the mark came back is DeviceAbsent, for nothing of the act had been sent;
 - everything ends with it: an extra reply on the way shifts the mark, and then nothing that was heard counts (DeviceUnknown);
-- whenever in doubt, the line is out of step until `greet` has dropped every reply in front of a new mark.
+- whenever in doubt, the line is out of step until `greet` has dropped every reply in front of a new mark;
+- evidence about a card is asked for only behind a new mark, and twice (`examine`).
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
@@ -66,6 +68,20 @@ class EvolisLine:
         self._synchronise()
         self._identity = self.ask(introduce(self._profile, self._serial), Deadline.after(self._profile.timeouts_s.reset))
         return self._identity
+
+    def examine(self, talk: Callable[[], Talk[_T]]) -> _T:
+        """Ask the same twice, after dropping whatever was on its way; the serial number comes back before, between and after.
+
+        Raises DeviceUnknown when the two answers differ, and whatever `ask` raises.
+        """
+        self._require_step()
+        self._synchronise()
+        limit_s = self._profile.timeouts_s.reset
+        first = self.ask(talk(), Deadline.after(limit_s))
+        second = self.ask(talk(), Deadline.after(limit_s))
+        if first != second:
+            raise DeviceUnknown("printer_moving", f"{first} became {second}")
+        return second
 
     def act(self, talk: Talk[_T], deadline: Deadline) -> _T:
         """Run a conversation that moves something."""

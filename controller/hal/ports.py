@@ -22,6 +22,10 @@ class CardPrinter(Protocol):
     async def witness(self) -> PrinterWitness:
         """Read position and counters. Moves nothing; repeat freely."""
 
+    async def examine(self) -> PrinterWitness:
+        """Position and counters as evidence: the conversation is brought in step anew, so that no stale reply can stand in, and
+        the record is read twice. DeviceUnknown when the two differ: something still moves. Moves nothing; repeat freely."""
+
     async def feed(self, deadline: Deadline) -> None:
         """Bring one blank from the hopper to the contactless station."""
 

@@ -1,7 +1,7 @@
 """A printer profile: how one family of card printers is found, asked and told (`firmware_profiles/printers/*.toml`).
 
 The keys and their confidence letters are explained in firmware_profiles/README.md; sources in printers.md 3. A profile with
-mistakes raises ConfigError with all of them, each with its place. `timing_s` and `power_on` are for the simulator only.
+mistakes raises ConfigError with all of them, each with its place. `timing_s` is for the simulator only.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class PowerOn:
 
     error_mode: _Command
     no_eject: StrictBool
-    card_inside: str
+    card_inside: Literal["holds", "ejects"]
 
 
 @dataclass(frozen=True, slots=True, config=_closed)
@@ -180,7 +180,13 @@ class PrinterProfile:
     positions: Mapping[str, CardPosition]  # reply to queries.position
     replies: Mapping[str, str]  # error word -> condition; "ERR" is written "ERROR" here
     timeouts_s: Timeouts
+    power_on: PowerOn
     confidence: Mapping[str, str]  # part of the profile -> A (seen on the wire) to E (inference)
+
+    @property
+    def ejects_at_power_on(self) -> bool:
+        """What the printer does with a card inside when its power comes back: a verdict depends on it."""
+        return self.power_on.card_inside == "ejects"
 
     @property
     def holds_card(self) -> bool:
@@ -229,7 +235,7 @@ def parse_profile(table: Mapping[str, Any], name: str) -> PrinterProfile:
         ])  # fmt: skip
     return PrinterProfile(
         name, parsed.model, parsed.usb, _raster(parsed.raster, name), parsed.ribbon, parsed.acts, parsed.queries,
-        parsed.positions, parsed.replies, parsed.timeouts_s, parsed.confidence,
+        parsed.positions, parsed.replies, parsed.timeouts_s, parsed.power_on, parsed.confidence,
     )  # fmt: skip
 
 

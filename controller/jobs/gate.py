@@ -14,7 +14,6 @@ class LaneFacts:
     stopping: bool
     held: bool
     panel_up: bool  # buttons and lamps answer
-    passage_unknown: bool
     disk_full: bool
     count_doubted: bool  # printer and beam disagreed about a feed since the last GO
     rejects_in_row: int
@@ -46,7 +45,6 @@ def obstacle(facts: LaneFacts) -> str | None:
     rows = (
         ("stopping", facts.stopping),
         ("disk_full", facts.disk_full),
-        ("passage_unknown", facts.passage_unknown),
         (facts.printer_trouble, facts.printer_trouble is not None),
         (facts.reader_trouble, facts.reader_trouble is not None),
         ("pins_dead", levels is None),

@@ -1,32 +1,38 @@
 """The journal of passages: intents before physical acts, outcomes after them. Each function is part of a store transaction.
 
 A passage whose intent has no outcome is *unknown*. Nothing here guesses: a start after an unclean stop marks it, and only a
-person's word (`resolve`) ends it.
+verdict (`controller.jobs.verdict`) lets it go on or ends it.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from controller.clock import wall_us
 from controller.conditions import CONDITIONS
 from controller.errors import Problem, RequestRefused
-from controller.jobs import ledger, queue, states
-from controller.jobs.ledger import Account
+from controller.jobs import events, incidents, ledger, queue, states
+from controller.jobs.evidence import VERDICT
 from controller.jobs.states import JobEvent, WrongState
 from controller.model import PassageState, Verdict
 
-Evidence = Mapping[str, Any]  # JSON-able facts; never a person's data
+Facts = Mapping[str, Any]  # JSON-able facts; never a person's data
 
+_OPEN = "SELECT * FROM passage WHERE state <> 'ended' AND state = 'unknown'"  # the first half is what the partial index says
 STATION = "station"  # who moved a blank when no person did
 
 
-class ChipUsed(Exception):
-    """The chip UID already belongs to another passage."""
+class ChipRefused(Exception):
+    """This chip must not be used; nothing of the transaction may be kept."""
+
+    def __init__(self, condition: str, uid: str) -> None:
+        super().__init__(f"{condition}: {uid}")
+        self.condition = condition  # key of CONDITIONS
+        self.uid = uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Passage:
     lane: str
     plan: str
     printer_serial: str
+    reader: str
     chip_uid: str | None
     state: PassageState
     verdict: Verdict | None
@@ -49,37 +56,50 @@ class Passage:
     def of(cls, row: sqlite3.Row) -> Passage:
         """Build from a `SELECT *` row."""
         verdict = None if row["verdict"] is None else Verdict(row["verdict"])
-        return cls(row["id"], row["job_id"], row["lane"], row["plan"], row["printer_serial"], row["chip_uid"],
-                   PassageState(row["state"]), verdict, row["reason"], row["started_us"], row["ended_us"])  # fmt: skip
+        return cls(row["id"], row["job_id"], row["lane"], row["plan"], row["printer_serial"], row["reader"],
+                   row["chip_uid"], PassageState(row["state"]), verdict, row["reason"], row["started_us"],
+                   row["ended_us"])  # fmt: skip
 
 
-def begin(
-    db: sqlite3.Connection, job_id: int, lane: str, plan: str, printer_serial: str, stage: str, intent: Evidence
-) -> Passage | None:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a passage is begun for, and on which devices: their serials are its epoch."""
+
+    job_id: int
+    lane: str
+    plan: str
+    printer_serial: str
+    reader: str  # its PC/SC name, which holds the serial number of a USB reader
+
+
+def begin(db: sqlite3.Connection, claim: Claim, stage: str, intent: Facts) -> Passage | None:
     """Claim a ready job for a lane and write the first stage's intent, in one commit. None when the job is no longer ready."""
     try:
-        queue.change(db, queue.find(db, job_id), JobEvent.FEED)
+        queue.change(db, queue.find(db, claim.job_id), JobEvent.FEED)
     except WrongState:
         return None
     row = db.execute(
-        """INSERT INTO passage (job_id, lane, plan, printer_serial, state, started_us)
-           VALUES (?, ?, ?, ?, 'live', ?) RETURNING *""",
-        (job_id, lane, plan, printer_serial, wall_us()),
+        """INSERT INTO passage (job_id, lane, plan, printer_serial, reader, state, started_us)
+           VALUES (?, ?, ?, ?, ?, 'live', ?) RETURNING *""",
+        (claim.job_id, claim.lane, claim.plan, claim.printer_serial, claim.reader, wall_us()),
     ).fetchone()
+    events.append(db, "passage_begun", {"passage": row["id"], "job": claim.job_id, "lane": claim.lane,
+                                        "printer": claim.printer_serial, "reader": claim.reader})  # fmt: skip
     intend(db, row["id"], stage, intent)
     return Passage.of(row)
 
 
-def intend(db: sqlite3.Connection, passage_id: int, stage: str, intent: Evidence) -> None:
+def intend(db: sqlite3.Connection, passage_id: int, stage: str, intent: Facts) -> None:
     """Write that a stage is about to act."""
     db.execute(
         """INSERT INTO stage (passage_id, seq, name, intent_us, intent)
            SELECT ?, 1 + coalesce(max(seq), 0), ?, ?, ? FROM stage WHERE passage_id = ?""",
         (passage_id, stage, wall_us(), _json(intent), passage_id),
     )
+    events.append(db, "intent", {"passage": passage_id, "stage": stage, "facts": intent})
 
 
-def conclude(db: sqlite3.Connection, passage_id: int, outcome: str, evidence: Evidence, elapsed_ms: int) -> None:
+def conclude(db: sqlite3.Connection, passage_id: int, outcome: str, evidence: Facts, elapsed_ms: int) -> None:
     """Write the outcome (`done` or `failed`) of the stage that is under way."""
     changed = db.execute(
         """UPDATE stage SET outcome = ?, outcome_us = ?, evidence = ?, elapsed_ms = ?
@@ -88,37 +108,67 @@ def conclude(db: sqlite3.Connection, passage_id: int, outcome: str, evidence: Ev
     )
     if changed.rowcount != 1:
         raise WrongState(f"passage {passage_id} has {changed.rowcount} stages under way, not one")
+    events.append(db, "outcome", {"passage": passage_id, "outcome": outcome, "facts": evidence})
+
+
+def interrupt(db: sqlite3.Connection, passage_id: int) -> None:
+    """Close the stage that was under way when the daemon ended, if one was: its outcome is not known and never will be."""
+    if db.execute("SELECT 1 FROM stage WHERE passage_id = ? AND outcome IS NULL", (passage_id,)).fetchone() is not None:
+        conclude(db, passage_id, "failed", {"condition": "interrupted", "detail": "", "error": "Interrupted"}, 0)
+
+
+def note_verdict(db: sqlite3.Connection, passage_id: int, found: Facts, ruling: Facts) -> None:
+    """Write what recovery found and what was decided, as a row of the journal."""
+    interrupt(db, passage_id)
+    intend(db, passage_id, VERDICT, found)
+    conclude(db, passage_id, "done", ruling, 0)
+
+
+def resume(db: sqlite3.Connection, passage_id: int) -> None:
+    """An unknown passage goes on."""
+    db.execute("UPDATE passage SET state = 'live', reason = '' WHERE id = ? AND state = 'unknown'", (passage_id,))
 
 
 def took_blank(db: sqlite3.Connection, passage: Passage) -> None:
     """Account for the blank that left the hopper for this passage."""
-    ledger.move(db, passage.lane, Account.HOPPER, Account.PASSAGE, passage_id=passage.id, who=STATION, reason="feed")
+    ledger.take_blank(db, passage.lane, passage.id)
+
+
+def make_sure_blank_is_out(db: sqlite3.Connection, passage: Passage) -> None:
+    """A card of this passage exists, so a blank left the hopper, whether or not the feed's outcome was written."""
+    if not ledger.blank_is_out(db, passage.id):
+        took_blank(db, passage)
 
 
 def bind_chip(db: sqlite3.Connection, passage_id: int, uid: str) -> None:
-    """Bind the blank's identity to the passage. Raises ChipUsed when another passage already has it."""
+    """Bind the blank's identity to the passage. Raises ChipRefused when another passage already has it."""
     try:
         db.execute("UPDATE passage SET chip_uid = ? WHERE id = ?", (uid, passage_id))
     except sqlite3.IntegrityError as error:
-        raise ChipUsed(uid) from error
+        raise ChipRefused("chip_used", uid) from error
 
 
 def end(db: sqlite3.Connection, passage: Passage, verdict: Verdict, condition: str, max_remakes: int, who: str = "",
-        why: str = "") -> queue.Job:  # fmt: skip
+        why: str = "", *, missing: bool = False) -> queue.Job:  # fmt: skip
     """Give a passage its verdict: the passage, its job and its blank change in this one commit.
 
     `condition` says why it is not good (a key of CONDITIONS); `who` and `why` are a person's, when a person said so.
+    `missing`: nobody has the card, so it is never made again without a person's word.
     """
-    db.execute(
+    row = db.execute(
         """UPDATE passage SET state = 'ended', verdict = ?, reason = ?, resolved_by = ?, resolved_why = ?, ended_us = ?
-           WHERE id = ?""",
+           WHERE id = ? RETURNING chip_uid""",
         (verdict, condition, who, why, wall_us(), passage.id),
-    )
-    if verdict is not Verdict.STILL_BLANK and not _blank_is_out(db, passage.id):
-        took_blank(db, passage)  # it left the hopper all the same: a card exists
-    _settle_blank(db, passage, verdict, who or STATION)
+    ).fetchone()
+    if verdict is not Verdict.STILL_BLANK:
+        make_sure_blank_is_out(db, passage)
+    _settle_blank(db, passage, verdict, who or STATION, missing=missing)
+    if condition == "feed_unproven":
+        incidents.raise_incident(db, "feed_disputed", passage.lane, f"passage {passage.id}", passage.id)
     job = queue.find(db, passage.job_id)
-    event = states.event_of(verdict, job.remakes, max_remakes)
+    event = states.event_of(verdict, job.remakes, 0 if missing else max_remakes)
+    events.append(db, "verdict", {"passage": passage.id, "job": job.id, "verdict": verdict, "condition": condition,
+                                  "uid": row["chip_uid"], "who": who, "missing": missing})  # fmt: skip
     remakes = job.remakes + (verdict is Verdict.SPOILED)
     return queue.change(db, job, event, None if verdict is Verdict.GOOD else _problem(condition), remakes=remakes)
 
@@ -130,34 +180,14 @@ def suspect(db: sqlite3.Connection, passage_id: int, reason: str) -> None:
 
 def suspect_all(db: sqlite3.Connection) -> list[Passage]:
     """At start: whatever was live when the last run ended is unknown. Returns every unknown passage."""
-    db.execute("UPDATE passage SET state = 'unknown', reason = 'passage_unknown' WHERE state = 'live'")
-    return [Passage.of(row) for row in db.execute("SELECT * FROM passage WHERE state = 'unknown' ORDER BY id")]
+    db.execute("UPDATE passage SET state = 'unknown', reason = 'interrupted' WHERE state <> 'ended' AND state = 'live'")
+    return [Passage.of(row) for row in db.execute(f"{_OPEN} ORDER BY id")]
 
 
 def unknown_in(db: sqlite3.Connection, lane: str) -> Passage | None:
     """The unknown passage that holds a lane, if any."""
-    row = db.execute("SELECT * FROM passage WHERE lane = ? AND state = 'unknown'", (lane,)).fetchone()
+    row = db.execute(f"{_OPEN} AND lane = ?", (lane,)).fetchone()
     return None if row is None else Passage.of(row)
-
-
-def resolve(db: sqlite3.Connection, passage_id: int, verdict: Verdict, who: str, why: str, max_remakes: int,
-            marking: Collection[str]) -> queue.Job:  # fmt: skip
-    """A person says what became of an unknown passage's card: spoiled or still blank. Raises RequestRefused otherwise.
-
-    `marking`: the stages that leave something on the card. Once one of them was begun nobody can call the card blank.
-    """
-    passage = find(db, passage_id)
-    if passage.state is not PassageState.UNKNOWN:
-        raise _refused("passage.settled", f"Perjalanan kartu {passage_id} tidak menunggu keputusan.",
-                       f"Passage {passage_id} does not wait for a decision.")  # fmt: skip
-    if verdict is Verdict.GOOD:
-        raise _refused("passage.verdict", "Keputusan harus 'spoiled' atau 'still-blank'.",
-                       "The decision must be 'spoiled' or 'still-blank'.")  # fmt: skip
-    marks = [stage["name"] for stage in stages(db, passage_id) if stage["name"] in marking]
-    if verdict is Verdict.STILL_BLANK and marks:
-        raise _refused("passage.not_blank", f"Tahap '{marks[0]}' sudah dimulai, jadi kartunya tidak kosong; pakai 'spoiled'.",
-                       f"The stage '{marks[0]}' was begun, so the card is not blank; say 'spoiled'.")  # fmt: skip
-    return end(db, passage, verdict, passage.reason, max_remakes, who, why)
 
 
 def find(db: sqlite3.Connection, passage_id: int) -> Passage:
@@ -195,26 +225,22 @@ def held_flag(db: sqlite3.Connection) -> bool:
 
 def set_held_flag(db: sqlite3.Connection, *, held: bool) -> None:
     """Remember HOLD or GO over a restart."""
+    if held != held_flag(db):
+        events.append(db, "hold" if held else "go", {})
     if held:
         db.execute("INSERT OR REPLACE INTO flag (name, value) VALUES ('hold', 'yes')")
     else:
         db.execute("DELETE FROM flag WHERE name = 'hold'")
 
 
-def _blank_is_out(db: sqlite3.Connection, passage_id: int) -> bool:
-    """Whether the ledger already moved a blank from the hopper for this passage."""
-    moved = db.execute("SELECT 1 FROM blank_move WHERE passage_id = ? AND target = 'passage'", (passage_id,)).fetchone()
-    return moved is not None
+def _settle_blank(db: sqlite3.Connection, passage: Passage, verdict: Verdict, who: str, *, missing: bool) -> None:
+    if missing:
+        ledger.post(db, ledger.in_passage(passage.lane), ledger.MISSING, who=who, reason="nobody has it", passage_id=passage.id)
+    elif ledger.blank_is_out(db, passage.id):
+        ledger.settle_blank(db, passage.lane, passage.id, verdict, who)
 
 
-def _settle_blank(db: sqlite3.Connection, passage: Passage, verdict: Verdict, who: str) -> None:
-    if not _blank_is_out(db, passage.id):
-        return
-    target = Account.HOPPER if verdict is Verdict.STILL_BLANK else Account.OUTSIDE
-    ledger.move(db, passage.lane, Account.PASSAGE, target, passage_id=passage.id, who=who, reason=verdict.value)
-
-
-def _json(facts: Evidence) -> str:
+def _json(facts: Facts) -> str:
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 

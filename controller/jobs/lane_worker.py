@@ -1,4 +1,4 @@
-"""The work of one lane: look whether a blank may be fed, take the next prepared job, run its passage, again.
+"""The work of one lane: settle what was interrupted, look whether a blank may be fed, run the next prepared job's passage, again.
 
 One task per lane owns the lane's printer and reader, so that a dead printer never holds up another lane.
 """
@@ -12,20 +12,26 @@ from dataclasses import dataclass, replace
 
 from controller.clock import Deadline, monotonic_s
 from controller.errors import DeviceError
-from controller.jobs import gate, journal
+from controller.jobs import gate, journal, questions
+from controller.jobs.contradictions import Watch
 from controller.jobs.gate import LaneFacts
+from controller.jobs.journal import Claim, Passage
 from controller.jobs.ledger import Balances
 from controller.jobs.passage import FEED, Stage
-from controller.jobs.runner import Claim, Hooks, PassageRunner, Result, Trouble
+from controller.jobs.recovery import Recovery
+from controller.jobs.rescue import Rescue, Waiting
+from controller.jobs.runner import Hooks, PassageRunner, Result, Trouble
 from controller.jobs.spool import Spool
-from controller.jobs.stages import LaneDevices, Trip
+from controller.jobs.stages import Before, LaneDevices, Trip
 from controller.jobs.store import Store
+from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Nothing, PreparedJob, Setback, Workshop
 from controller.model import LaneStatus, PrinterIdentity, PrinterWitness, Verdict
 
 POLL_S = 1.0  # how often an idle or waiting lane looks again without being woken
 BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # the cause may be gone soon, or stay all night: neither wear nor a full journal
 SILENCE_S = 25.0  # a lane that reports nothing for this long outside a stage is stuck; a dead printer takes up to 20 s to ask
+RESCUE_S = 120.0  # a card is looked for, moved to the reader and read
 PREPARE_S = 300.0  # drawing a face may wait behind a dozen submits whose pictures each run into the child's time-out
 
 
@@ -34,8 +40,11 @@ class LanePolicy:
     """What the configuration says about a lane's work."""
 
     plan: str  # "held" or "ejecting", from the printer's profile
+    ejects_at_power_on: bool  # a card inside, from the printer's profile
+    reader: str  # PC/SC name of the chip reader
     max_remakes: int
     max_rejects_in_row: int
+    unknown_uid: str = "refuse"  # or "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ class LaneLinks:
     status: Callable[[LaneStatus], None]
     stage_took: Callable[[str, float], None]
     passage_over: Callable[[Result], None]
+    ruled: Callable[[Ruling], None]  # an interrupted passage got a verdict
 
 
 class LaneWorker:
@@ -62,6 +72,11 @@ class LaneWorker:
         self._workshop = workshop
         self._policy = policy
         self._links = links
+        recovery = Recovery(store, devices, policy.reader, ejects=policy.ejects_at_power_on)
+        self._watch = Watch(name)
+        self._rescue = Rescue(store, recovery, devices, workshop, policy.max_remakes, links.ruled)
+        self._since: Before | None = None  # noted in this run before the act that was interrupted
+        self._rescues = 0  # tries in a row to settle the same passage
         self._woken = asyncio.Event()
         self._stopping = False
         self._rejects_in_row = 0
@@ -114,6 +129,11 @@ class LaneWorker:
     async def _turn(self, group: asyncio.TaskGroup) -> None:
         """One look, and one card when nothing is in the way and a job is at hand."""
         self._woken.clear()
+        unknown = await self._store.read(journal.unknown_in, self.status.name)
+        if unknown is not None:
+            self._workshop.give_back()
+            await self._settle(group, unknown)
+            return
         facts, details = await self._gather()
         condition = gate.obstacle(facts)
         if condition is not None:
@@ -129,6 +149,35 @@ class LaneWorker:
         else:
             await self._issue(group, prepared)
 
+    async def _settle(self, group: asyncio.TaskGroup, unknown: Passage) -> None:
+        """Find out what became of the card of an interrupted passage, or wait for who can tell."""
+        asked = await self._store.read(questions.open_in, self.status.name)
+        if asked is not None:
+            self._tell(activity="waiting", condition=f"ask_{asked}", detail="", job_id=unknown.job_id, passage_id=unknown.id)
+            await self._pause(POLL_S)
+            return
+        if self._devices.sensors.levels is None:  # a card that leaves has to be seen
+            self._tell(activity="recover", condition="pins_dead", pins_up=False, job_id=unknown.job_id, passage_id=unknown.id)
+            await self._pause(POLL_S)
+            return
+        self._tell(activity="recover", pins_up=True, job_id=unknown.job_id, passage_id=unknown.id)
+        self._heard_until_s = monotonic_s() + RESCUE_S
+        found = await self._rescue.attempt(unknown, self._since, self._hooks(group))
+        if isinstance(found, Waiting):
+            self._tell(activity="recover", condition=found.condition, detail=found.detail)
+        else:
+            self._since = found.before
+            self._tell(condition=None, detail=found.detail, passage_id=None, job_id=None)
+            self._links.passage_over(found)
+        if isinstance(found, Waiting) or found.verdict is None:
+            self._rescues += 1
+            await self._pause(_back_off_s(self._rescues - 1))
+        else:
+            self._rescues = 0
+
+    def _hooks(self, group: asyncio.TaskGroup) -> Hooks:
+        return Hooks(lambda stage, number: self._on_stage(group, stage, number), self._links.stage_took, self._try_again)
+
     async def _prepare(self, group: asyncio.TaskGroup) -> None:
         self._heard_until_s = monotonic_s() + PREPARE_S
         found = await self._workshop.wait(group)
@@ -142,11 +191,10 @@ class LaneWorker:
         printer = self.status.printer
         if printer is None:  # the gate never lets an unopened printer through
             raise RuntimeError("a blank was about to be fed to a printer that was never opened")
-        claim = Claim(prepared.job.id, self.status.name, self._policy.plan, printer.serial)
+        claim = Claim(prepared.job.id, self.status.name, self._policy.plan, printer.serial, self._policy.reader)
         self._tell(job_id=prepared.job.id)
-        hooks = Hooks(lambda stage, number: self._on_stage(group, stage, number), self._links.stage_took, self._try_again)
-        trip = Trip(self._devices, prepared.panels, prepared.files)
-        result = await PassageRunner(self._store, trip, claim, self._policy.max_remakes, hooks).run()
+        trip = Trip(self._devices, prepared.panels, prepared.files, unknown_uid=self._policy.unknown_uid)
+        result = await PassageRunner(self._store, trip, self._policy.max_remakes, self._hooks(group)).run(claim)
         self._workshop.done(prepared)
         self._after(result)
 
@@ -158,6 +206,7 @@ class LaneWorker:
             self._count_doubted = self._count_doubted or result.condition == "feed_unproven"
         elif result.verdict is Verdict.STILL_BLANK:
             self._put_off(result.condition)
+        self._since = result.before
         self._tell(condition=None, detail=result.detail, passage_id=None, job_id=None)
         self._links.passage_over(result)
 
@@ -188,19 +237,19 @@ class LaneWorker:
 
     async def _gather(self) -> tuple[LaneFacts, dict[str, str]]:
         """Ask everything that bears on feeding a blank; also what the devices themselves said, by condition."""
-        unknown = await self._store.read(journal.unknown_in, self.status.name)
         balance = await self._store.read(self._balances.of, self.status.name)
         printer, witness, printer_trouble = await self._ask_printer()
         reader_trouble = await self._ask_reader()
+        if printer is not None:
+            await self._watch.look(self._store, printer.serial, witness, self._devices.sensors.levels)
         troubles = [error for error in (printer_trouble, reader_trouble) if error is not None]
         levels = self._devices.sensors.levels
         self._tell(printer=printer or self.status.printer, printer_up=printer_trouble is None, reader_up=reader_trouble is None,
                    pins_up=levels is not None, hopper_low=levels is not None and levels.hopper_low,
-                   ribbon_remaining=None if witness is None else witness.ribbon_remaining,
-                   passage_id=None if unknown is None else unknown.id)  # fmt: skip
+                   ribbon_remaining=None if witness is None else witness.ribbon_remaining, passage_id=None)  # fmt: skip
         facts = LaneFacts(
             stopping=self._stopping, held=self._links.is_held(), panel_up=self._links.panel_up(),
-            passage_unknown=unknown is not None, disk_full=not self._spool.has_room(),
+            disk_full=not self._spool.has_room(),
             count_doubted=self._count_doubted, rejects_in_row=self._rejects_in_row,
             max_rejects_in_row=self._policy.max_rejects_in_row,
             printer_trouble=None if printer_trouble is None else printer_trouble.condition,

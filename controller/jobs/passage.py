@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.errors import CardWrong, DeviceAbsent, DeviceRefused, StationError
-from controller.jobs import journal, stages
-from controller.jobs.journal import Evidence, Passage
+from controller.jobs import batches, journal, ribbons, stages
+from controller.jobs.journal import ChipRefused, Facts, Passage
 from controller.jobs.stages import Act, Before, Trip
 from controller.model import Beam, CardPosition, PrinterWitness
 
@@ -22,23 +22,32 @@ from controller.model import Beam, CardPosition, PrinterWitness
 # have a blank half-way: that nothing was counted and nothing was seen proves nothing then.
 NOTHING_PICKED = frozenset({"hopper_empty", "ribbon_end", "ribbon_wrong", "ribbon_unreadable", "option_missing"})
 
-Also = Callable[[sqlite3.Connection, Passage, Evidence], None]
+Also = Callable[[sqlite3.Connection, Passage, Facts, Trip, Before], None]
 
 
-def _nothing_to_note(_trip: Trip) -> Evidence:
+def _nothing_to_note(_trip: Trip) -> Facts:
     return {}
 
 
-def _nothing_else(_db: sqlite3.Connection, _passage: Passage, _evidence: Evidence) -> None:
+def _nothing_else(_db: sqlite3.Connection, _passage: Passage, _outcome: Facts, _trip: Trip, _before: Before) -> None:
     return
 
 
-def _took_blank(db: sqlite3.Connection, passage: Passage, _evidence: Evidence) -> None:
+def _took_blank(db: sqlite3.Connection, passage: Passage, _outcome: Facts, _trip: Trip, _before: Before) -> None:
     journal.took_blank(db, passage)
 
 
-def _bind_chip(db: sqlite3.Connection, passage: Passage, evidence: Evidence) -> None:
-    journal.bind_chip(db, passage.id, evidence["uid"])
+def _bind_chip(db: sqlite3.Connection, passage: Passage, outcome: Facts, trip: Trip, _before: Before) -> None:
+    journal.bind_chip(db, passage.id, outcome["uid"])
+    condition = batches.admit(db, outcome["uid"], passage.lane, passage.id, trip.unknown_uid)
+    if condition is not None:
+        raise ChipRefused(condition, outcome["uid"])
+
+
+def _used_ribbon(db: sqlite3.Connection, passage: Passage, outcome: Facts, _trip: Trip, before: Before) -> None:
+    ribbons.used(
+        db, passage.lane, passage.printer_serial, before.printer.ribbon_remaining, outcome["ribbon_remaining"], passage.id
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +60,26 @@ class Stage:
     physical: bool  # moves, writes or prints; a read-only stage needs no intent of its own
     looks: bool = False  # the printer's own record is part of the intent
     beam: Beam | None = None  # the card passes it in this act
-    notes: Callable[[Trip], Evidence] = _nothing_to_note  # what else the intent says
-    marks: bool = False  # leaves something on the card that cannot be taken off
+    notes: Callable[[Trip], Facts] = _nothing_to_note  # what else the intent says
     repeatable: bool = False  # may be asked again while the card can be seen
     also: Also = _nothing_else  # what else changes in the commit of its outcome
-    after_crash: str = ""  # what an intent without an outcome means
 
 
-FEED = Stage("feed", stages.feed, 40, physical=True, looks=True, beam=Beam.FEED, also=_took_blank,
-             after_crash="a blank may have left the hopper: unknown")  # fmt: skip
-PROBE = Stage("probe", stages.probe, stages.CHIP_WAIT_S, physical=False, also=_bind_chip,
-              after_crash="nothing was written; the card is in the path: unknown")  # fmt: skip
-ENCODE = Stage("encode", stages.encode, 30, physical=True, notes=stages.chip_notes, marks=True,
-               after_crash="the chip may be half written: unknown")  # fmt: skip
-READ_BACK = Stage("read back", stages.read_back, 30, physical=False, after_crash="the chip is written: unknown")
-PRINT = Stage("print", stages.print_face, 120, physical=True, looks=True, notes=stages.print_notes, marks=True,
-              after_crash="panels may be on the card: unknown")  # fmt: skip
-CHECK = Stage("check", stages.check, 40, physical=True, looks=True, after_crash="the card is printed and inside: unknown")
-DELIVER = Stage("deliver", stages.deliver, 40, physical=True, looks=True, beam=Beam.EXIT, repeatable=True,
-                after_crash="the card may have left: unknown")  # fmt: skip
+FEED = Stage("feed", stages.feed, 40, physical=True, looks=True, beam=Beam.FEED, also=_took_blank)  # fmt: skip
+PROBE = Stage("probe", stages.probe, stages.CHIP_WAIT_S, physical=False, also=_bind_chip)  # fmt: skip
+ENCODE = Stage("encode", stages.encode, 30, physical=True, notes=stages.chip_notes)  # fmt: skip
+READ_BACK = Stage("read back", stages.read_back, 30, physical=False)
+PRINT = Stage("print", stages.print_face, 120, physical=True, looks=True, notes=stages.print_notes,
+              also=_used_ribbon)  # fmt: skip
+CHECK = Stage("check", stages.check, 40, physical=True, looks=True)
+DELIVER = Stage("deliver", stages.deliver, 40, physical=True, looks=True, beam=Beam.EXIT, repeatable=True)  # fmt: skip
 PRINT_AND_DELIVER = Stage("print and deliver", stages.print_and_deliver, 120, physical=True, looks=True, beam=Beam.EXIT,
-                          notes=stages.print_notes, marks=True,
-                          after_crash="the card may be printed and may have left: unknown")  # fmt: skip
-REJECT = Stage("reject", stages.reject, 40, physical=True, looks=True, beam=Beam.REJECT, repeatable=True,
-               after_crash="the card may have left into the reject bin: unknown")  # fmt: skip
+                          notes=stages.print_notes, also=_used_ribbon)  # fmt: skip
+REJECT = Stage("reject", stages.reject, 40, physical=True, looks=True, beam=Beam.REJECT, repeatable=True)  # fmt: skip
 
 PLAN_HELD = (FEED, PROBE, ENCODE, READ_BACK, PRINT, CHECK, DELIVER)
 PLAN_EJECTING = (FEED, PROBE, ENCODE, READ_BACK, PRINT_AND_DELIVER)
 PLANS = {"held": PLAN_HELD, "ejecting": PLAN_EJECTING}
-MARKING = frozenset(stage.name for plan in PLANS.values() for stage in plan if stage.marks)
 
 
 class Next(StrEnum):
@@ -88,7 +88,7 @@ class Next(StrEnum):
     STILL_BLANK = "still_blank"  # nothing left the hopper: the job goes back to ready
     REJECT = "reject"  # the card is inside and is not good: to the reject bin
     REPEAT = "repeat"  # the card is inside and may be moved again once the cause is gone
-    UNKNOWN = "unknown"  # nobody can tell: the lane is held for a person
+    UNKNOWN = "unknown"  # more has to be known: recovery gathers evidence (controller.jobs.verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Seen:
 
 
 def after_failure(stage: Stage, error: StationError, seen: Seen) -> Next:
-    """Decide what follows. Only positive evidence ends a passage; doubt holds the lane.
+    """Decide what follows. Only positive evidence ends a passage; doubt is for recovery.
 
     feed, nothing was sent; no card in the beam                                                                 -> still blank
     feed, the printer says that nothing was picked; no card in the beam, inside or counted                      -> still blank
@@ -142,7 +142,7 @@ def describe() -> str:
     """The plans as Markdown tables, for docs/architecture.md."""
     parts = []
     for name, plan in PLANS.items():
-        rows = [f"| {s.name} | {'yes' if s.physical else 'no'} | {s.deadline_s:g} s | {s.after_crash} |" for s in (*plan, REJECT)]
-        head = ["| stage | physical act | deadline | after a crash |", "|---|---|---|---|"]
+        rows = [f"| {s.name} | {'yes' if s.physical else 'no'} | {s.deadline_s:g} s |" for s in (*plan, REJECT)]
+        head = ["| stage | physical act | deadline |", "|---|---|---|"]
         parts.append("\n".join([f"Plan `{name}`:", "", *head, *rows]))
     return "\n\n".join(parts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.clock import wall_us
 from controller.errors import Problem, RequestRefused
-from controller.jobs import states
+from controller.jobs import events, states
 from controller.jobs.spool import Spool
 from controller.jobs.states import JobEvent, WrongState
 from controller.model import JobState
@@ -60,6 +60,7 @@ def accept(db: sqlite3.Connection, spool: Spool, digest: str, record_id: str, ca
            VALUES (?, ?, ?, ?, 'ready', ?, ?) RETURNING *""",
         (digest, record_id, payload, len(canonical), now, now),
     ).fetchone()
+    events.append(db, "job_accepted", {"job": row["id"], "record": digest})
     return Accepted(Job.of(row), created=True)
 
 
@@ -110,7 +111,7 @@ def cancel(db: sqlite3.Connection, job_id: int, who: str, reason: str) -> Job:
     """Take a job back while no card of it is in work. Raises RequestRefused otherwise."""
     job = find(db, job_id)
     try:
-        return change(db, job, JobEvent.CANCEL, note=f"{who}: {reason}")
+        return change(db, job, JobEvent.CANCEL, note=f"{who}: {reason}", who=who)
     except WrongState:
         problem = Problem("job.not_cancellable", "job",
                           f"Pekerjaan {job_id} sudah '{job.state}' dan tak dapat dibatalkan; kartunya sedang atau sudah dibuat.",
@@ -122,7 +123,7 @@ def retry(db: sqlite3.Connection, job_id: int, who: str, reason: str) -> Job:
     """A person removed the cause: a held or failed job is ready again, with all its remakes. Raises RequestRefused otherwise."""
     job = find(db, job_id)
     try:
-        return change(db, job, JobEvent.RETRY, note=f"{who}: {reason}", remakes=0)
+        return change(db, job, JobEvent.RETRY, note=f"{who}: {reason}", remakes=0, who=who)
     except WrongState:
         problem = Problem("job.not_waiting", "job",
                           f"Pekerjaan {job_id} sedang '{job.state}'; hanya yang ditahan atau gagal dapat diulang.",
@@ -137,8 +138,8 @@ def hold(db: sqlite3.Connection, job_id: int, why: Problem) -> Job | None:
 
 
 def change(db: sqlite3.Connection, job: Job, event: JobEvent, why: Problem | None = None, *, note: str | None = None,
-           remakes: int | None = None) -> Job:  # fmt: skip
-    """Move a job along the state table. Raises WrongState and then changes nothing."""
+           remakes: int | None = None, who: str = "") -> Job:  # fmt: skip
+    """Move a job along the state table; `who` is the person who asked for it. Raises WrongState and then changes nothing."""
     state = states.after(job.state, event)
     code, text_id, text_en = ("", "", "") if why is None else (why.code, why.id, why.en)
     row = db.execute(
@@ -146,4 +147,6 @@ def change(db: sqlite3.Connection, job: Job, event: JobEvent, why: Problem | Non
            remakes = ?, changed_us = ? WHERE id = ? RETURNING *""",
         (state, code, text_id, text_en, note, job.remakes if remakes is None else remakes, wall_us(), job.id),
     ).fetchone()
+    changed = {"job": job.id, "event": event, "state": state, "reason": code, "remakes": row["remakes"]}
+    events.append(db, "job_changed", changed | ({"who": who} if who else {}))
     return Job.of(row)

@@ -9,33 +9,25 @@ from dataclasses import dataclass, replace
 from controller.clock import Deadline, monotonic_s
 from controller.errors import CardWrong, DeviceError
 from controller.jobs import journal
-from controller.jobs.journal import ChipUsed, Evidence, Passage
+from controller.jobs.evidence import Beams, Past
+from controller.jobs.journal import ChipRefused, Claim, Facts, Passage
 from controller.jobs.passage import PLANS, REJECT, Next, Seen, Stage, after_failure
 from controller.jobs.stages import Before, Trip, witness_facts
 from controller.jobs.store import Store
-from controller.model import CardPosition, Verdict
+from controller.model import Beam, CardPosition, Verdict
 
 Trouble = DeviceError | CardWrong
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What a passage is begun for."""
-
-    job_id: int
-    lane: str
-    plan: str
-    printer_serial: str
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
-    """How a passage came out. No verdict: it is unknown; no passage: it never began, and nothing was done."""
+    """How a passage came out. No verdict: recovery has to find out; no passage: it never began, and nothing was done."""
 
     passage_id: int | None
     verdict: Verdict | None
     condition: str = ""  # key of CONDITIONS: why it is not good, or did not begin
     detail: str = ""
+    before: Before | None = None  # what was noted before the stage that failed: recovery looks what happened since
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +46,38 @@ class _Step:
     stage: Stage
     before: Before
     started_s: float
-    unwritten: Evidence | None  # the intent, while it is not yet in the journal
+    unwritten: Facts | None  # the intent, while it is not yet in the journal
 
 
 class PassageRunner:
-    """One passage from its first intent to its verdict. Raises StoreError when the journal cannot be written."""
+    """One passage to its verdict. Raises StoreError when the journal cannot be written."""
 
-    def __init__(self, store: Store, trip: Trip, claim: Claim, max_remakes: int, hooks: Hooks) -> None:
+    def __init__(self, store: Store, trip: Trip, max_remakes: int, hooks: Hooks) -> None:
         self._store = store
         self._trip = trip
-        self._claim = claim
         self._max_remakes = max_remakes
         self._hooks = hooks
 
-    async def run(self) -> Result:
-        """Claim the job, run its plan, and end it with a verdict or hold it as unknown."""
-        todo = list(PLANS[self._claim.plan])
-        begun = await self._begin(todo[0])
-        if isinstance(begun, Result):
-            return begun
-        passage, step = begun
-        verdict, condition, detail = Verdict.GOOD, "", ""
+    async def run(self, claim: Claim) -> Result:
+        """Claim the job, run its plan, and end it with a verdict or leave it unknown."""
+        todo = list(PLANS[claim.plan])
+        begun = await self._begin(claim, todo[0])
+        return begun if isinstance(begun, Result) else await self._go_on(*begun, todo)
+
+    async def resume(self, passage: Passage, past: Past, stage: str) -> Result:
+        """Go on with a passage that recovery found whole, at this stage of its plan."""
+        plan = PLANS[passage.plan]
+        first = next(number for number, row in enumerate(plan) if row.name == stage)
+        self._trip.uid = past.uid or ""
+        return await self._go_on(passage, _first_step(plan[first]), list(plan[first:]))
+
+    async def throw_out(self, passage: Passage, condition: str) -> Result:
+        """Move the card of a passage that recovery found spoiled into the reject bin."""
+        return await self._go_on(passage, _first_step(REJECT), [REJECT], Verdict.SPOILED, condition)
+
+    async def _go_on(self, passage: Passage, step: _Step, todo: list[Stage], verdict: Verdict = Verdict.GOOD,
+                     condition: str = "") -> Result:  # fmt: skip
+        detail = ""
         while True:
             self._hooks.on_stage(step.stage, passage.id)
             failed = await self._act(passage, step, verdict if len(todo) == 1 else None, condition)
@@ -87,10 +90,10 @@ class PassageRunner:
                 if what is Next.REJECT:
                     verdict, condition, detail, todo = Verdict.SPOILED, failed.condition, failed.detail, [REJECT]
                 elif what is not Next.REPEAT or not await self._hooks.try_again(failed):
-                    return await self._stop(passage, what, failed)
-            step = _Step(todo[0], Before(None), monotonic_s(), {})
+                    return await self._stop(passage, what, failed, step.before)
+            step = _first_step(todo[0])
 
-    async def _begin(self, first: Stage) -> tuple[Passage, _Step] | Result:
+    async def _begin(self, claim: Claim, first: Stage) -> tuple[Passage, _Step] | Result:
         """Look, then claim the job and write the first intent in one commit. A card inside would be taken for the blank."""
         try:
             before = await self._note(first)
@@ -98,10 +101,8 @@ class PassageRunner:
             return Result(None, None, error.condition, error.detail)
         if before.printer.position is not CardPosition.NONE:
             return Result(None, None, "card_inside", f"before the feed the printer reports a card at: {before.printer.position}")
-        claim, started_s = self._claim, monotonic_s()
-        passage = await self._store.transact(
-            journal.begin, claim.job_id, claim.lane, claim.plan, claim.printer_serial, first.name, self._intent(first, before)
-        )  # fmt: skip
+        started_s = monotonic_s()
+        passage = await self._store.transact(journal.begin, claim, first.name, self._intent(first, before))
         return Result(None, None) if passage is None else (passage, _Step(first, before, started_s, None))
 
     async def _act(self, passage: Passage, step: _Step, ending: Verdict | None, reason: str) -> Trouble | None:
@@ -113,8 +114,8 @@ class PassageRunner:
             await self._store.transact(self._conclude, passage, step, evidence, elapsed_s, ending, reason)
         except (DeviceError, CardWrong) as error:
             return await self._failed(passage, step, error)
-        except ChipUsed as used:
-            return await self._failed(passage, step, CardWrong("chip_used", f"chip {used} belongs to another passage"))
+        except ChipRefused as refused:
+            return await self._failed(passage, step, CardWrong(refused.condition, f"chip {refused.uid}"))
         self._hooks.on_timing(step.stage.name, elapsed_s)
         return None
 
@@ -130,23 +131,24 @@ class PassageRunner:
 
     def _beam_before(self, stage: Stage) -> Before:
         sensors = self._trip.devices.sensors
-        return Before(None, 0 if stage.beam is None else sensors.passes(stage.beam), sensors.gaps)
+        beams = Beams(sensors.passes(Beam.FEED), sensors.passes(Beam.EXIT), sensors.passes(Beam.REJECT))
+        return Before(None, 0 if stage.beam is None else sensors.passes(stage.beam), sensors.gaps, beams)
 
     async def _note(self, stage: Stage) -> Before:
         before = self._beam_before(stage)
         return replace(before, witness=await self._trip.devices.printer.witness()) if stage.looks else before
 
-    def _intent(self, stage: Stage, before: Before) -> Evidence:
+    def _intent(self, stage: Stage, before: Before) -> Facts:
         seen = {} if before.witness is None else witness_facts(before.witness)
         beam = {} if stage.beam is None else {f"{stage.beam}_beam": before.passes}
         return {**seen, **beam, **stage.notes(self._trip)}
 
-    def _conclude(self, db: sqlite3.Connection, passage: Passage, step: _Step, evidence: Evidence, elapsed_s: float,
+    def _conclude(self, db: sqlite3.Connection, passage: Passage, step: _Step, evidence: Facts, elapsed_s: float,
                   ending: Verdict | None, reason: str) -> None:  # fmt: skip
         if step.unwritten is not None:
             journal.intend(db, passage.id, step.stage.name, step.unwritten)
         journal.conclude(db, passage.id, "done", evidence, round(elapsed_s * 1000))
-        step.stage.also(db, passage, evidence)
+        step.stage.also(db, passage, evidence, self._trip, step.before)
         if ending is not None:
             journal.end(db, passage, ending, reason, self._max_remakes)
 
@@ -169,10 +171,14 @@ class PassageRunner:
             witness = None
         return Seen(witness, step.before, 0 if beam is None else sensors.passes(beam), sensors.gaps)
 
-    async def _stop(self, passage: Passage, what: Next, error: Trouble) -> Result:
+    async def _stop(self, passage: Passage, what: Next, error: Trouble, before: Before) -> Result:
         await self._trip.devices.chip.release()
         if what is Next.STILL_BLANK:
             await self._store.transact(journal.end, passage, Verdict.STILL_BLANK, error.condition, self._max_remakes)
             return Result(passage.id, Verdict.STILL_BLANK, error.condition, error.detail)
         await self._store.transact(journal.suspect, passage.id, error.condition)
-        return Result(passage.id, None, error.condition, error.detail)
+        return Result(passage.id, None, error.condition, error.detail, before)
+
+
+def _first_step(stage: Stage) -> _Step:
+    return _Step(stage, Before(None), monotonic_s(), {})

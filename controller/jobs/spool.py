@@ -6,12 +6,13 @@ Temp file, fsync, rename, fsync of the folder: without the last step the name is
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from controller.errors import PayloadLost, StoreError, StoreFull
+from controller.jobs.storage_faults import fault_of
 
 
 class Spool:
@@ -28,20 +29,18 @@ class Spool:
         return self.folder / f"{payload}.json"
 
     def put(self, data: bytes) -> str:
-        """Store `data` durably and return its sha256. Storing the same bytes twice is fine. Raises StoreFull, StoreError."""
+        """Store `data` durably and return its sha256. Storing the same bytes twice is fine. Raises StoreFull, StoreBroken."""
         payload = hashlib.sha256(data).hexdigest()
         final = self.path(payload)
         self._check_room(len(data))
         temp = self.folder / f".{payload}.tmp"
         try:
-            _write_synced(temp, data)
+            write_synced(temp, data)
             temp.rename(final)
             sync_folder(self.folder)
         except OSError as error:
-            temp.unlink(missing_ok=True)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StoreFull("the disk is full; nothing was stored") from error
-            raise StoreError(f"the spool cannot be written: {error.strerror}") from error
+            self._forget(temp)
+            raise self._fault(error) from error
         return payload
 
     def get(self, payload: str) -> bytes:
@@ -49,17 +48,20 @@ class Spool:
         try:
             data = self.path(payload).read_bytes()
         except FileNotFoundError as error:
-            raise PayloadLost(f"payload {payload[:12]} is missing from the spool; restore it from the backup") from error
+            raise PayloadLost(f"{self.path(payload)} is missing; hand the record in again with 'print-station submit'") from error
         except OSError as error:
-            raise StoreError(f"the spool cannot be read: {error.strerror}") from error
+            raise self._fault(error) from error
         if hashlib.sha256(data).hexdigest() != payload:
-            raise PayloadLost(f"payload {payload[:12]} was changed on disk; restore it from the backup")
+            raise PayloadLost(f"{self.path(payload)} was changed; hand the record in again with 'print-station submit'")
         return data
 
-    def restore(self, payload: str, data: bytes) -> None:
-        """Put a lost payload back when these are its bytes."""
-        if not self.path(payload).exists() and hashlib.sha256(data).hexdigest() == payload:
-            self.put(data)
+    def holds(self, payload: str) -> bool:
+        """Whether this payload is there and whole. Raises StoreError."""
+        try:
+            self.get(payload)
+        except PayloadLost:
+            return False
+        return True
 
     def drop(self, payload: str) -> None:
         """Forget a payload that no job refers to."""
@@ -77,12 +79,20 @@ class Spool:
         room = os.statvfs(self.folder)
         return room.f_bavail * room.f_frsize >= size_bytes + self._reserve_bytes
 
+    def _fault(self, error: OSError) -> StoreError:
+        return fault_of(error, self.folder.parent, self.folder.name)
+
+    def _forget(self, temp: Path) -> None:
+        with suppress(OSError):  # a disk that cannot be written cannot be tidied: the sweep of a later start will
+            temp.unlink(missing_ok=True)
+
     def _check_room(self, size_bytes: int) -> None:
         if not self.has_room(size_bytes):
             raise StoreFull("the disk is full up to the reserve kept for the journal; nothing was stored")
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a private file and flush it. Its name needs `sync_folder`. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         view = memoryview(data)

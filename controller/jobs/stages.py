@@ -1,8 +1,8 @@
 """What each stage of a passage does: one async function per stage, over the ports of its lane.
 
 A stage is given what was noted `Before` its act, returns its evidence, or raises: `CardWrong` when the card in the path is not as
-it must be, `DeviceError` when the printer did not do what it was asked. Trouble with the chip reader is trouble with the card:
-the card is safely inside the printer and can be seen leaving into the reject bin.
+it must be, `DeviceError` when a device did not do what it was asked. What a chip refuses is trouble with the card, which is
+inside and can be seen leaving into the reject bin; a reader that was lost is for recovery, which asks the chip again.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from controller.clock import Deadline
-from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceUnknown, RenderError
+from controller.errors import CardWrong, DeviceAbsent, DeviceRefused, DeviceUnknown, RenderError
 from controller.hal.ports import CardPrinter, ChipStation, LaneSensors
-from controller.jobs.journal import Evidence
+from controller.jobs.evidence import Beams
+from controller.jobs.journal import Facts
 from controller.model import Beam, CardPosition, ChipFile, Panel, PrinterWitness
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class Before:
     witness: PrinterWitness | None  # the printer's own record; None when the stage does not look at the printer
     passes: int = 0  # cards the stage's beam had seen
     gaps: int = 0  # how often the sensors had been blind
+    beams: Beams | None = None  # what every beam had seen; recovery compares
 
     @property
     def printer(self) -> PrinterWitness:
@@ -57,13 +59,13 @@ class Trip:
     panels: Sequence[Panel]
     files: Sequence[ChipFile]
     uid: str = ""  # set by probe
-    panels_before: int = 0  # the panel counter at the intent to print
+    unknown_uid: str = "refuse"  # or "warn": what becomes of a chip that no batch lists
 
 
-Act = Callable[[Trip, Before, Deadline], Awaitable[Evidence]]
+Act = Callable[[Trip, Before, Deadline], Awaitable[Facts]]
 
 
-async def feed(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
+async def feed(trip: Trip, before: Before, deadline: Deadline) -> Facts:
     """Bring one blank from the hopper to the contactless station: seen there, counted once, past the beam once."""
     await trip.devices.printer.feed(deadline)
     witness = await _look_after_act(trip)
@@ -77,7 +79,7 @@ async def feed(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
     return witness_facts(witness)
 
 
-async def probe(trip: Trip, _before: Before, deadline: Deadline) -> Evidence:
+async def probe(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
     """Read the chip's UID and make sure it was never written."""
     sight = await _of_chip(trip.devices.chip.identify(deadline))
     if not sight.fresh:
@@ -86,13 +88,13 @@ async def probe(trip: Trip, _before: Before, deadline: Deadline) -> Evidence:
     return {"uid": sight.uid}
 
 
-async def encode(trip: Trip, _before: Before, deadline: Deadline) -> Evidence:
+async def encode(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
     """Write every file of the record to the chip, length prefix last."""
     await _of_chip(trip.devices.chip.write(trip.files, deadline))
     return {"bytes": sum(len(file.content) for file in trip.files)}
 
 
-async def read_back(trip: Trip, _before: Before, deadline: Deadline) -> Evidence:
+async def read_back(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
     """Read every file back and compare; then let go of the card."""
     found = await _of_chip(trip.devices.chip.read([file.fid for file in trip.files], deadline))
     wanted, seen = file_hashes(trip.files), file_hashes(found)
@@ -103,18 +105,18 @@ async def read_back(trip: Trip, _before: Before, deadline: Deadline) -> Evidence
     return {"files": seen}
 
 
-async def print_face(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
-    """Print the panels and keep the card inside; `check` proves it."""
-    trip.panels_before = before.printer.panels_printed
+async def print_face(trip: Trip, before: Before, deadline: Deadline) -> Facts:
+    """Print the panels and keep the card inside; proven by the panel counter."""
     await _of_panels(trip.devices.printer.print(trip.panels, deadline))
-    return {}
+    witness = await _look_after_act(trip)
+    _prove_panels(trip, before.printer, witness)
+    return witness_facts(witness)
 
 
-async def check(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
-    """Prove the print by position and panel counter, then the chip by its UID at the contactless station."""
-    _prove_panels(trip, before.printer)
-    if before.printer.position is not CardPosition.PRINT:
-        raise CardWrong("card_missing", f"after the print the printer reports the card at: {before.printer.position}")
+async def check(trip: Trip, before: Before, deadline: Deadline) -> Facts:
+    """The card is still there and its chip is the one that was written: read again at the contactless station."""
+    if before.printer.position is CardPosition.NONE:
+        raise CardWrong("card_missing", "after the print the printer reports no card")
     await trip.devices.printer.to_chip_station(deadline)
     sight = await _of_chip(trip.devices.chip.identify(Deadline(min(deadline.at_s, Deadline.after(CHIP_WAIT_S).at_s))))
     await trip.devices.chip.release()
@@ -123,39 +125,38 @@ async def check(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
     return {"uid": sight.uid}
 
 
-async def deliver(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
+async def deliver(trip: Trip, before: Before, deadline: Deadline) -> Facts:
     """Eject the card and see it leave through the exit beam."""
     await trip.devices.printer.deliver(deadline)
     return witness_facts(await _seen_leaving(trip, Beam.EXIT, before))
 
 
-async def print_and_deliver(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
+async def print_and_deliver(trip: Trip, before: Before, deadline: Deadline) -> Facts:
     """Print and eject in one act; proven by the exit beam and the panel counter together."""
-    trip.panels_before = before.printer.panels_printed
     await _of_panels(trip.devices.printer.print_and_deliver(trip.panels, deadline))
     witness = await _seen_leaving(trip, Beam.EXIT, before)
-    _prove_panels(trip, witness)
+    _prove_panels(trip, before.printer, witness)
     return witness_facts(witness)
 
 
-async def reject(trip: Trip, before: Before, deadline: Deadline) -> Evidence:
+async def reject(trip: Trip, before: Before, deadline: Deadline) -> Facts:
     """Move the card into the reject bin and see it fall."""
     await trip.devices.chip.release()
     await trip.devices.printer.reject(deadline)
     return witness_facts(await _seen_leaving(trip, Beam.REJECT, before))
 
 
-def chip_notes(trip: Trip) -> Evidence:
+def chip_notes(trip: Trip) -> Facts:
     """What is about to be on the chip: hashes, never contents."""
     return {"uid": trip.uid, "files": file_hashes(trip.files)}
 
 
-def print_notes(trip: Trip) -> Evidence:
+def print_notes(trip: Trip) -> Facts:
     """The dots that are about to be on the card, as hashes."""
     return {"panels": {panel.name: panel.sha256 for panel in trip.panels}}
 
 
-def witness_facts(witness: PrinterWitness) -> Evidence:
+def witness_facts(witness: PrinterWitness) -> Facts:
     """A witness as journal facts."""
     return {"position": witness.position.value, "cards_fed": witness.cards_fed,
             "panels_printed": witness.panels_printed, "ribbon_remaining": witness.ribbon_remaining}  # fmt: skip
@@ -166,8 +167,8 @@ def file_hashes(files: Sequence[ChipFile]) -> dict[str, str]:
     return {f"{file.fid:04X}": _sha256(len(file.content).to_bytes(2, "big") + file.content) for file in files}
 
 
-def _prove_panels(trip: Trip, now: PrinterWitness) -> None:
-    risen = now.panels_printed - trip.panels_before
+def _prove_panels(trip: Trip, before: PrinterWitness, now: PrinterWitness) -> None:
+    risen = now.panels_printed - before.panels_printed
     if risen != len(trip.panels):
         raise CardWrong("print_unproven", f"{risen} panels counted, {len(trip.panels)} wanted")
 
@@ -209,7 +210,7 @@ async def _of_panels(asked: Awaitable[None]) -> None:
 async def _of_chip(asked: Awaitable[T]) -> T:
     try:
         return await asked
-    except DeviceError as error:
+    except DeviceRefused as error:
         raise CardWrong(error.condition, error.detail) from error
 
 

@@ -154,6 +154,10 @@ class Workshop:
                 await self._store.transact(queue.hold, suspect.id, fault.problem)
         return second if isinstance(second, PreparedJob) else Nothing.LEFT
 
+    async def again(self, job_id: int) -> PreparedJob | RenderError:
+        """Prepare the job of a passage that goes on after an interruption. Returns why it cannot be prepared."""
+        return await self._try(await self._store.read(queue.find, job_id))
+
     async def _next(self, mine: set[int]) -> Job | None:
         """The oldest ready job that no lane has taken; taken by us from here on."""
         while (job := await self._store.read(queue.next_ready, frozenset(self._taken))) is not None:

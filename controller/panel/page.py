@@ -30,6 +30,11 @@ _JOBS = (
     (JobState.FAILED, "Gagal", "failed"),
 )
 
+_STOCK = (
+    ("store", "Di gudang", "blanks in the store"),
+    ("missing", "Hilang", "missing"),
+)
+
 STYLE = """\
 body { font: 18px/1.5 sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1b1b1b; background: #fff; }
 h1 { font-size: 1.6rem; } small { color: #555; } ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 1rem; }
@@ -56,6 +61,7 @@ def page(now: StationSnapshot) -> str:
         f"<body><h1>{escape(now.name)}</h1>",
         *_lamps(now),
         *_jobs(now),
+        *_stock(now),
         *(_lane(lane, now.blanks[lane.name]) for lane in now.lanes),
         "</body></html>\n",
     ])  # fmt: skip
@@ -77,10 +83,19 @@ def _jobs(now: StationSnapshot) -> Iterator[str]:
     yield "</ul>"
 
 
+def _stock(now: StationSnapshot) -> Iterator[str]:
+    rows = [(now.stock[name], text_id, text_en) for name, text_id, text_en in _STOCK if name in now.stock]
+    rows.append((sum(now.incidents.values()), "Kejadian terbuka", "open incidents"))
+    yield '<ul aria-label="Buku blangko">'
+    for number, text_id, text_en in rows:
+        yield f'<li><b>{number}</b>{text_id} <small lang="en">{text_en}</small></li>'
+    yield "</ul>"
+
+
 def _lane(lane: LaneStatus, blanks: Balance) -> str:
     ribbon = "?" if lane.ribbon_remaining is None else str(lane.ribbon_remaining)
     low = " (hampir habis)" if lane.hopper_low else ""
-    stock = f"Blangko di hopper: {blanks.hopper}{low} · Pita: {ribbon} kartu"
+    stock = f"Blangko di hopper: {blanks.hopper}{low} · Pita: {ribbon} kartu · Bak tolak: {blanks.reject}"
     if lane.condition is None:
         said = f"<p>{escape(desk.activity(lane))}</p>"
         return f"<section><h2>Jalur {escape(lane.name)}</h2>{said}<p>{stock}</p></section>"

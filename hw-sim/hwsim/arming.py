@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hwsim.devices.evolis_parser import Command
@@ -18,12 +19,20 @@ _WHEN = {"at": "", "after": 0, "delay": 0.0}
 
 def arm(station: SimStation, name: str, lane: str | None, given: Mapping[str, str]) -> str:
     """Let a fault happen, now ("done") or when its moment comes ("armed"). Raises SimError for what does not exist."""
+    return plan(station, name, lane, given)()
+
+
+def plan(station: SimStation, name: str, lane: str | None, given: Mapping[str, str]) -> Callable[[], str]:
+    """What `arm` does, to be called later. Raises SimError at once for what does not exist, and the call for what cannot be."""
     fault = FAULTS.get(name)
     if fault is None:
         raise SimError(f"there is no fault {name!r}; there are: {', '.join(sorted(FAULTS))}")
-    values, where = _values(name, {**fault.takes, **_WHEN}, given), station.lane(lane)
+    return partial(_begin, station, station.lane(lane), name, _values(name, {**fault.takes, **_WHEN}, given))
+
+
+def _begin(station: SimStation, where: Lane, name: str, values: Values) -> str:
     if not values["at"] and not values["after"] and not values["delay"]:
-        fault.act(station, where, values)
+        FAULTS[name].act(station, where, values)
         return "done"
 
     def happen() -> None:

@@ -14,10 +14,14 @@ from typing import Any
 
 from hwsim.clock import Clock
 from hwsim.config import load_config
-from hwsim.control import TAKEN_FROM, ControlServer, ask
+from hwsim.control import ControlServer, ask
+from hwsim.desk import NAME as DESK
 from hwsim.devices.pins import BUTTONS
 from hwsim.errors import SimError
 from hwsim.faults import FAULTS
+from hwsim.hands import PUT_TO
+from hwsim.orders import TAKEN_FROM
+from hwsim.profiles import PROFILES
 from hwsim.station import SimStation
 
 DEFAULT_CONTROL = Path("build/run/hw-sim.sock")  # as in examples/hw-sim.toml
@@ -41,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="simulate, until stopped")
     run.add_argument("--config", type=Path, required=True, metavar="FILE", help="how the hardware is wired (hw-sim.toml)")
     run.add_argument("--speed", default="1", metavar="N|max", help="device motion N times as fast as real")
+    run.add_argument("--profiles", type=Path, default=PROFILES, metavar="DIR", help="other firmware profiles")
     run.add_argument("--pictures", type=Path, metavar="DIR", help="keep a picture of each finished card")
     run.add_argument("--quiet", action="store_true", help="do not tell on stderr what happens")
     run.set_defaults(act=_run)
@@ -60,8 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("count", type=int, metavar="N")
     load.add_argument("--dead-at", default="", metavar="K,...", help="the K-th of them has a dead chip")
     take = client("take", "take all cards from one place", _take)
-    take.add_argument("where", choices=TAKEN_FROM)
+    take.add_argument("where", choices=(*TAKEN_FROM, DESK))
     take.add_argument("--lane")
+    put = client("put", "put one card somewhere, by hand", _put)
+    put.add_argument("blank", help="its id or UID, or 'new' for a card that nobody knows")
+    put.add_argument("where", choices=PUT_TO)
+    put.add_argument("--lane", help="whose hopper or bin; the first lane when it is left out")
     fault = client("fault", "let something go wrong; 'fault list' shows what", _fault)
     fault.add_argument("name")
     fault.add_argument("values", nargs="*", metavar="KEY=VALUE")
@@ -84,7 +93,7 @@ def _run(options: argparse.Namespace) -> None:
 
 async def _serve(options: argparse.Namespace, clock: Clock) -> None:
     tell = _silent if options.quiet else _tell
-    station = SimStation(load_config(options.config), clock, options.pictures, tell)
+    station = SimStation(load_config(options.config), clock, options.pictures, tell, options.profiles)
     control = ControlServer(station.config.control, station)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, station.stopping.set)
@@ -133,6 +142,10 @@ def _load(options: argparse.Namespace) -> None:
 
 def _take(options: argparse.Namespace) -> None:
     print(*ask(options.control, _with_lane(options, {"command": "take", "where": options.where}))["blanks"], sep="\n")
+
+
+def _put(options: argparse.Namespace) -> None:
+    print(ask(options.control, _with_lane(options, {"command": "put", "blank": options.blank, "where": options.where}))["blank"])
 
 
 def _fault(options: argparse.Namespace) -> None:

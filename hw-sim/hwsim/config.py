@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwsim.errors import SimError
+from hwsim.profiles import CARD_AT_POWER_ON
 from hwsim.toml_table import Table, load
 
 MAX_LANES = 8  # a station has 1-8 lanes
@@ -35,6 +36,7 @@ class LaneConfig:
     serial: str
     busid: str  # place on the USB/IP bus, e.g. "1-1"
     ribbon_cards: int | None  # sets left on the ribbon; None = a full one
+    card_at_power_on: str | None  # holds, ejects; None = as the profile says
     chip_profile: str
     vpcd: Address
     apdu_delay_s: float  # how long the chip thinks over each APDU, wall clock
@@ -56,6 +58,14 @@ class FrontPanelConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DeskConfig:
+    """The desk reader."""
+
+    vpcd: Address
+    chip_profile: str
+
+
+@dataclass(frozen=True, slots=True)
 class SimConfig:
     """The whole simulated station."""
 
@@ -65,12 +75,13 @@ class SimConfig:
     display: Path
     lanes: tuple[LaneConfig, ...]
     front_panel: FrontPanelConfig
+    desk: DeskConfig | None
 
 
 def load_config(path: Path) -> SimConfig:
     """Read and check hw-sim.toml; SimError says where it is wrong."""
     root = load(path)
-    root.only("seed", "usbip", "control", "display", "lanes", "front_panel")
+    root.only("seed", "usbip", "control", "display", "lanes", "front_panel", "desk_reader")
     lanes = tuple(_lane(row) for row in root.tables("lanes"))
     config = SimConfig(
         seed=root.get("seed", int, 1),
@@ -79,6 +90,7 @@ def load_config(path: Path) -> SimConfig:
         display=Path(root.get("display", str)),
         lanes=lanes,
         front_panel=_front_panel(root.table("front_panel")),
+        desk=_desk(root.table("desk_reader")) if "desk_reader" in root.data else None,
     )
     _check_whole(root.place, config)
     return config
@@ -87,7 +99,7 @@ def load_config(path: Path) -> SimConfig:
 def _lane(row: Table) -> LaneConfig:
     row.only("name", "printer", "chip", "gpio", "hopper", "bin", "reject", "pins")
     printer, chip = row.table("printer"), row.table("chip")
-    printer.only("profile", "serial", "busid", "ribbon")
+    printer.only("profile", "serial", "busid", "ribbon", "card_at_power_on")
     chip.only("profile", "vpcd", "apdu_ms")
     hopper, bin_, reject = row.table("hopper"), row.table("bin"), row.table("reject", {})
     lane = LaneConfig(
@@ -96,6 +108,7 @@ def _lane(row: Table) -> LaneConfig:
         serial=printer.get("serial", str),
         busid=printer.get("busid", str),
         ribbon_cards=None if "ribbon" not in printer.data else printer.at_least("ribbon", 0),
+        card_at_power_on=printer.choice("card_at_power_on", None, CARD_AT_POWER_ON),
         chip_profile=chip.get("profile", str),
         vpcd=_address(chip, "vpcd"),
         apdu_delay_s=chip.get("apdu_ms", float, 0.0) / 1000,
@@ -110,6 +123,11 @@ def _lane(row: Table) -> LaneConfig:
     if not lane.hopper_blanks <= lane.hopper_capacity <= MAX_HOPPER:
         raise SimError(f"{row.place}hopper: needs blanks <= capacity <= {MAX_HOPPER}")
     return lane
+
+
+def _desk(row: Table) -> DeskConfig:
+    row.only("vpcd", "profile")
+    return DeskConfig(_address(row, "vpcd"), row.get("profile", str))
 
 
 def _front_panel(row: Table) -> FrontPanelConfig:
@@ -140,7 +158,10 @@ def _check_whole(place: str, config: SimConfig) -> None:
     _refuse_twice(f"{place}lane name", [lane.name for lane in config.lanes])
     _refuse_twice(f"{place}busid", [lane.busid for lane in config.lanes])
     listening = [config.usbip, *(a for lane in config.lanes for a in (lane.vpcd, lane.gpio))]
+    listening += [] if config.desk is None else [config.desk.vpcd]
     _refuse_twice(f"{place}address", [f"{a.host}:{a.port}" for a in listening if a.port])
+    if any(lane.name == "desk" for lane in config.lanes):
+        raise SimError(f"{place}lanes: a lane cannot be called 'desk': commands mean the desk reader by that")
     if config.front_panel.lane not in {lane.name for lane in config.lanes}:
         raise SimError(f"{place}front_panel.lane: there is no lane {config.front_panel.lane!r}")
     for lane in config.lanes:

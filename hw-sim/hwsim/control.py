@@ -8,22 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-from hwsim.arming import arm
-from hwsim.devices.pins import BUTTONS
 from hwsim.errors import SimError
-from hwsim.lane import Lane
+from hwsim.orders import STOP, Orders, Reply, Request
 from hwsim.station import SimStation
-from hwsim.world import Spot
 
-Request = dict[str, Any]
-Reply = dict[str, Any]
 MAX_LINE_BYTES = 65_536  # requests are short; a longer line is no request
-MAX_PRESS_MS = 600_000  # ten minutes: longer is a typing mistake
-TAKEN_FROM = {"bin": Spot.OUTPUT, "reject": Spot.REJECT, "printer": Spot.INSIDE, "hopper": Spot.HOPPER}
 
 
 class ControlServer:
@@ -32,15 +23,7 @@ class ControlServer:
     def __init__(self, path: Path, station: SimStation) -> None:
         self._path, self._station = path, station
         self._server: asyncio.Server | None = None
-        self._commands: dict[str, Callable[[Request], Awaitable[Reply]]] = {
-            "world": self._world,
-            "press": self._press,
-            "load": self._load,
-            "take": self._take,
-            "fault": self._fault,
-            "power": self._power,
-            "stop": self._stop,
-        }
+        self._orders = Orders(station)
         self._last_words: list[asyncio.StreamWriter] = []
 
     async def start(self) -> None:
@@ -85,60 +68,15 @@ class ControlServer:
         except ValueError:
             return _refusal("a request must be one JSON object a line")
         name = request.get("command") if isinstance(request, dict) else None
-        command = self._commands.get(str(name))
+        command = self._orders.commands.get(str(name))
         if command is None:
-            return _refusal(f"there is no command {name!r}; there are: {', '.join(self._commands)}")
+            return _refusal(f"there is no command {name!r}; there are: {', '.join(self._orders.commands)}")
         await self._station.open.wait()
         try:
             reply = await command(request)
         except SimError as error:
             return _refusal(str(error))
-        return None if command == self._stop else {"ok": True, **reply}
-
-    async def _world(self, _request: Request) -> Reply:
-        return {"world": self._station.world_json()}
-
-    async def _press(self, request: Request) -> Reply:
-        milliseconds = _number(request, "ms", 100, MAX_PRESS_MS)
-        await self._station.panel.press(_word(request, "button", BUTTONS), milliseconds / 1000)
-        return {}
-
-    async def _load(self, request: Request) -> Reply:
-        dead = request.get("dead_at", [])
-        if not isinstance(dead, list) or not all(type(number) is int for number in dead):
-            raise SimError("dead_at must be a list of whole numbers")
-        blanks = self._lane(request).load(_number(request, "count", None, 1_000_000), frozenset(dead))
-        return {"blanks": blanks}
-
-    async def _take(self, request: Request) -> Reply:
-        return {"blanks": self._lane(request).take(TAKEN_FROM[_word(request, "where", tuple(TAKEN_FROM))])}
-
-    async def _fault(self, request: Request) -> Reply:
-        given = request.get("values", {})
-        if not isinstance(given, dict):
-            raise SimError("values must be an object")
-        texts = {str(key): str(value) for key, value in given.items()}
-        return {"fault": arm(self._station, str(request.get("name")), self._lane(request).config.name, texts)}
-
-    async def _power(self, request: Request) -> Reply:
-        lane, state = self._lane(request), _word(request, "state", ("off", "on", "cycle"))
-        switch: dict[str, Callable[[bool], None]] = {
-            "printer": lambda on: self._station.power_printer(lane, on),
-            "pins": lambda on: self._station.power_pins(lane, on),
-            "display": self._station.power_display,
-        }
-        act = switch[_word(request, "device", tuple(switch))]
-        for on in {"off": (False,), "on": (True,), "cycle": (False, True)}[state]:
-            act(on)
-        return {}
-
-    async def _stop(self, _request: Request) -> Reply:
-        self._station.stopping.set()
-        return {}
-
-    def _lane(self, request: Request) -> Lane:
-        name = request.get("lane")
-        return self._station.lane(None if name is None else str(name))
+        return None if name == STOP else {"ok": True, **reply}
 
 
 def ask(path: Path, request: Request) -> Reply:
@@ -184,17 +122,3 @@ async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
 
 def _refusal(sentence: str) -> Reply:
     return {"ok": False, "error": sentence}
-
-
-def _word(request: Request, key: str, allowed: tuple[str, ...]) -> str:
-    word = request.get(key)
-    if word not in allowed:
-        raise SimError(f"{key} must be one of {', '.join(allowed)}, not {word!r}")
-    return str(word)
-
-
-def _number(request: Request, key: str, default: int | None, most: int) -> int:
-    number = request.get(key, default)
-    if type(number) is not int or not 1 <= number <= most:
-        raise SimError(f"{key} must be a whole number from 1 to {most}, not {number!r}")
-    return number

@@ -53,8 +53,7 @@ def _used_chip(station: SimStation, lane: Lane, v: Values) -> None:
     chip = station.world.blank(chosen[0]).chip
     for spec in lane.chip_profile.files:
         if spec.personalised:
-            chip.files[spec.fid][: chip.prefix_bytes + 1] = (1).to_bytes(chip.prefix_bytes, "big") + b"\x5a"
-            chip.written_bytes[spec.fid] = chip.prefix_bytes + 1
+            chip.write(spec.fid, 0, (1).to_bytes(chip.prefix_bytes, "big") + b"\x5a")
 
 
 def _torn_chip(_s: SimStation, lane: Lane, v: Values) -> None:
@@ -104,7 +103,7 @@ def _jam_cleared(_s: SimStation, lane: Lane, v: Values) -> None:
 
 
 def _ribbon_end(_s: SimStation, lane: Lane, v: Values) -> None:
-    lane.mechanics.ribbon.remaining = v["left"]
+    lane.mechanics.ribbon.cut_to(v["left"])
 
 
 def _ribbon_new(_s: SimStation, lane: Lane, v: Values) -> None:
@@ -177,6 +176,9 @@ FAULTS: dict[str, Fault] = {
     "double_feed": Fault("the next feeds take two blanks at once", _trouble("double_feeds", "times"), _TIMES),
     "stuck": Fault("the next motions of a card inside do not happen: ERROR TIME OUT", _trouble("stuck_moves", "times"), _TIMES),
     "lost_card": Fault("the next cards leave without breaking the exit beam", _trouble("unseen_exits", "times"), _TIMES),
+    "counter_lag": Fault(
+        "at the next power losses the printer's counters lose their last tick", _trouble("lagging_counters", "times"), _TIMES
+    ),
     "reply_late": Fault("replies come late (wall clock)", _reply("late"), {"seconds": 5.0, **_TIMES}),
     "reply_split": Fault("replies come byte by byte", _reply("split"), _TIMES),
     "reply_merged": Fault("replies wait and come in one packet with the next", _reply("merged"), _TIMES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from hwsim.clock import Clock
 from hwsim.config import LaneConfig
@@ -13,6 +14,7 @@ from hwsim.devices.evolis_mechanics import Capacities, Mechanics
 from hwsim.devices.field import Field
 from hwsim.devices.pins import LaneSensors
 from hwsim.errors import SimError
+from hwsim.exchanges import Exchanges
 from hwsim.profiles import ChipProfile, PrinterProfile
 from hwsim.timing import LaneMeter
 from hwsim.wires.pigpiod import PigpiodServer, PinBank
@@ -35,17 +37,22 @@ class Lane:
     ) -> None:
         self.config, self._world, self._clock, self._usb = config, world, clock, usb
         self._printer_profile, self.chip_profile = profiles
+        if config.card_at_power_on is not None:
+            self._printer_profile = replace(self._printer_profile, power_on_ejects=config.card_at_power_on == "ejects")
         self._on_finished = on_finished
         self.meter = LaneMeter()
+        self.exchanges = Exchanges()
         self.bank = PinBank()
         self.sensors = LaneSensors(self.bank, config.pins, clock)
         self.gpio = PigpiodServer(config.gpio.host, config.gpio.port, self.bank)
         self.slot = VpcdSlot(config.vpcd.host, config.vpcd.port)
-        self.field = Field(config.name, world, self.chip_profile, self.slot, clock, self.meter, config.apdu_delay_s)
-        self.printer = self._printer(config.name, self.meter)
+        self.field = Field(
+            config.name, world, self.chip_profile, self.slot, clock, self.meter, self.exchanges, config.apdu_delay_s
+        )
+        self.printer = self._printer(config.name, self.meter, self.exchanges)
         self.mechanics = self.printer.machine.mechanics
         if config.ribbon_cards is not None:
-            self.mechanics.ribbon.remaining = config.ribbon_cards
+            self.mechanics.ribbon.cut_to(config.ribbon_cards)
         self.plugged = False
         self._life: asyncio.Task[None] | None = None
         world.on_move.append(self._show_levels)
@@ -76,9 +83,10 @@ class Lane:
             self.plug()
 
     def switch_off(self) -> None:
-        """The power goes: whatever moves stops, what is not kept is forgotten. The card inside stays."""
+        """The power goes: whatever moves stops at once, what is not kept is forgotten. The card inside stays."""
         self.unplug()
         if self._life is not None:
+            self.printer.cut_power()
             self._life.cancel()
             self._life = None
 
@@ -89,19 +97,21 @@ class Lane:
             self.plugged = True
 
     def unplug(self) -> None:
-        """Pull the USB cable."""
+        """Pull the USB cable: what lay in the USB buffers is lost, the machine goes on."""
         if self.plugged:
             self._usb.unplug(self.config.busid)
+            self.printer.bus_reset()
             self.plugged = False
 
     def twin(self) -> EvolisPrinter:
         """Another printer with the same serial and nothing in its hopper."""
-        return self._printer(f"{self.config.name} (twin)", LaneMeter())
+        return self._printer(f"{self.config.name} (twin)", LaneMeter(), Exchanges())
 
-    def _printer(self, path: str, meter: LaneMeter) -> EvolisPrinter:
+    def _printer(self, path: str, meter: LaneMeter, exchanges: Exchanges) -> EvolisPrinter:
         profile, capacities = self._printer_profile, Capacities(self.config.bin_capacity, self.config.reject_capacity)
         mechanics = Mechanics(path, self._world, self._clock, profile, capacities, self, meter)
-        return EvolisPrinter(Machine(Identity(profile.model, self.config.serial), profile, mechanics), self._clock, meter)
+        machine = Machine(Identity(profile.model, self.config.serial), profile, mechanics)
+        return EvolisPrinter(machine, self._clock, meter, exchanges)
 
     # What people do
 
@@ -122,15 +132,33 @@ class Lane:
     def take(self, spot: Spot) -> list[str]:
         """A person takes every card from one place of this lane. Returns their ids."""
         taken = self._world.at(spot, self.config.name)
-        if spot is Spot.INSIDE and taken:
-            self.field.leave()
-            self.meter.left(self._clock.now_s(), Spot.PERSON)
         for blank in taken:
-            self._world.move(blank, Place(Spot.PERSON))
-            self._world.drop_dots(blank)
-            self.field.forget(blank)
+            self.take_one(blank)
         self.mechanics.touched()
         return taken
+
+    def take_one(self, blank: str) -> None:
+        """A person takes one card that is somewhere in this lane."""
+        if self._world.where(blank).spot is Spot.INSIDE:
+            self.field.leave()
+            self.meter.left(self._clock.now_s(), Spot.PERSON)
+        self._world.move(blank, Place(Spot.PERSON))
+        self._world.drop_dots(blank)
+        self.field.forget(blank)
+        self.mechanics.touched()
+
+    def check_room(self, spot: Spot) -> None:
+        """Raise SimError when no further card fits into this hopper or bin."""
+        config = self.config
+        rooms = {Spot.HOPPER: config.hopper_capacity, Spot.OUTPUT: config.bin_capacity, Spot.REJECT: config.reject_capacity}
+        if self._world.count(spot, config.name) >= rooms[spot]:
+            raise SimError(f"the {spot} of lane {config.name} is full: {rooms[spot]} cards lie there")
+
+    def lay(self, blank: str, spot: Spot) -> None:
+        """A person puts one card into the hopper or a bin; no beam sees that."""
+        self.check_room(spot)
+        self._world.move(blank, Place(spot, self.config.name))
+        self.mechanics.touched()
 
     # What a card touches (devices.evolis_mechanics.Surroundings)
 

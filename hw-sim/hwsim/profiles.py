@@ -11,6 +11,7 @@ from hwsim.toml_table import Table, load
 
 # The profiles lie beside hw-sim/ in the checkout.
 PROFILES = Path(__file__).resolve().parents[2] / "firmware_profiles"
+CARD_AT_POWER_ON = ("holds", "ejects")
 # Suggested split of printers.md 3.10 for motions a profile does not list.
 _TIMING_S = {
     "feed": 2.0,
@@ -78,7 +79,7 @@ def load_printer(name: str, folder: Path = PROFILES) -> PrinterProfile:
         timing_s=_timing(root.table("timing_s", {})),
         power_on_host_errors=power.get("error_mode", str, "Pem;0") != "Pem;0",
         power_on_no_eject=power.get("no_eject", bool, False),
-        power_on_ejects=_choice(power, "card_inside", "holds", ("holds", "ejects")) == "ejects",
+        power_on_ejects=power.choice("card_inside", None, CARD_AT_POWER_ON) == "ejects",
     )
 
 
@@ -123,10 +124,3 @@ def _levels(row: Table, dots: int) -> int:
 def _timing(row: Table) -> dict[str, float]:
     row.only(*_TIMING_S)
     return {key: row.get(key, float, default) for key, default in _TIMING_S.items()}
-
-
-def _choice(row: Table, key: str, default: str, allowed: tuple[str, ...]) -> str:
-    value = row.get(key, str, default)
-    if value not in allowed:
-        raise SimError(f"{row.place}{key} must be one of {', '.join(allowed)}, not {value!r}")
-    return value

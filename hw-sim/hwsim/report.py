@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from typing import Any
 
+from hwsim.exchanges import Exchanges
 from hwsim.lane import Lane
 from hwsim.timing import CardTimes, Span
-from hwsim.world import Blank, ChipMemory, Place, Printed, Spot, World
+from hwsim.world import Blank, ChipMemory, Printed, Spot, World
 
 
-def blank_json(blank: Blank, place: Place) -> dict[str, Any]:
-    """One blank: identity, place, what is printed, what is in the chip."""
+def blank_json(blank: Blank, world: World, brief: bool = False) -> dict[str, Any]:
+    """One blank: identity, place, where a person took it from, what is printed, what is in the chip."""
+    place, taken_from = world.where(blank.id), world.taken_from(blank.id)
     return {
         "id": blank.id,
         "uid": blank.uid.hex().upper(),
         "place": place.spot.value,
         "lane": place.lane,
         "station": None if place.station is None else place.station.value,
+        "taken_from": None if taken_from is None else {"place": taken_from.spot.value, "lane": taken_from.lane},
         "printed": printed_json(blank.printed),
-        "chip": chip_json(blank.chip),
+        "chip": brief_chip_json(blank.chip) if brief else chip_json(blank.chip),
     }
 
 
@@ -48,7 +50,7 @@ def chip_json(chip: ChipMemory) -> dict[str, Any]:
         "files": {
             f"{fid:04X}": {
                 "length": chip.length(fid),
-                "sha256": hashlib.sha256(chip.content(fid)).hexdigest(),
+                "sha256": chip.sha256(fid),
                 "raw": base64.b64encode(chip.content(fid)).decode(),
                 "written_bytes": chip.written_bytes.get(fid, 0),
             }
@@ -57,8 +59,19 @@ def chip_json(chip: ChipMemory) -> dict[str, Any]:
     }
 
 
-def lane_json(lane: Lane, world: World, started_s: float) -> dict[str, Any]:
-    """One lane: printer, hopper, bins, and the times of its finished cards."""
+def brief_chip_json(chip: ChipMemory) -> dict[str, Any]:
+    """Only the files that were ever written, as length and hash."""
+    return {
+        "dead": chip.dead,
+        "files": {
+            f"{fid:04X}": {"length": chip.length(fid), "sha256": chip.sha256(fid), "written_bytes": written}
+            for fid, written in chip.written_bytes.items()
+        },
+    }
+
+
+def lane_json(lane: Lane, world: World) -> dict[str, Any]:
+    """One lane: printer, hopper and bins."""
     mechanics, name = lane.mechanics, lane.config.name
     station = mechanics.station
     return {
@@ -72,17 +85,18 @@ def lane_json(lane: Lane, world: World, started_s: float) -> dict[str, Any]:
             "ribbon": {
                 "type": mechanics.ribbon.type,
                 "remaining": mechanics.ribbon.remaining,
+                "tag": mechanics.ribbon.tag.value,
                 "capacity": mechanics.ribbon.capacity,
             },
             "cover_open": mechanics.troubles.cover_open,
             "jammed": mechanics.troubles.jammed,
+            "busy": lane.powered and lane.printer.busy,
             "card_station": None if station is None else station.value,
         },
         "hopper": world.count(Spot.HOPPER, name),
         "inside": world.count(Spot.INSIDE, name),
         "output": world.count(Spot.OUTPUT, name),
         "reject": world.count(Spot.REJECT, name),
-        "cards": [card_json(card, started_s) for card in lane.meter.finished],
     }
 
 
@@ -108,10 +122,20 @@ def card_json(card: CardTimes, started_s: float) -> dict[str, Any]:
 
 def totals_json(world: World) -> dict[str, int]:
     """How many blanks are in each kind of place, and in all."""
-    counts = dict.fromkeys((spot.value for spot in Spot), 0)
-    for blank in world.all():
-        counts[world.where(blank.id).spot.value] += 1
-    return {**counts, "all": len(world.all())}
+    totals = {spot.value: count for spot, count in world.totals().items()}
+    return {**totals, "all": sum(totals.values())}
+
+
+def exchanges_json(exchanges: Exchanges) -> dict[str, Any]:
+    """What crossed the wires so far; the labels are null unless they are being recorded."""
+    return {
+        **exchanges.counts,
+        "labels": exchanges.labels,
+        "triggers": [
+            {"id": t.id, "wire": t.wire, "number": t.number, "when": t.when, "fired": t.fired, "error": t.error}
+            for t in exchanges.triggers
+        ],
+    }
 
 
 def _lengths(spans: list[Span]) -> list[float]:

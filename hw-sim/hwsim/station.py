@@ -9,7 +9,8 @@ from typing import Any
 
 from hwsim import report
 from hwsim.clock import Clock
-from hwsim.config import SimConfig
+from hwsim.config import DeskConfig, SimConfig
+from hwsim.desk import Desk
 from hwsim.devices.display import Display
 from hwsim.devices.pins import FrontPanel
 from hwsim.errors import SimError
@@ -33,6 +34,7 @@ class SimStation:
         self.usb = UsbIpServer(config.usbip.host, config.usbip.port)
         self.lanes = {row.name: self._lane(row.name, profiles) for row in config.lanes}
         self.panel = FrontPanel(self.lanes[config.front_panel.lane].bank, config.front_panel.pins, clock.now_s)
+        self.desk = None if config.desk is None else self._desk(config.desk, profiles)
         self.display = Display()
         self.pty = DisplayPty(config.display, self.display.feed)
         first = next(iter(self.lanes.values()))
@@ -50,6 +52,9 @@ class SimStation:
         row = next(row for row in self.config.lanes if row.name == name)
         both = load_printer(row.printer_profile, profiles), load_chip(row.chip_profile, profiles)
         return Lane(row, self.world, self.clock, both, self.usb, self._finished)
+
+    def _desk(self, config: DeskConfig, profiles: Path) -> Desk:
+        return Desk(config, self.world, self.clock, load_chip(config.chip_profile, profiles))
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Open every wire, call `ready`, and serve until `stopping` is set. Raises SimError when a wire cannot be opened."""
@@ -83,6 +88,13 @@ class SimStation:
         if lane is None:
             raise SimError(f"there is no lane {name!r}; there are: {', '.join(self.lanes)}")
         return lane
+
+    @property
+    def desk_reader(self) -> Desk:
+        """The desk reader. Raises SimError when there is none."""
+        if self.desk is None:
+            raise SimError("this station has no desk reader: its hw-sim.toml has no [desk_reader]")
+        return self.desk
 
     # Power and plugs
 
@@ -137,22 +149,26 @@ class SimStation:
 
     # The truth
 
-    def world_json(self) -> dict[str, Any]:
-        """The whole truth."""
-        return {
+    def world_json(self, brief: bool = False) -> dict[str, Any]:
+        """The whole truth; in brief without file contents, untouched files, the times of cards and the history of lamps."""
+        world = self.world
+        truth: dict[str, Any] = {
             "format": 1,
             "now_s": round(self.clock.now_s() - self._started_s, 6),
             "speed": self.clock.speed,  # null is max
-            "totals": report.totals_json(self.world),
-            "blanks": [report.blank_json(blank, self.world.where(blank.id)) for blank in self.world.all()],
-            "lanes": [report.lane_json(lane, self.world, self._started_s) for lane in self.lanes.values()],
+            "totals": report.totals_json(world),
+            "blanks": [report.blank_json(blank, world, brief) for blank in world.all()],
+            "lanes": [report.lane_json(lane, world) for lane in self.lanes.values()],
+            "desk": None if self.desk is None else {"blank": self.desk.blank},
             "lamps": dict(self.panel.lamps),
-            "lamp_history": [
-                {"at_s": round(c.at_s - self._started_s, 6), "lamp": c.lamp, "lit": c.lit} for c in self.panel.history
-            ],
             "display": list(self.display.lines),
-            "pictures_skipped": 0 if self._pictures is None else self._pictures.skipped,
         }
+        if brief:
+            return truth
+        for row, lane in zip(truth["lanes"], self.lanes.values(), strict=True):
+            row["cards"] = [report.card_json(card, self._started_s) for card in lane.meter.finished]
+        history = [{"at_s": round(c.at_s - self._started_s, 6), "lamp": c.lamp, "lit": c.lit} for c in self.panel.history]
+        return {**truth, "lamp_history": history, "pictures_skipped": 0 if self._pictures is None else self._pictures.skipped}
 
     def ports_json(self) -> dict[str, Any]:
         """Where the wires are, once they are open."""
@@ -161,6 +177,7 @@ class SimStation:
             "usbip": f"{self.config.usbip.host}:{self.usb.port}",
             "control": str(self.config.control),
             "display": str(self.config.display),
+            "desk": None if self.config.desk is None else f"{self.config.desk.vpcd.host}:{self.config.desk.vpcd.port}",
             "lanes": [
                 {
                     "name": lane.config.name,
@@ -179,6 +196,8 @@ class SimStation:
             await self.usb.start()
             for lane in self.lanes.values():
                 await lane.start()
+            if self.desk is not None:
+                await self.desk.slot.start()
         except OSError as error:
             raise SimError(f"a wire cannot be opened: {error}") from error
 
@@ -186,6 +205,8 @@ class SimStation:
         for lane in self.lanes.values():
             lane.switch_off()
             await lane.close()
+        if self.desk is not None:
+            await self.desk.slot.close()
         await self.usb.close()
         self.pty.close()
 
@@ -194,6 +215,6 @@ class SimStation:
         one = self.world.blank(blank)
         used = one.printed or one.chip.written_bytes
         if self._pictures is not None and used:
-            self._pictures.add(blank, list(one.printed), report.blank_json(one, self.world.where(blank)))
+            self._pictures.add(blank, list(one.printed), report.blank_json(one, self.world))
         self.world.drop_dots(blank)
         self.tell(f"{blank} is in {self.world.where(blank).spot} of lane {self.world.where(blank).lane}")

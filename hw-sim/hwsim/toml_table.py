@@ -40,6 +40,13 @@ class Table:
             raise SimError(f"{self.place}{key} must be {least} or more, not {value}")
         return value
 
+    def choice(self, key: str, default: str | None, allowed: tuple[str, ...]) -> str | None:
+        """One of the allowed words, or the default when there is none."""
+        value = None if key not in self.data else self.get(key, str)
+        if value is not None and value not in allowed:
+            raise SimError(f"{self.place}{key} must be one of {', '.join(allowed)}, not {value!r}")
+        return default if value is None else value
+
     def table(self, key: str, default: Any = _REQUIRED) -> Table:
         """The sub-table of `key`."""
         return Table(f"{self.place}{key}.", self.get(key, cast("type[dict[str, Any]]", dict), default))

@@ -27,6 +27,7 @@ class Spot(StrEnum):
     OUTPUT = "output"
     REJECT = "reject"
     PERSON = "person"  # somebody took it
+    DESK = "desk"  # somebody laid it on the desk reader
 
 
 class Station(StrEnum):
@@ -66,6 +67,7 @@ class ChipMemory:
     prefix_bytes: int
     written_bytes: dict[int, int] = field(default_factory=dict)  # highest offset ever written, per file
     dead: bool = False  # never answers the field
+    _sha256: dict[int, str] = field(default_factory=dict)
 
     def length(self, fid: int) -> int:
         """The content length as the file's prefix says it."""
@@ -74,6 +76,18 @@ class ChipMemory:
     def content(self, fid: int) -> bytes:
         """The content as a reader would see it: as long as the prefix says, cut at the end of the file."""
         return bytes(self.files[fid][self.prefix_bytes : self.prefix_bytes + self.length(fid)])
+
+    def sha256(self, fid: int) -> str:
+        """The hash of the content; worked out once after each change."""
+        if fid not in self._sha256:
+            self._sha256[fid] = hashlib.sha256(self.content(fid)).hexdigest()
+        return self._sha256[fid]
+
+    def write(self, fid: int, offset: int, data: bytes) -> None:
+        """Put bytes into a file's space: the only way it changes."""
+        self.files[fid][offset : offset + len(data)] = data
+        self.written_bytes[fid] = max(self.written_bytes.get(fid, 0), offset + len(data))
+        self._sha256.pop(fid, None)
 
 
 @dataclass(slots=True)
@@ -95,6 +109,7 @@ class World:
         self._place: dict[str, Place] = {}
         self._order: dict[tuple[Spot, str | None], list[str]] = {}
         self._uids: set[bytes] = set()
+        self._taken_from: dict[str, Place] = {}
         self.on_move: list[Callable[[], None]] = []  # told after every move
 
     def make(self, count: int, chip: ChipProfile) -> list[str]:
@@ -109,6 +124,10 @@ class World:
         if (here.spot, here.lane) != (to.spot, to.lane):
             self._order[here.spot, here.lane].remove(blank)
             self._order.setdefault((to.spot, to.lane), []).append(blank)
+        if to.lane is not None:
+            self._taken_from.pop(blank, None)
+        elif here.lane is not None:
+            self._taken_from[blank] = here
         self._place[blank] = to
         for watcher in self.on_move:
             watcher()
@@ -121,6 +140,10 @@ class World:
         """Where the blank is now."""
         return self._place[blank]
 
+    def taken_from(self, blank: str) -> Place | None:
+        """Where a person took the blank from last; None when it was never in a lane, or is in one."""
+        return self._taken_from.get(blank)
+
     def at(self, spot: Spot, lane: str | None = None) -> list[str]:
         """The blanks at one place, longest there first."""
         return list(self._order.get((spot, lane), ()))
@@ -128,6 +151,13 @@ class World:
     def count(self, spot: Spot, lane: str | None = None) -> int:
         """How many blanks are at one place."""
         return len(self._order.get((spot, lane), ()))
+
+    def totals(self) -> dict[Spot, int]:
+        """How many blanks are in each kind of place."""
+        totals = dict.fromkeys(Spot, 0)
+        for (spot, _lane), blanks in self._order.items():
+            totals[spot] += len(blanks)
+        return totals
 
     def all(self) -> list[Blank]:
         """Every blank ever made, in the order of making."""

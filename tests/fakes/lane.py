@@ -69,6 +69,9 @@ class FakeLane:
         self._do("witness", lambda: None)
         return PrinterWitness(self.position, self.cards_fed, self.panels_printed, self.ribbon)
 
+    async def examine(self) -> PrinterWitness:
+        return await self.witness()
+
     async def feed(self, deadline: Deadline) -> None:
         self._do("feed", self._feed)
 

@@ -39,6 +39,9 @@ class FakePrinter:
         self._reach()
         return PrinterWitness(self.position, self.cards_fed, self.panels_printed, self.ribbon_remaining)
 
+    async def examine(self) -> PrinterWitness:
+        return await self.witness()
+
     async def feed(self, deadline: Deadline) -> None:
         def bring() -> None:
             if self.position is CardPosition.NONE:

@@ -25,6 +25,7 @@ from controller.jobs.store import Store
 from controller.model import CardPosition, JobState, Verdict
 from tests.fakes.chip import Faults
 from tests.fakes.lane import FakeLane
+from tests.fakes.stock import fill
 
 ACTS = ("feed", "print", "print_and_deliver", "to_chip_station", "deliver", "reject")
 ERRORS: tuple[DeviceError, ...] = (
@@ -101,7 +102,7 @@ async def _settle(store: Store, lane: FakeLane) -> None:
 async def _check(store: Store, lane: FakeLane, loaded: int) -> None:
     outside = len(lane.output) + len(lane.rejected)
     assert len(lane.hopper) + outside == loaded
-    balance = await store.read(ledger.balance, "1")
+    balance = await store.read(ledger.of_lane, "1")
     never_fed = await store.read(_spoiled_unseen)
     assert balance.passage == 0
     assert len(lane.hopper) - never_fed <= balance.hopper <= len(lane.hopper)
@@ -123,7 +124,7 @@ async def _run(plan: str, passages: list[tuple[Trouble, int | None, str | None]]
         spool = Spool(Path(folder) / "spool", 0)
         try:
             lane.load(20)
-            await store.transact(ledger.load, "1", 20, "person", "filled")
+            await store.transact(fill, "1", 20)
             for number in range(4):
                 await store.transact(queue.accept, spool, f"d{number}", f"r{number}", f"{number}".encode())
             for trouble, torn, blind in passages:

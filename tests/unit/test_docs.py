@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from controller.cli import COMMANDS
-from tools.make_architecture_docs import DOCUMENT, render
+from tools.make_architecture_docs import DOCUMENTS, render
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_generated_parts_of_the_architecture_are_up_to_date() -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_generated_parts_of_the_documents_are_up_to_date(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
     assert render(text) == text, "run: python -m tools.make_architecture_docs"
 
 

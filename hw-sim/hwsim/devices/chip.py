@@ -168,16 +168,14 @@ class EktpChip:
             raise StatusWord(0x6B00)
         if offset + len(apdu.data) > len(content):
             raise StatusWord(0x6A84)
-        self._write(content, offset, apdu.data)
+        self._write(offset, apdu.data)
         return _OK
 
-    def _write(self, content: bytearray, offset: int, data: bytes) -> None:
+    def _write(self, offset: int, data: bytes) -> None:
         cut = self._troubles.cut_in_bytes
         kept = data if cut is None else data[:cut]
-        content[offset : offset + len(kept)] = kept
         if kept and self._file is not None:
-            written = self._blank.chip.written_bytes
-            written[self._file] = max(written.get(self._file, 0), offset + len(kept))
+            self._blank.chip.write(self._file, offset, kept)
         if cut is None:
             return
         self._troubles.cut_in_bytes = cut - len(kept)

@@ -1,8 +1,9 @@
 """An Evolis-class printer on its USB cable: commands in, one NUL-ended reply each, when the motion is over.
 
-Sources: printers.md 2 (class requests), 3.2-3.4, 3.12. Our choices (E): at a bus reset (cable, host gone) the USB buffers are
-lost - half-sent commands, commands not begun, replies not fetched - and the machine goes on; the reply of a command that
-was under way still comes, to whoever asks next.
+Sources: printers.md 2 (class requests), 3.2-3.4, 3.12. Our choices (E): a host that lets go or dies is not noticed: the rest of a
+half-sent command is still awaited, commands received are executed, replies not fetched wait for whoever asks next. At a bus
+reset (the cable) and SOFT_RESET these buffers are lost and the machine goes on; the reply of a command that was under way
+still comes. Without power all of it is lost at once.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from hwsim.devices.evolis_machine import Machine
 from hwsim.devices.evolis_mechanics import Obstacle
 from hwsim.devices.evolis_parser import Command, EvolisParser
 from hwsim.devices.replies import ReplyTricks
+from hwsim.exchanges import Exchanges
 from hwsim.timing import LaneMeter
 from hwsim.wires.usbip import PrinterDescriptors, Setup, Stall, printer_descriptors
 
 PRODUCT_ID = 0x0AFF  # ours: real product ids besides the Zenius are not public (E)
 FULL_SPEED, MAX_PACKET_BYTES = 2, 64  # the Windows driver pads to 64 bytes (printers.md 3.2)
 MAX_INBOX = 3  # commands received but not begun; then the endpoint NAKs. A panel is 0.6 MB
+HANG_UP_S = 0.05  # wall clock: the end of a killed host's connection has come through, and its transfers are cancelled
 _READY, _BUSY = 0x18, 0x08
 
 
@@ -35,6 +38,7 @@ class Received:
     command: Command
     started_s: float
     complete_s: float
+    number: int  # among the exchanges of the lane
 
 
 class EvolisPrinter:
@@ -44,8 +48,8 @@ class EvolisPrinter:
     product_id = PRODUCT_ID
     speed = FULL_SPEED
 
-    def __init__(self, machine: Machine, clock: Clock, meter: LaneMeter) -> None:
-        self.machine, self._clock, self._meter = machine, clock, meter
+    def __init__(self, machine: Machine, clock: Clock, meter: LaneMeter, exchanges: Exchanges) -> None:
+        self.machine, self._clock, self._meter, self._exchanges = machine, clock, meter, exchanges
         self.vendor_id = machine.profile.vendor_id
         self.replies = ReplyTricks()
         self.on_command: list[Callable[[Command], None]] = []  # told of each command before it is executed
@@ -57,6 +61,8 @@ class EvolisPrinter:
         self._arrived, self._room = asyncio.Event(), asyncio.Event()
         self._executing = False
         self._waits_for: Obstacle | None = None  # Pem;0: the obstacle that a person must remove
+        self._resets = 0  # how often the buffers were lost
+        self._motors: list[asyncio.Task[None]] = []  # whatever acts while there is power
         self._update_room()
 
     # Power
@@ -65,23 +71,34 @@ class EvolisPrinter:
         """Live until the power goes (cancelled). Starts with everything forgotten that needs power."""
         self._forget()
         self.machine.power_on()
-        if self.machine.profile.power_on_ejects:
-            await self._throw_out()
         async with asyncio.TaskGroup() as life:
-            life.create_task(self.machine.press.run())
-            life.create_task(self._work())
+            self._motors = [life.create_task(self.machine.press.run()), life.create_task(self._work())]
+
+    def cut_power(self) -> None:
+        """The power goes: nothing moves from this moment on, and what needs power is forgotten."""
+        for motor in self._motors:
+            motor.cancel()
+        self._motors = []
+        self._forget()
+        self.machine.mechanics.lose_power()
 
     def _forget(self) -> None:
-        self._flush()
+        self.bus_reset()
         self._executing, self._waits_for = False, None
 
     async def _throw_out(self) -> None:
+        """The clearing cycle of a printer that keeps no card inside over a power cut."""
+        self._executing = True
         try:
             await self.machine.mechanics.eject()
         except Obstacle:
-            return  # it stays inside, and the next command will say why
+            pass  # it stays inside, and the next command will say why
+        finally:
+            self._executing = False
 
     async def _work(self) -> None:
+        if self.machine.profile.power_on_ejects:
+            await self._throw_out()
         while True:
             self._update_room()
             while not self._inbox:  # the cable may be pulled between the waking and the running
@@ -90,18 +107,22 @@ class EvolisPrinter:
             self._update_room()
             self._meter.command(received.started_s, received.complete_s)
             self._executing = True
-            await self._answer(received.command)
+            await self._answer(received)
             self._executing = False
 
-    async def _answer(self, command: Command) -> None:
+    async def _answer(self, received: Received) -> None:
+        command = received.command
         for watcher in list(self.on_command):
             watcher(command)
+        await asyncio.sleep(0)  # a watcher may have cut the power
         if command.name == RESTART:
             await self._restart()
             return
         reply = await self._execute(command)
+        if self._exchanges.end("usb", received.number):
+            await asyncio.sleep(0)
         self._meter.reply(self._clock.now_s())
-        await self.replies.send(reply.encode("latin-1") + b"\0")
+        await self.replies.send(reply.encode("latin-1") + b"\0", command.text)
 
     async def _execute(self, command: Command) -> str:
         handler = COMMANDS.get(command.name)
@@ -133,9 +154,9 @@ class EvolisPrinter:
 
     async def _restart(self) -> None:
         """Srs: about 5 s without an answer, then as after power-on."""
-        self._flush()
+        self.bus_reset()
         await self._clock.motion(self.machine.profile.timing_s["reset"])
-        self._flush()
+        self.bus_reset()
         self.machine.power_on()
 
     # The USB device
@@ -151,7 +172,7 @@ class EvolisPrinter:
         if (setup.request_type, setup.request) == (0xA1, 1):
             return bytes([self.port_status])
         if (setup.request_type & 0x7F, setup.request) in {(0x21, 2), (0x23, 2)}:
-            self._flush()
+            self.bus_reset()
             return b""
         raise Stall
 
@@ -160,7 +181,12 @@ class EvolisPrinter:
         """18 ready, 08 busy; while a person is awaited 38 (media) or 10 (fault)."""
         if self._waits_for is not None:
             return self._waits_for.line.value
-        return _BUSY if self._inbox or self._executing or self.machine.press.busy else _READY
+        return _BUSY if self.busy else _READY
+
+    @property
+    def busy(self) -> bool:
+        """Whether it acts on something or is about to."""
+        return bool(self._inbox) or self._executing or self.machine.press.busy
 
     async def bulk_out(self, _endpoint: int, data: bytes) -> None:
         """Take all of it, or NAK while there is no room or a person is awaited."""
@@ -172,23 +198,42 @@ class EvolisPrinter:
         now = self._clock.now_s()
         if self._parser.idle:
             self._started_s = now
+        download, resets = self._parser.download, self._resets
         for command in self._parser.feed(data):
-            self._inbox.append(Received(command, self._started_s, now))
+            number, _ = self._exchanges.begin("usb", f"> {command.text}")
+            if self._resets != resets:
+                return  # the power or the cable went with this very command
+            self._inbox.append(Received(command, self._started_s, now, number))
             self._started_s = now
+        self._count_download(download)
         self._update_room()
 
+    def _count_download(self, known: Command | None) -> None:
+        """A download that began with this transfer and did not end with it is an exchange of its own."""
+        begun = self._parser.download
+        if begun is not None and begun is not known:
+            number, _ = self._exchanges.begin("usb", f"> {begun.text} first")
+            self._exchanges.end("usb", number)
+
     async def bulk_in(self, _endpoint: int, length: int) -> bytes:
-        """The next piece of a reply, awaited."""
-        return await self.replies.take(length)
+        """The next piece of a reply, awaited. What happens after it happens when the wire has sent it."""
+        label = await self.replies.wait()
+        number, disturbed = self._exchanges.begin("usb", f"< {label}")
+        if disturbed:
+            await asyncio.sleep(HANG_UP_S)
+            await self.replies.wait()
+        asyncio.get_running_loop().call_soon(self._exchanges.end, "usb", number)
+        return self.replies.take(length)
 
     def configured(self) -> None:
         """Nothing happens: a host that looks again finds the printer as it was."""
 
     def detached(self) -> None:
-        """Bus reset."""
-        self._flush()
+        """Nothing happens: a device does not notice that its host let go."""
 
-    def _flush(self) -> None:
+    def bus_reset(self) -> None:
+        """What lies in the USB buffers is lost."""
+        self._resets += 1
         self._parser.reset()
         self._inbox.clear()
         self.replies.flush()

@@ -24,6 +24,7 @@ RIBBONS = {
 }  # fmt: skip
 _PANEL_TIMING = {"k": "k_panel", "o": "o_panel"}
 BEAM_S = 0.2  # a card of 86 mm at a usual transport speed; part of its motion
+STORE_S = 0.01  # a counter is written into memory that lasts after the motor has stopped (reliability.md 2.1)
 STAGES = ("feed", "move", "print", "eject", "reject")  # where a card can jam
 # A well-used machine: a station that takes life counters for counts of its own is found out.
 LIFE_CARDS, LIFE_PANELS = 1_000, 5_000
@@ -61,6 +62,27 @@ class Surroundings(Protocol):
         """The card is in a bin."""
 
 
+class Counter:
+    """A counter that outlives power: it counts in memory when a motion is over, and a moment later in the memory that lasts."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+        self._kept = self._kept_before = value
+
+    def count(self, step: int) -> None:
+        """The motion is over."""
+        self.value += step
+
+    def keep(self) -> None:
+        """Write it down."""
+        if self._kept != self.value:
+            self._kept_before, self._kept = self._kept, self.value
+
+    def lose_power(self, lagging: bool) -> None:
+        """What was not written down is forgotten; when it lags, so is what was written last."""
+        self.value = self._kept = self._kept_before = self._kept_before if lagging else self._kept
+
+
 @dataclass(slots=True)
 class Ribbon:
     """The ribbon that is fitted."""
@@ -69,6 +91,14 @@ class Ribbon:
     capacity: int  # sets on a new one; one set prints one side
     remaining: int
     readable: bool = True  # the tag answers
+    tag: Counter = field(init=False)  # sets left as the tag says
+
+    def __post_init__(self) -> None:
+        self.tag = Counter(self.remaining)
+
+    def cut_to(self, sets: int) -> None:
+        """So many sets are left, and the tag knows it."""
+        self.remaining, self.tag = sets, Counter(sets)
 
 
 @dataclass(slots=True)
@@ -82,6 +112,7 @@ class Troubles:
     double_feeds: int = 0  # so many next feeds take two cards
     stuck_moves: int = 0  # so many next motions of a card inside do not happen
     unseen_exits: int = 0  # so many next cards leave without breaking the exit beam
+    lagging_counters: int = 0  # at so many next power losses the last tick of each counter is lost as well
 
 
 @dataclass(slots=True)
@@ -109,7 +140,8 @@ class Mechanics:
         self._capacities, self._around, self._meter = capacities, surroundings, meter
         self.ribbon = Ribbon(profile.ribbon_type, profile.ribbon_cards, profile.ribbon_cards)
         self.troubles = Troubles()
-        self.cards_fed, self.panels_printed = LIFE_CARDS, LIFE_PANELS
+        self._fed, self._printed = Counter(LIFE_CARDS), Counter(LIFE_PANELS)
+        self._set_begun = False  # the ribbon moved on and its tag does not know it yet
         self._changed = asyncio.Event()
 
     # What is so now
@@ -124,6 +156,16 @@ class Mechanics:
         """Where the card inside stands; None when there is none."""
         cards = self.cards
         return self._world.where(cards[0]).station if cards else None
+
+    @property
+    def cards_fed(self) -> int:
+        """The life counter of cards, as the printer tells it."""
+        return self._fed.value
+
+    @property
+    def panels_printed(self) -> int:
+        """The life counter of panels, as the printer tells it."""
+        return self._printed.value
 
     @property
     def hopper_blanks(self) -> int:
@@ -141,6 +183,14 @@ class Mechanics:
         """Somebody did something to the machine: a printer that waits for a person tries again."""
         self._changed.set()
 
+    def lose_power(self) -> None:
+        """The counters are as they were written down last."""
+        lagging = self.troubles.lagging_counters > 0
+        self.troubles.lagging_counters -= lagging
+        for counter in (self._fed, self._printed, self.ribbon.tag):
+            counter.lose_power(lagging)
+        self._set_begun = False
+
     async def changed(self) -> None:
         """Wait until somebody did something to the machine."""
         self._changed.clear()
@@ -154,6 +204,7 @@ class Mechanics:
             await self._feed()
             await self._motion(self._profile.timing_s["feed"] / 2 - BEAM_S)
             self._stand(station)
+            await self._count(self._fed, 1)
         elif self.station is not station:
             self._look("move")
             if self.troubles.stuck_moves:
@@ -187,6 +238,7 @@ class Mechanics:
         if self.ribbon.remaining == 0:
             raise Obstacle("ERROR RIBBON", Line.MEDIA)
         self.ribbon.remaining -= 1
+        self._set_begun = True
 
     async def print_panel(self, side: str, panel: str, levels: int, dots: bytes) -> None:
         """Put one panel on the card inside."""
@@ -199,7 +251,10 @@ class Mechanics:
         if self.troubles.cover_open or card not in self.cards:
             raise Obstacle("COVER OPEN", Line.FAULT)
         self._world.end_print(card)
-        self.panels_printed += 1
+        if self._set_begun:
+            self._set_begun = False
+            await self._count(self.ribbon.tag, -1)
+        await self._count(self._printed, 1)
 
     async def _feed(self) -> None:
         self._look("feed")
@@ -216,7 +271,6 @@ class Mechanics:
         self._meter.fed(taken[0], self._clock.now_s())
         for blank in taken:
             self._world.move(blank, Place(Spot.INSIDE, self._lane, Station.PRINT))
-        self.cards_fed += 1
         await self._timed(self._around.pass_beam("feed_beam", BEAM_S))
 
     async def _let_out(self, stage: str, spot: Spot, beam: str) -> None:
@@ -231,14 +285,25 @@ class Mechanics:
         unseen = beam == "exit_beam" and self.troubles.unseen_exits > 0
         if unseen:
             self.troubles.unseen_exits -= 1
-        else:
-            await self._timed(self._around.pass_beam(beam, BEAM_S))
+        try:
+            if not unseen:
+                await self._timed(self._around.pass_beam(beam, BEAM_S))
+        finally:
+            self._fall_out(spot)  # the rollers have let go of it: it falls, with power or without
+
+    def _fall_out(self, spot: Spot) -> None:
         leaving = self.cards
         for blank in leaving:
             self._world.move(blank, Place(spot, self._lane))
         self._meter.left(self._clock.now_s(), spot)
         for blank in leaving:
             self._around.card_left(blank)
+
+    async def _count(self, counter: Counter, step: int) -> None:
+        """A motion is over: count it, and write that down."""
+        counter.count(step)
+        await self._motion(STORE_S)
+        counter.keep()
 
     def _look(self, stage: str) -> None:
         """Raise the obstacle that a motion of this stage meets now."""

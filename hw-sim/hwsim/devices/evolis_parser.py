@@ -55,6 +55,11 @@ class EvolisParser:
         """Whether the next byte starts a new command."""
         return not self._text and self._header is None
 
+    @property
+    def download(self) -> Command | None:
+        """The header of the download whose data is coming; one object for each download."""
+        return self._header
+
     def feed(self, chunk: bytes) -> list[Command]:
         """Take some bytes; returns the commands they complete."""
         done: list[Command] = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hwsim.clock import Clock
 from hwsim.devices.chip import ATR, ChipDied, ChipTroubles, EktpChip
+from hwsim.exchanges import Exchanges
 from hwsim.profiles import ChipProfile
 from hwsim.timing import LaneMeter
 from hwsim.wires.vpcd import CardDied, VpcdSlot
@@ -27,8 +28,8 @@ class FieldCard:
 
     atr = ATR
 
-    def __init__(self, chip: EktpChip, clock: Clock, meter: LaneMeter, delay_s: float) -> None:
-        self._chip, self._clock, self._meter, self._delay_s = chip, clock, meter, delay_s
+    def __init__(self, chip: EktpChip, clock: Clock, meter: LaneMeter, exchanges: Exchanges, delay_s: float) -> None:
+        self._chip, self._clock, self._meter, self._exchanges, self._delay_s = chip, clock, meter, exchanges, delay_s
 
     def power(self, on: bool) -> None:
         """Switched off, the chip forgets what was selected."""
@@ -41,6 +42,9 @@ class FieldCard:
 
     async def apdu(self, command: bytes) -> bytes | None:
         """The chip's response, after the time it takes."""
+        number, disturbed = self._exchanges.begin("apdu", f"{command[1:2].hex().upper()} {command[2:4].hex().upper()}")
+        if disturbed:
+            await asyncio.sleep(0)  # the card may have been taken away
         started = self._clock.now_s()
         try:
             response = self._chip.transmit(command)
@@ -48,6 +52,7 @@ class FieldCard:
             raise CardDied from died
         finally:
             self._meter.apdu(started, self._clock.now_s())
+            self._exchanges.end("apdu", number)
         if self._delay_s:
             await asyncio.sleep(self._delay_s)
         if response is not None:
@@ -59,10 +64,18 @@ class Field:
     """The antenna."""
 
     def __init__(
-        self, lane: str, world: World, profile: ChipProfile, slot: VpcdSlot, clock: Clock, meter: LaneMeter, delay_s: float
+        self,
+        lane: str,
+        world: World,
+        profile: ChipProfile,
+        slot: VpcdSlot,
+        clock: Clock,
+        meter: LaneMeter,
+        exchanges: Exchanges,
+        delay_s: float = 0.0,
     ) -> None:
         self._lane, self._world, self._profile, self._slot = lane, world, profile, slot
-        self._clock, self._meter, self._delay_s = clock, meter, delay_s
+        self._clock, self._meter, self._exchanges, self._delay_s = clock, meter, exchanges, delay_s
         self.troubles = ChipTroubles()
         self.swap: Swap | None = None
         self._presented: Counter[str] = Counter()
@@ -75,7 +88,7 @@ class Field:
             self._meter.chip_in(self._clock.now_s())
             return
         chip = EktpChip(heard, self._profile, self.troubles, seed=self._presented.total())
-        self._slot.insert(FieldCard(chip, self._clock, self._meter, self._delay_s))
+        self._slot.insert(FieldCard(chip, self._clock, self._meter, self._exchanges, self._delay_s))
         self._meter.chip_in(self._clock.now_s())
 
     def leave(self) -> None:

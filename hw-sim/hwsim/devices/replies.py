@@ -26,47 +26,55 @@ class ReplyTricks:
     def __init__(self) -> None:
         self.tricks: deque[Trick] = deque()  # each next reply uses one up
         self._packets: deque[bytes] = deque(maxlen=MAX_PACKETS)
+        self._labels: deque[str] = deque(maxlen=MAX_PACKETS)  # which command each packet answers
         self._held = b""  # a reply that waits for the next one
         self._ready = asyncio.Event()
 
-    async def send(self, reply: bytes) -> None:
-        """Let the host have a reply, as the next trick wants it."""
+    async def send(self, reply: bytes, label: str) -> None:
+        """Let the host have the reply to the command `label`, as the next trick wants it."""
         trick = self.tricks.popleft() if self.tricks else None
         if trick is None:
-            self._put(reply)
+            self._put(reply, label)
         elif trick.kind == "late":
             await asyncio.sleep(trick.seconds)
-            self._put(reply)
+            self._put(reply, label)
         elif trick.kind == "split":
-            await self._put_in_pieces(reply)
+            await self._put_in_pieces(reply, label)
         elif trick.kind == "merged":
             self._held += reply
         elif trick.kind == "garbled":
-            self._put(bytes(byte ^ _GARBLE for byte in reply[:-1]) + reply[-1:])
+            self._put(bytes(byte ^ _GARBLE for byte in reply[:-1]) + reply[-1:], label)
         elif trick.kind == "wrong":
-            self._put(trick.text.encode("latin-1", "replace") + b"\0")
+            self._put(trick.text.encode("latin-1", "replace") + b"\0", label)
 
-    async def take(self, length: int) -> bytes:
-        """The next packet, at most `length` bytes of it; waits for one."""
+    async def wait(self) -> str:
+        """Wait for a packet; returns which command it answers."""
         while not self._packets:
             self._ready.clear()
             await self._ready.wait()
-        packet = self._packets.popleft()
+        return self._labels[0]
+
+    def take(self, length: int) -> bytes:
+        """The next packet, which is there, or the first `length` bytes of it."""
+        packet, label = self._packets.popleft(), self._labels.popleft()
         if len(packet) > length:
             self._packets.appendleft(packet[length:])
+            self._labels.appendleft(label)
         return packet[:length]
 
     def flush(self) -> None:
         """Lose what was not fetched."""
         self._packets.clear()
+        self._labels.clear()
         self._held = b""
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: bytes, label: str) -> None:
         self._packets.append(self._held + data)
+        self._labels.append(label)
         self._held = b""
         self._ready.set()
 
-    async def _put_in_pieces(self, reply: bytes) -> None:
+    async def _put_in_pieces(self, reply: bytes, label: str) -> None:
         for byte in reply:
-            self._put(bytes([byte]))
+            self._put(bytes([byte]), label)
             await asyncio.sleep(_PIECE_GAP_S)

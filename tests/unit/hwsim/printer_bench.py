@@ -10,6 +10,7 @@ from hwsim.clock import Clock
 from hwsim.devices.evolis import EvolisPrinter
 from hwsim.devices.evolis_machine import Identity, Machine
 from hwsim.devices.evolis_mechanics import Capacities, Mechanics
+from hwsim.exchanges import Exchanges
 from hwsim.profiles import PrinterProfile, load_chip, load_printer
 from hwsim.timing import LaneMeter
 from hwsim.wires.usbip import Setup
@@ -51,11 +52,11 @@ class Bench:
     """The printer, its world, and a host that asks one thing at a time."""
 
     def __init__(self, blanks: int, profile: PrinterProfile = PROFILE, bins: int = 100, speed: float | None = None) -> None:
-        self.world, self.notes, self.meter = World(seed=1), Notebook(), LaneMeter()
+        self.world, self.notes, self.meter, self.exchanges = World(seed=1), Notebook(), LaneMeter(), Exchanges()
         clock = Clock(speed)
         self.mechanics = Mechanics(LANE, self.world, clock, profile, Capacities(bins, bins), self.notes, self.meter)
         self.machine = Machine(Identity("Evolis Primacy", "S1"), profile, self.mechanics)
-        self.printer = EvolisPrinter(self.machine, clock, self.meter)
+        self.printer = EvolisPrinter(self.machine, clock, self.meter, self.exchanges)
         for blank in self.world.make(blanks, CHIP):
             self.world.move(blank, Place(Spot.HOPPER, LANE))
 

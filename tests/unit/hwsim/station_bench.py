@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hwsim.clock import Clock
-from hwsim.config import Address, SimConfig, load_config
+from hwsim.config import Address, DeskConfig, SimConfig, load_config
 from hwsim.control import ControlServer
 from hwsim.lane import Lane
 from hwsim.station import SimStation
@@ -62,6 +62,7 @@ class Rig:
 
     station: SimStation
     reader: Reader
+    desk_reader: Reader
     told: list[str]
 
     @property
@@ -83,18 +84,19 @@ class Rig:
         return reply[:-1].decode()
 
 
-def config_for(tmp_path: Path, reader_port: int = 1) -> SimConfig:
+def config_for(tmp_path: Path, reader_port: int = 1, desk_port: int = 2) -> SimConfig:
     """The example's wiring on free ports and below `tmp_path`."""
     config, free = load_config(Path("examples/hw-sim.toml")), Address("127.0.0.1", 0)
     lane = replace(config.lanes[0], vpcd=Address("127.0.0.1", reader_port), gpio=free)
-    return replace(config, usbip=free, control=tmp_path / "sim.sock", display=tmp_path / "display", lanes=(lane,))
+    desk = DeskConfig(Address("127.0.0.1", desk_port), "ektp")
+    return replace(config, usbip=free, control=tmp_path / "sim.sock", display=tmp_path / "display", lanes=(lane,), desk=desk)
 
 
 @asynccontextmanager
 async def running(tmp_path: Path, blanks: int = 0, pictures: Path | None = None) -> AsyncIterator[Rig]:
     """Start everything, load blanks, stop everything."""
-    reader, told = Reader(), list[str]()
-    config = config_for(tmp_path, await reader.start())
+    reader, desk_reader, told = Reader(), Reader(), list[str]()
+    config = config_for(tmp_path, await reader.start(), await desk_reader.start())
     station = SimStation(config, Clock(None), pictures, told.append)
     control = ControlServer(config.control, station)
     await control.start()
@@ -104,9 +106,10 @@ async def running(tmp_path: Path, blanks: int = 0, pictures: Path | None = None)
     if blanks:
         station.lane(None).load(blanks, frozenset())
     try:
-        yield Rig(station, reader, told)
+        yield Rig(station, reader, desk_reader, told)
     finally:
         station.stopping.set()
         await life
         await control.close()
         reader.close()
+        desk_reader.close()

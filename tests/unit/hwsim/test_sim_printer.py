@@ -310,7 +310,7 @@ async def test_a_bus_reset_loses_half_a_panel_and_replies_nobody_fetched() -> No
     async with Bench(0).on() as bench:
         await bench.printer.bulk_out(1, b"Rok\rDb;k;2;" + bytes(100))
         await settle()
-        bench.printer.detached()
+        bench.printer.bus_reset()
         assert await bench.ask("Rtp") == ["Evolis Primacy"]
 
 

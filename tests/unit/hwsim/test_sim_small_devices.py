@@ -88,7 +88,7 @@ def test_lamps_follow_the_station_and_keep_their_changes() -> None:
 
 
 async def packets(replies: ReplyTricks, count: int) -> list[bytes]:
-    return [await replies.take(64) for _ in range(count)]
+    return [replies.take(64) for _ in range(count) if await replies.wait()]
 
 
 async def send(*tricks: Trick) -> ReplyTricks:
@@ -96,7 +96,7 @@ async def send(*tricks: Trick) -> ReplyTricks:
     replies = ReplyTricks()
     replies.tricks.extend(tricks)
     for text in (b"OK\0", b"187\0"):
-        await replies.send(text)
+        await replies.send(text, "Rok")
     return replies
 
 
@@ -118,7 +118,7 @@ async def test_each_trick_happens_to_one_reply(kind: str, seen: list[bytes]) -> 
 
 async def test_a_short_read_takes_a_part_and_leaves_the_rest() -> None:
     replies = await send()
-    assert [await replies.take(2), await replies.take(2)] == [b"OK", b"\0"]
+    assert [replies.take(2), replies.take(2)] == [b"OK", b"\0"]
 
 
 async def test_flushed_replies_are_gone() -> None:
@@ -126,4 +126,4 @@ async def test_flushed_replies_are_gone() -> None:
     replies.flush()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await replies.take(64)
+            await replies.wait()

@@ -46,7 +46,8 @@ async def test_the_truth_is_plain_json_and_counts_every_blank(tmp_path: Path) ->
     async with running(tmp_path, blanks=3) as rig:
         await rig.ask("Sic", "Se", "Sic", "Ser", "Sic")
         world = json.loads(json.dumps(rig.station.world_json()))
-        assert world["totals"] == {"supply": 0, "hopper": 0, "inside": 1, "output": 1, "reject": 1, "person": 0, "all": 3}
+        nowhere = {"supply": 0, "hopper": 0, "person": 0, "desk": 0}
+        assert world["totals"] == {**nowhere, "inside": 1, "output": 1, "reject": 1, "all": 3}
         assert [card["end"] for card in world["lanes"][0]["cards"]] == ["output", "reject"]
         assert world["blanks"][2]["station"] == "contactless"
 

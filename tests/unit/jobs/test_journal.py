@@ -12,11 +12,12 @@ from controller.jobs.spool import Spool
 from controller.jobs.states import WrongState
 from controller.jobs.store import Store
 from controller.model import Balance, JobState, PassageState, Verdict
+from tests.fakes.stock import fill
 
 
 @pytest.fixture
 async def job_ids(store: Store, spool: Spool) -> list[int]:
-    await store.transact(ledger.load, "1", 10, "ani", "filled")
+    await store.transact(fill, "1", 10)
     return [(await store.transact(queue.accept, spool, name, name, name.encode())).job.id for name in "ab"]
 
 
@@ -51,9 +52,9 @@ async def test_a_lane_never_has_two_open_passages(store: Store, job_ids: list[in
 async def test_a_good_card_issues_the_job_and_leaves_the_accounts(store: Store, job_ids: list[int]) -> None:
     passage = await _begin(store, job_ids[0])
     await store.transact(journal.took_blank, passage)
-    assert await store.read(ledger.balance, "1") == Balance(9, 1)
+    assert await store.read(ledger.of_lane, "1") == Balance(9, 1)
     await store.transact(journal.end, passage, Verdict.GOOD, "", 1)
-    assert await store.read(ledger.balance, "1") == Balance(9, 0)
+    assert await store.read(ledger.of_lane, "1") == Balance(9, 0)
     assert await _state(store, job_ids[0]) is JobState.ISSUED
 
 
@@ -62,14 +63,14 @@ async def test_a_spoiled_blank_is_made_again_once_and_then_needs_a_person(store:
         passage = await _begin(store, job_ids[0])
         await store.transact(journal.end, passage, Verdict.SPOILED, "chip_silent", 1)
         assert await _state(store, job_ids[0]) is expected
-    assert await store.read(ledger.balance, "1") == Balance(8, 0)
+    assert await store.read(ledger.of_lane, "1") == Balance(8, 0)
 
 
 async def test_still_blank_costs_no_blank_and_no_remake(store: Store, job_ids: list[int]) -> None:
     passage = await _begin(store, job_ids[0])
     job = await store.transact(journal.end, passage, Verdict.STILL_BLANK, "hopper_empty", 1)
     assert (job.state, job.remakes) == (JobState.READY, 0)
-    assert await store.read(ledger.balance, "1") == Balance(10, 0)
+    assert await store.read(ledger.of_lane, "1") == Balance(10, 0)
 
 
 async def test_a_chip_is_never_bound_twice(store: Store, job_ids: list[int]) -> None:
@@ -115,7 +116,7 @@ async def test_a_persons_word_settles_an_unknown_passage(
     await store.transact(journal.suspect_all)
     job = await store.transact(journal.resolve, passage.id, verdict, "budi", "seen in the tray", 1, MARKING)
     assert job.state is JobState.READY
-    assert await store.read(ledger.balance, "1") == balance
+    assert await store.read(ledger.of_lane, "1") == balance
 
 
 async def test_a_settled_passage_takes_no_second_word(store: Store, job_ids: list[int]) -> None:

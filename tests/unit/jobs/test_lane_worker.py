@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import DeviceRefused, DeviceUnknown, Problem, RendererFailed, RenderError
-from controller.jobs import journal, lane_worker, ledger, queue, stages
+from controller.jobs import journal, lane_worker, queue, stages
 from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
 from controller.jobs.ledger import Balances
 from controller.jobs.passage import MARKING
@@ -22,6 +22,7 @@ from controller.jobs.workshop import Workshop
 from controller.model import Beam, CardPosition, JobState, LaneStatus, Verdict
 from tests.fakes.chip import Faults
 from tests.fakes.lane import FILES, PANELS, FakeLane
+from tests.fakes.stock import fill
 
 LIMIT_S = 20.0  # generous: only a broken test waits so long
 
@@ -83,7 +84,7 @@ class Site:
 
     async def load(self, count: int) -> None:
         self.lane.load(count)
-        await self.store.transact(ledger.load, "1", count, "ani", "filled")
+        await self.store.transact(fill, "1", count)
         self.worker.wake()
 
     async def until(self, seen: Callable[[], bool]) -> None:

@@ -18,6 +18,7 @@ from controller.jobs.store import Store
 from controller.model import Balance, Beam, CardPosition, JobState, Verdict
 from tests.fakes.chip import Faults
 from tests.fakes.lane import FakeLane
+from tests.fakes.stock import fill
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Bench:
         return (await self.store.read(queue.find, self.job_id)).state
 
     async def balance(self) -> Balance:
-        return await self.store.read(ledger.balance, "1")
+        return await self.store.read(ledger.of_lane, "1")
 
     async def passage(self) -> Passage:
         return await self.store.read(journal.find, 1)
@@ -58,7 +59,7 @@ class Bench:
 @pytest.fixture
 async def bench(store: Store, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(stages, "BEAM_WAIT_S", 0.01)  # a constant, not behaviour: no test should wait 3 s for a beam
-    await store.transact(ledger.load, "1", 10, "ani", "filled")
+    await store.transact(fill, "1", 10)
     job = (await store.transact(queue.accept, spool, "d", "r", b"{}")).job
     lane = FakeLane()
     lane.load(10)

@@ -16,7 +16,8 @@ from tools.pcscd import SANDBOX_VARIABLE, Pcscd
 ROOT = Path(__file__).resolve().parents[3]
 SANDBOX = str(ROOT / "tools/sandbox")
 READERS = "from smartcard.System import readers; print(*sorted(map(str, readers())), sep=', ')"
-LANE_1 = "hw-sim lane 1 00 00, hw-sim lane 1 00 01"
+DESK = "hw-sim desk 00 00, hw-sim desk 00 01"
+LANE_1 = f"{DESK}, hw-sim lane 1 00 00, hw-sim lane 1 00 01"
 
 SERVER = """
 import os, socket
@@ -135,7 +136,7 @@ def test_pcscd_is_not_started_outside_a_sandbox(monkeypatch: pytest.MonkeyPatch)
         Pcscd().start()
 
 
-@pytest.mark.parametrize("lanes", [0, 9])
+@pytest.mark.parametrize("lanes", [0, 8])
 def test_pcscd_serves_no_more_lanes_than_it_has_readers(lanes: int) -> None:
-    with pytest.raises(ValueError, match=f"{lanes} lanes: pcscd can serve 1 to 8"):
+    with pytest.raises(ValueError, match=f"{lanes} lanes: pcscd can serve 1 to 7"):
         Pcscd(lanes)

@@ -1,18 +1,15 @@
-"""Jobs as rows and blanks as moves."""
+"""Jobs as rows."""
 
 from __future__ import annotations
-
-import sqlite3
 
 import pytest
 
 from controller.errors import Problem, RequestRefused
-from controller.jobs import ledger, queue
-from controller.jobs.ledger import Account, Balances
+from controller.jobs import queue
 from controller.jobs.spool import Spool
 from controller.jobs.states import JobEvent
 from controller.jobs.store import Store
-from controller.model import Balance, JobState
+from controller.model import JobState
 
 
 async def _accept(store: Store, spool: Spool, name: str) -> queue.Accepted:
@@ -106,46 +103,3 @@ async def test_counts_name_every_state(store: Store, spool: Spool) -> None:
     counts = await store.read(queue.counts)
     assert set(counts) == set(JobState)
     assert counts[JobState.READY] == 1
-
-
-async def test_balances_are_sums_of_moves(store: Store) -> None:
-    await store.transact(ledger.load, "1", 10, "ani", "filled")
-    await store.transact(ledger.move, "1", Account.HOPPER, Account.PASSAGE, who="station", reason="feed")
-    await store.transact(ledger.load, "2", 3, "ani", "filled")
-    assert await store.read(ledger.balance, "1") == Balance(hopper=9, passage=1)
-    assert await store.read(ledger.balance, "2") == Balance(hopper=3, passage=0)
-
-
-async def test_kept_balances_equal_the_sum_of_all_moves(store: Store) -> None:
-    balances = Balances()
-    for quantity in (10, 20, 30):
-        await store.transact(ledger.load, "1", quantity, "ani", "filled")
-        await store.transact(ledger.move, "1", Account.HOPPER, Account.PASSAGE, who="station", reason="feed")
-        assert await store.read(balances.of, "1") == await store.read(ledger.balance, "1")
-
-
-async def test_kept_balances_never_count_a_move_that_was_rolled_back(store: Store) -> None:
-    def inside(db: sqlite3.Connection) -> None:
-        ledger.load(db, "1", 10, "ani", "filled")
-        Balances().of(db, "1")
-
-    with pytest.raises(RuntimeError, match="inside a transaction"):
-        await store.transact(inside)
-
-
-@pytest.mark.parametrize("quantity", [0, -1, ledger.MAX_LOAD + 1])
-async def test_an_absurd_load_is_refused_and_moves_nothing(store: Store, quantity: int) -> None:
-    with pytest.raises(RequestRefused, match="count again"):
-        await store.transact(ledger.load, "1", quantity, "ani", "filled")
-    assert await store.read(ledger.balance, "1") == Balance(0, 0)
-
-
-@pytest.mark.parametrize("change", ["UPDATE blank_move SET quantity = 2", "DELETE FROM blank_move"])
-async def test_a_written_move_can_never_change(store: Store, change: str) -> None:
-    await store.transact(ledger.load, "1", 10, "ani", "filled")
-
-    def tamper(db: sqlite3.Connection) -> None:
-        db.execute(change)
-
-    with pytest.raises(Exception, match="append-only"):
-        await store.transact(tamper)

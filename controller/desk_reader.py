@@ -1,0 +1,91 @@
+"""The desk reader: a PC/SC reader of its own on which a person lays the card that a question asks for.
+
+It is used only while a question is open. What it reads is weighed by the same verdict as everything else; the display then says
+where the card belongs until it is taken away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from controller.clock import Deadline
+from controller.errors import DeviceError, DeviceRefused, RequestRefused
+from controller.hal.ports import ChipStation
+from controller.jobs import questions
+from controller.jobs.recovery import read_contents
+from controller.jobs.store import Store
+from controller.jobs.verdict import Answer, Ruling
+from controller.model import ChipSight
+from controller.station import Station
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.5  # a person lays a card down and looks up
+LOOK_S = 1.0
+
+
+class DeskReader:
+    """Reads what is laid down while a question is open. One task runs it."""
+
+    def __init__(
+        self, reader: ChipStation, store: Store, station: Station, max_remakes: int, changed: Callable[[], None]
+    ) -> None:
+        self._reader = reader
+        self._store = store
+        self._station = station
+        self._max_remakes = max_remakes
+        self._changed = changed  # wakes the lanes after an answer
+        self._weighed: tuple[str, frozenset[int]] | None = None  # the card that lies there, and the questions it was held against
+
+    async def run(self) -> None:
+        """Look again and again until cancelled. A reader that is gone is told in the snapshot and tried again."""
+        while True:
+            try:
+                await self._look()
+            except DeviceError as error:
+                self._station.desk_reader_says(up=False)
+                logger.info("desk reader", extra={"facts": {"condition": error.condition, "detail": error.detail}})
+            finally:
+                await self._reader.release()
+            await asyncio.sleep(POLL_S)
+
+    async def close(self) -> None:
+        """Stop the reader's thread."""
+        await self._reader.close()
+
+    async def _look(self) -> None:
+        await self._reader.check()
+        asked = await self._open()
+        if not asked and self._weighed is None:
+            self._station.desk_reader_says(up=True)
+            return
+        try:
+            sight = await self._reader.identify(Deadline.after(LOOK_S))
+        except DeviceRefused:
+            self._weighed = None
+            self._station.desk_reader_says(up=True)
+            return
+        if self._weighed != (sight.uid, asked):
+            self._station.desk_reader_says(up=True, notice=await self._weigh(sight))
+            self._weighed = (sight.uid, await self._open())
+
+    async def _open(self) -> frozenset[int]:
+        return frozenset(question.id for question in await self._store.read(questions.open_all))
+
+    async def _weigh(self, sight: ChipSight) -> str:
+        """Hold the card against the question it answers; returns the notice to show."""
+        try:
+            question = await self._store.read(questions.card_for, sight.uid)
+            chip = await read_contents(self._reader, sight, question.past)
+            ruling = await self._store.transact(questions.sight, question.id, chip, self._max_remakes)
+        except RequestRefused as refused:
+            logger.info("desk reader", extra={"facts": {"refused": refused.problem.code}})
+            return "desk_other"
+        self._tell(question.passage.id, ruling)
+        return "" if ruling.answer is Answer.ASK else f"desk_{ruling.answer}"
+
+    def _tell(self, passage_id: int, ruling: Ruling) -> None:
+        logger.info("desk reader", extra={"facts": {"passage": passage_id, "row": ruling.row, "answer": ruling.answer}})
+        self._changed()

@@ -1,0 +1,40 @@
+"""Acts of staff are done once, however often they are sent: the caller's key remembers the answer, in the act's own commit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from controller.clock import wall_us
+from controller.errors import Problem, RequestRefused
+
+Answer = Mapping[str, Any]
+
+
+def once(db: sqlite3.Connection, key: str | None, command: Answer, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+    """Do `work` unless this key did it before; then the first answer again. Without a key nothing is remembered.
+
+    Raises RequestRefused when the key was used for another command, and what `work` raises: a refused act may be tried again.
+    """
+    if key is None:
+        return work(db)
+    asked = hashlib.sha256(_json(command).encode()).hexdigest()
+    found = db.execute("SELECT command, answer FROM act WHERE key = ?", (key,)).fetchone()
+    if found is not None:
+        if found["command"] != asked:
+            raise RequestRefused(
+                Problem("act.key", "key", "Kunci ini sudah dipakai untuk perintah lain; pakai kunci baru.",
+                        "This key was used for another command; use a new one.")
+            )  # fmt: skip
+        earlier: dict[str, Any] = json.loads(found["answer"])
+        return earlier
+    answer = work(db)
+    db.execute("INSERT INTO act (key, at_us, command, answer) VALUES (?, ?, ?, ?)", (key, wall_us(), asked, _json(answer)))
+    return answer
+
+
+def _json(facts: Answer) -> str:
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"))

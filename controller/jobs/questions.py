@@ -1,0 +1,139 @@
+"""Questions that only a person can answer: where is the card, and is its face complete? Each function is part of a transaction.
+
+A passage is asked about once, and a lane has one open question at most. A question survives restarts with its evidence;
+each thing that is said or seen is weighed by the same `verdict` until it ends the passage.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass, replace
+
+from controller.clock import wall_us
+from controller.errors import Problem, RequestRefused
+from controller.jobs import batches, events, journal, rulings
+from controller.jobs.evidence import Ask, ChipEvidence, LaneEvidence, Look, Past, as_facts, from_facts, past_of
+from controller.jobs.journal import ChipRefused, Passage
+from controller.jobs.verdict import Answer, Ruling, verdict
+
+DESK = "desk reader"  # who said so, when no person did
+
+MAY_SAY = {
+    Ask.TRAY: (Look.NONE, Look.SPOILED, Look.MISSING),
+    Ask.DESK: (Look.SPOILED, Look.MISSING),
+    Ask.LOOK: (Look.COMPLETE, Look.SPOILED, Look.MISSING),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An open question."""
+
+    id: int
+    passage: Passage
+    kind: Ask
+    past: Past
+    evidence: LaneEvidence
+    asked_us: int
+
+
+def ask(db: sqlite3.Connection, passage: Passage, ruling: Ruling, evidence: LaneEvidence) -> None:
+    """Ask about a passage. The database refuses a second question about it, and a second open one in its lane."""
+    journal.interrupt(db, passage.id)
+    db.execute(
+        "INSERT INTO question (passage_id, lane, kind, evidence, asked_us) VALUES (?, ?, ?, ?, ?)",
+        (passage.id, passage.lane, ruling.ask, json.dumps(as_facts(evidence)), wall_us()),
+    )
+    events.append(db, "question", {"passage": passage.id, "kind": ruling.ask, "row": ruling.row})
+
+
+def open_in(db: sqlite3.Connection, lane: str) -> Ask | None:
+    """What is asked about this lane now."""
+    row = db.execute("SELECT kind FROM question WHERE lane = ? AND answered_us IS NULL", (lane,)).fetchone()
+    return None if row is None else Ask(row["kind"])
+
+
+def open_all(db: sqlite3.Connection) -> list[Question]:
+    """Every open question, oldest first."""
+    return [_question(db, row) for row in db.execute("SELECT * FROM question WHERE answered_us IS NULL ORDER BY id").fetchall()]
+
+
+def look(db: sqlite3.Connection, question_id: int, said: Look, who: str, why: str, max_remakes: int) -> Ruling:
+    """A person says what they see. Raises RequestRefused when the question does not exist, is settled, or has no such answer."""
+    question = _find(db, question_id)
+    if said not in MAY_SAY[question.kind]:
+        may = ", ".join(MAY_SAY[question.kind])
+        raise _refused("question.answer", f"Pertanyaan {question_id} tidak dapat dijawab '{said}'; pilih: {may}.",
+                       f"Question {question_id} cannot be answered '{said}'; choose: {may}.")  # fmt: skip
+    return _weigh(db, question, replace(question.evidence, look=said), who, why, max_remakes)
+
+
+def card_for(db: sqlite3.Connection, uid: str) -> Question:
+    """The question that a card on the desk reader answers: the one of its chip, or one whose chip was never read.
+
+    Raises RequestRefused for a card of another passage, one that never was ours, and one that nobody asks for.
+    """
+    questions = open_all(db)
+    ours = next((question for question in questions if question.past.uid == uid), None)
+    if ours is not None:
+        return ours
+    stranger = batches.judge_uid(db, uid) is not None
+    unread = next((question for question in questions if question.past.uid is None), None)
+    if unread is None or stranger:
+        raise _refused("question.other_card", "Kartu ini bukan yang ditanyakan; ambil kartu dari baki keluaran jalur itu.",
+                       "This is not the card that is asked for; take the one from that lane's output tray.")  # fmt: skip
+    return unread
+
+
+def sight(db: sqlite3.Connection, question_id: int, chip: ChipEvidence, max_remakes: int) -> Ruling:
+    """The desk reader read a card that `card_for` found to be this question's. Raises RequestRefused as `look` does."""
+    question = _find(db, question_id)
+    if question.past.uid is None:
+        try:
+            journal.bind_chip(db, question.passage.id, chip.uid)
+        except ChipRefused:
+            raise _refused("question.other_card", "Kartu ini milik perjalanan lain; ambil kartu yang ditanyakan.",
+                           "This card belongs to another passage; take the one that is asked for.") from None  # fmt: skip
+        question = _find(db, question_id)
+    return _weigh(db, question, replace(question.evidence, desk=chip), DESK, "", max_remakes)
+
+
+def _weigh(db: sqlite3.Connection, question: Question, evidence: LaneEvidence, who: str, why: str, max_remakes: int) -> Ruling:
+    ruling = verdict(question.past, evidence)
+    facts = {"passage": question.passage.id, "row": ruling.row, "answer": ruling.answer, "who": who}
+    events.append(db, "answer", facts)
+    if ruling.answer is Answer.ASK:
+        db.execute(
+            "UPDATE question SET kind = ?, evidence = ? WHERE id = ?", (ruling.ask, json.dumps(as_facts(evidence)), question.id)
+        )
+        return ruling
+    if ruling.answer is Answer.CONTINUE:
+        raise RuntimeError("a card that is asked for lies outside: its passage cannot go on")
+    rulings.settle(db, question.passage, ruling, evidence, max_remakes, who, why)
+    db.execute(
+        "UPDATE question SET answered_us = ?, verdict = ?, evidence = ?, who = ?, why = ? WHERE id = ?",
+        (wall_us(), ruling.answer, json.dumps(as_facts(evidence)), who, why, question.id),
+    )
+    return ruling
+
+
+def _find(db: sqlite3.Connection, question_id: int) -> Question:
+    row = db.execute("SELECT * FROM question WHERE id = ?", (question_id,)).fetchone()
+    if row is None:
+        raise _refused("question.unknown", f"Pertanyaan {question_id} tidak ada; lihat 'print-station question list'.",
+                       f"There is no question {question_id}; see 'print-station question list'.", found=False)  # fmt: skip
+    if row["answered_us"] is not None:
+        raise _refused("question.settled", f"Pertanyaan {question_id} sudah dijawab ({row['verdict']}); tidak ada yang diubah.",
+                       f"Question {question_id} is answered already ({row['verdict']}); nothing was changed.")  # fmt: skip
+    return _question(db, row)
+
+
+def _question(db: sqlite3.Connection, row: sqlite3.Row) -> Question:
+    passage = journal.find(db, row["passage_id"])
+    past = past_of(passage.chip_uid, journal.stages(db, passage.id))
+    return Question(row["id"], passage, Ask(row["kind"]), past, from_facts(json.loads(row["evidence"])), row["asked_us"])
+
+
+def _refused(code: str, text_id: str, text_en: str, *, found: bool = True) -> RequestRefused:
+    return RequestRefused(Problem(code, "question", text_id, text_en), found=found)

@@ -1,0 +1,86 @@
+"""What a lane does with a passage that was interrupted: evidence, verdict, and what the verdict asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from controller.errors import DeviceError, RendererFailed, RenderError
+from controller.jobs import questions, rulings
+from controller.jobs.evidence import LaneEvidence, Past
+from controller.jobs.journal import Passage
+from controller.jobs.recovery import Recovery
+from controller.jobs.runner import Hooks, PassageRunner, Result
+from controller.jobs.stages import Before, LaneDevices, Trip
+from controller.jobs.store import Store
+from controller.jobs.verdict import Answer, Ruling, verdict
+from controller.jobs.workshop import PreparedJob, Workshop
+from controller.model import CardPosition, Verdict
+
+NEEDS_WORK = frozenset({"probe", "read back"})  # stages that are followed by the chip's files or the face
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing can be decided yet."""
+
+    condition: str  # key of CONDITIONS
+    detail: str = ""
+
+
+class Rescue:
+    """One lane's interrupted passages."""
+
+    def __init__(self, store: Store, recovery: Recovery, devices: LaneDevices, workshop: Workshop, max_remakes: int,
+                 on_ruling: Callable[[Ruling], None]) -> None:  # fmt: skip
+        self._store = store
+        self._recovery = recovery
+        self._devices = devices
+        self._workshop = workshop
+        self._max_remakes = max_remakes
+        self._on_ruling = on_ruling
+
+    async def attempt(self, passage: Passage, since: Before | None, hooks: Hooks) -> Result | Waiting:
+        """Take the verdict and carry it out. Raises StoreError when the journal cannot be written."""
+        past = await self._recovery.past(passage)
+        try:
+            evidence = await self._recovery.gather(passage, past, since)
+        except DeviceError as error:
+            return Waiting(error.condition, error.detail)
+        ruling = verdict(past, evidence)
+        if ruling.answer is Answer.CONTINUE:
+            return await self._continue(passage, past, evidence, ruling, hooks)
+        await self._recovery.release()
+        return await self._carry_out(passage, evidence, ruling, hooks)
+
+    async def _continue(
+        self, passage: Passage, past: Past, evidence: LaneEvidence, ruling: Ruling, hooks: Hooks
+    ) -> Result | Waiting:
+        prepared = await self._workshop.again(passage.job_id) if ruling.resume in NEEDS_WORK else None
+        if isinstance(prepared, RendererFailed):
+            return Waiting("renderer_failed", str(prepared))
+        if isinstance(prepared, RenderError):  # its payload was lost meanwhile: the card cannot be finished
+            lost = replace(ruling, answer=Answer.SPOILED, condition="interrupted", resume="")
+            await self._recovery.release()
+            return await self._carry_out(passage, evidence, lost, hooks)
+        self._on_ruling(ruling)
+        if ruling.resume != "read back":  # the only stage that goes on with the chip in hand
+            await self._recovery.release()
+        await self._store.transact(rulings.resume, passage, ruling, evidence)
+        return await self._runner(prepared, hooks).resume(passage, past, ruling.resume)
+
+    async def _carry_out(self, passage: Passage, evidence: LaneEvidence, ruling: Ruling, hooks: Hooks) -> Result | Waiting:
+        self._on_ruling(ruling)
+        if ruling.ask is not None:
+            await self._store.transact(questions.ask, passage, ruling, evidence)
+            return Waiting(f"ask_{ruling.ask}")
+        inside = evidence.witness is not None and evidence.witness.position is not CardPosition.NONE
+        if ruling.answer is Answer.SPOILED and inside:
+            await self._store.transact(rulings.resume, passage, ruling, evidence)
+            return await self._runner(None, hooks).throw_out(passage, ruling.condition)
+        await self._store.transact(rulings.settle, passage, ruling, evidence, self._max_remakes)
+        return Result(passage.id, Verdict(ruling.answer), ruling.condition, ruling.row)
+
+    def _runner(self, prepared: PreparedJob | None, hooks: Hooks) -> PassageRunner:
+        trip = Trip(self._devices, (), ()) if prepared is None else Trip(self._devices, prepared.panels, prepared.files)
+        return PassageRunner(self._store, trip, self._max_remakes, hooks)

@@ -1,0 +1,170 @@
+"""What went wrong with the disk or the database, which file it is, and what a person should do: one row for each kind.
+
+SQLite and the kernel speak in numbers (sqlite.org/rescode.html, errno(3)); staff need a file and a command. After a failed
+write or flush nothing is tried again by us: the kernel may have dropped the page (reliability.md 5.3), so only room on the
+disk (StoreFull) is worth waiting for, and everything else here is StoreBroken.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+from controller.errors import Problem, StoreBroken, StoreError, StoreFull
+
+DATABASE, WAL, SHM, SPOOL, SNAPSHOTS = "station.db", "station.db-wal", "station.db-shm", "spool", "snapshots"
+
+_RESTORE = "'print-station store restore {snapshot} {folder}'"
+
+# code -> (Indonesian, English). Fields: file, folder, mount, snapshot (the newest there is), detail.
+_WORDS: dict[str, tuple[str, str]] = {
+    "corrupt": ("{file} rusak ({detail}); periksa dengan 'print-station store check {folder}', lalu pulihkan dengan " + _RESTORE + ".",
+                "{file} is damaged ({detail}); look with 'print-station store check {folder}', then restore with " + _RESTORE + "."),
+    "io": ("{file}: disk melaporkan kesalahan ({detail}); lihat 'dmesg', ganti disk bila perlu, periksa dengan "
+           "'print-station store check {folder}', lalu 'systemctl start print-station'.",
+           "{file}: the disk reports an error ({detail}); see 'dmesg', replace the disk if need be, look with "
+           "'print-station store check {folder}', then 'systemctl start print-station'."),
+    "readonly": ("{file} tidak dapat ditulis: {mount} hanya-baca; lihat 'dmesg', lalu 'mount -o remount,rw {mount}' dan "
+                 "'systemctl start print-station'.",
+                 "{file} cannot be written: {mount} is read-only; see 'dmesg', then 'mount -o remount,rw {mount}' and "
+                 "'systemctl start print-station'."),
+    "denied": ("{file} tidak dapat dibuka ({detail}); jadikan milik stasiun: 'chown -R print-station: {folder}'.",
+               "{file} cannot be opened ({detail}); give it to the station: 'chown -R print-station: {folder}'."),
+    "missing": ("{file} hilang, padahal stasiun ini pernah bekerja; kembalikan berkasnya atau pulihkan dengan " + _RESTORE + ".",
+                "{file} is missing although this station has worked before; bring it back or restore with " + _RESTORE + "."),
+    "empty": ("{file} kosong, padahal stasiun ini pernah bekerja; kembalikan berkasnya atau pulihkan dengan " + _RESTORE + ".",
+              "{file} is empty although this station has worked before; bring it back or restore with " + _RESTORE + "."),
+    "wal_missing": ("{file} hilang, padahal stasiun tidak berhenti dengan tertib, jadi pekerjaan terakhir mungkin hilang; "
+                    "kembalikan berkasnya, atau pulihkan dengan " + _RESTORE + ", atau, bila basis data sudah ditutup oleh "
+                    "program lain, 'print-station store trust {folder}'.",
+                    "{file} is missing although the station did not stop in good order, so its last work may be lost; bring it "
+                    "back, or restore with " + _RESTORE + ", or, if another program has closed the database, "
+                    "'print-station store trust {folder}'."),
+    "spool_missing": ("{file} hilang, padahal ada pekerjaan yang membutuhkan data di dalamnya; kembalikan foldernya, atau "
+                      "'print-station store trust {folder}' lalu serahkan lagi datanya dengan 'print-station submit'.",
+                      "{file} is missing although there are jobs that need the records in it; bring the folder back, or "
+                      "'print-station store trust {folder}' and hand the records in again with 'print-station submit'."),
+    "foreign": ("{file} bukan basis data print-station; pindahkan, lalu pulihkan dengan " + _RESTORE + ".",
+                "{file} is not a print-station database; move it away, then restore with " + _RESTORE + "."),
+    "snapshot": ("{file} adalah salinan cadangan, bukan keadaan stasiun; pakai " + _RESTORE + ".",
+                 "{file} is a snapshot and not a station's state; use " + _RESTORE + "."),
+    "newer": ("{file} {detail}; pasang print-station yang lebih baru: 'apt install print-station'.",
+              "{file} {detail}; install the newer print-station: 'apt install print-station'."),
+    "other_station": ("{file} milik stasiun lain ({detail}); kembalikan yang benar atau pulihkan dengan " + _RESTORE + ".",
+                      "{file} belongs to another station ({detail}); bring the right one back or restore with " + _RESTORE + "."),
+    "older_state": ("{file} lebih tua daripada pemulihan terakhir ({detail}); kembalikan yang benar atau pulihkan dengan "
+                    + _RESTORE + ".",
+                    "{file} is older than the last restore ({detail}); bring the right one back or restore with " + _RESTORE + "."),
+    "marker": ("{file} rusak ({detail}); kembalikan berkasnya, atau pulihkan dengan " + _RESTORE + ".",
+               "{file} is damaged ({detail}); bring it back, or restore with " + _RESTORE + "."),
+    "marker_newer": ("{file} {detail}; pasang print-station yang lebih baru: 'apt install print-station'.",
+                     "{file} {detail}; install the newer print-station: 'apt install print-station'."),
+    "log_key_missing": ("{file} hilang, padahal log peristiwa sudah ditandatangani dengannya; kembalikan berkasnya atau pulihkan "
+                        "dengan " + _RESTORE + ". Jangan membuat kunci baru: lihat docs/event-log.md.",
+                        "{file} is missing although the event log was signed with it; bring it back or restore with " + _RESTORE
+                        + ". Never make a new one: see docs/event-log.md."),
+    "log_key_wrong": ("{file} {detail}; kembalikan yang benar atau pulihkan dengan " + _RESTORE + ". Lihat docs/event-log.md.",
+                      "{file} {detail}; bring the right one back or restore with " + _RESTORE + ". See docs/event-log.md."),
+    "settings": ("{file}: {detail}; disk ini tidak dapat menyimpan jurnal stasiun, pindahkan state_dir ke disk lokal (ext4).",
+                 "{file}: {detail}; this disk cannot keep the station's journal, move state_dir to a local disk (ext4)."),
+}  # fmt: skip
+
+_FULL = "the disk of {folder} is full ({detail}); free some space on {mount} (see 'df -h {mount}')"
+_FEW_BYTES = 64 * 1024  # less than one page of SQLite's shared memory file: an I/O error is then the full disk's
+
+_OF_ERRNO = {errno.EIO: "io", errno.EROFS: "readonly", errno.EACCES: "denied", errno.EPERM: "denied", errno.EUCLEAN: "corrupt",
+             errno.ENODEV: "io", errno.ENXIO: "io", errno.ESTALE: "io"}  # fmt: skip
+_OF_SQLITE = {sqlite3.SQLITE_CORRUPT: "corrupt", sqlite3.SQLITE_NOTADB: "corrupt", sqlite3.SQLITE_IOERR: "io",
+              sqlite3.SQLITE_READONLY: "readonly", sqlite3.SQLITE_CANTOPEN: "denied", sqlite3.SQLITE_PERM: "denied"}  # fmt: skip
+_GROWS_SHM = (sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_SHMOPEN)
+
+
+def broken(code: str, folder: Path, file: str, detail: str = "") -> StoreBroken:
+    """The error of one row of the table, about `file` in the state folder."""
+    fields = {"file": folder / file, "folder": folder, "mount": mount_of(folder), "snapshot": newest_snapshot(folder) or "SNAPSHOT",
+              "detail": detail}  # fmt: skip
+    text_id, text_en = (text.format(**fields).replace(" ()", "") for text in _WORDS[code])
+    return StoreBroken(Problem(f"store.{code}", "", text_id, text_en))
+
+
+def full(folder: Path, detail: str) -> StoreFull:
+    """The disk of the state folder has no room."""
+    return StoreFull(_FULL.format(folder=folder, mount=mount_of(folder), detail=detail))
+
+
+def fault_of(error: Exception, folder: Path, file: str = DATABASE) -> StoreError:
+    """Any error of the disk or of SQLite as the station's own. `file` is what was worked on, if the error does not tell."""
+    if isinstance(error, StoreError):
+        return error
+    if isinstance(error, sqlite3.Error):
+        return _of_sqlite(error, folder, file)
+    if isinstance(error, OSError):
+        named = Path(str(error.filename)).name if error.filename else file
+        return _of_errno(error.errno or 0, folder, named, str(error.strerror))
+    return StoreError(f"the station's storage failed: {error}")
+
+
+def _of_errno(number: int, folder: Path, file: str, detail: str) -> StoreError:
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return full(folder, detail)
+    code = _OF_ERRNO.get(number)
+    return StoreError(f"{folder / file}: {detail}") if code is None else broken(code, folder, file, detail)
+
+
+def _of_sqlite(error: sqlite3.Error, folder: Path, file: str) -> StoreError:
+    number = getattr(error, "sqlite_errorcode", None)
+    detail = f"{getattr(error, 'sqlite_errorname', type(error).__name__)}: {error}"
+    if number is None:
+        return StoreError(f"{folder / file}: the station's storage failed: {detail}")
+    if number & 0xFF == sqlite3.SQLITE_FULL or (number in _GROWS_SHM and _free_bytes(folder) < _FEW_BYTES):
+        return full(folder, detail)
+    code = _OF_SQLITE.get(number & 0xFF)
+    if code is None:
+        return StoreError(f"{folder / file}: the station's storage failed: {detail}")
+    if code in ("io", "denied") and is_read_only(folder):
+        code = "readonly"  # a file system that turned read-only answers open descriptors with plain write errors
+    return broken(code, folder, _unusable(folder) or file, detail)
+
+
+def _unusable(folder: Path) -> str | None:
+    """Which of the database's files is no file that we may read and write."""
+    for name in (DATABASE, WAL, SHM):
+        path = folder / name
+        if path.exists() and not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):
+            return name
+    return None
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether the file system is mounted read-only."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def mount_of(folder: Path) -> Path:
+    """The mount point that the folder lies on."""
+    place = folder.absolute()
+    while not place.is_mount() and place != place.parent:
+        place = place.parent
+    return place
+
+
+def newest_snapshot(folder: Path) -> Path | None:
+    """The newest of the station's own snapshots, by their running number."""
+    try:
+        names = [name for name in os.listdir(folder / SNAPSHOTS) if name[:6].isdigit()]
+    except OSError:
+        return None
+    return folder / SNAPSHOTS / max(names) if names else None
+
+
+def _free_bytes(folder: Path) -> int:
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return 0
+    return room.f_bavail * room.f_frsize

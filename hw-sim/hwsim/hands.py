@@ -1,0 +1,47 @@
+"""What a person's hand does with one card: takes it from wherever it is and puts it where it can be put."""
+
+from __future__ import annotations
+
+from hwsim.errors import SimError
+from hwsim.lane import Lane
+from hwsim.station import SimStation
+from hwsim.world import Place, Spot
+
+PUT_TO = {"desk": Spot.DESK, "reject": Spot.REJECT, "hopper": Spot.HOPPER, "output": Spot.OUTPUT, "person": Spot.PERSON}
+NEW = "new"  # a card that nobody knew of: another station's, or a forgery
+
+
+def put(station: SimStation, which: str, where: str, lane: Lane) -> str:
+    """Move one card, named by its id or its UID; `new` makes one. Returns its id. Raises SimError and moves nothing when
+    there is no such card, no room, or no desk reader. A card put into the hopper is fed after those that lie there."""
+    spot = PUT_TO[where]
+    if spot is Spot.DESK:
+        station.desk_reader.check_room()
+    elif spot is not Spot.PERSON:
+        lane.check_room(spot)
+    blank = station.world.make(1, lane.chip_profile)[0] if which == NEW else find(station, which)
+    pick_up(station, blank)
+    if spot is Spot.DESK:
+        station.desk_reader.lay(blank)
+    elif spot is not Spot.PERSON:
+        lane.lay(blank, spot)
+    return blank
+
+
+def find(station: SimStation, which: str) -> str:
+    """The id of the card with this id or UID. Raises SimError."""
+    for blank in station.world.all():
+        if which in (blank.id, blank.uid.hex().upper()):
+            return blank.id
+    raise SimError(f"there is no card {which!r}: name it by its id or its UID, or '{NEW}'")
+
+
+def pick_up(station: SimStation, blank: str) -> None:
+    """Take a card into the hand."""
+    place = station.world.where(blank)
+    if place.spot is Spot.DESK:
+        station.desk_reader.clear()
+    elif place.lane is not None:
+        station.lane(place.lane).take_one(blank)
+    else:
+        station.world.move(blank, Place(Spot.PERSON))

@@ -1,0 +1,297 @@
+"""What a power cut may leave of a traced folder. Pure.
+
+The model is what POSIX promises and not a promise more; every file system that keeps its word leaves one of these images:
+
+- An fsync or fdatasync of a file makes its content and length durable, and no name.
+- An fsync of a folder makes the names in it durable: made, removed, renamed, linked. A rename within a folder is there whole or
+  not at all.
+- Of everything later, any part may be on the disk: each 512-byte sector on its own in any of its unsynced versions, the length
+  in any of its unsynced values (sectors that never arrived read as zeros), each change of a folder on its own, in any order.
+- Nothing that was synced is ever lost. (A disk that lies about flushes is another test: reliability.md 4.4, `rig.py --lie`.)
+
+ext4 with data=ordered keeps more: names and lengths arrive in the order of the calls, a length never before the data it covers,
+and an fsync of a new file carries its name. So the images are a superset of what ext4 leaves, torn pages included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import PurePosixPath
+from random import Random
+from typing import TypeVar
+
+from tools.powercut.trace import Call, Op, TraceError
+
+SECTOR = 512  # the most that every disk writes whole
+GARBAGE_BYTES = 32 * 1024  # what may lie in a file that is no durable state; the size of SQLite's first piece of -shm
+GARBAGE_CHANCE = 0.5
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file in an image: `data`, and zeros up to `size`. Equal stamps mean equal files; one without a stamp is like no other.
+
+    `data` may be the disk's own buffer: use it before the next call is replayed.
+    """
+
+    stamp: tuple[int, int] | None
+    data: bytes | bytearray
+    size: int
+
+
+Image = Mapping[str, Content | None]  # by path relative to the root, parents first; None: a folder
+
+
+@dataclass(eq=False, slots=True)
+class File:
+    """One inode with content: as the program sees it, as the disk has it, and what lies between.
+
+    Content ends with the last byte ever written; up to the file's size there are zeros that nobody wrote.
+    """
+
+    inode: int  # may be used again when the file is gone
+    number: int  # never is
+    live: bytearray = field(default_factory=bytearray)
+    size: int = 0
+    durable: bytearray = field(default_factory=bytearray)
+    durable_size: int = 0
+    sectors: dict[int, list[bytes]] = field(default_factory=dict)  # unsynced versions, oldest first
+    sizes: list[int] = field(default_factory=list)  # unsynced values, oldest first
+    syncs: int = 0  # that changed something; with the file's number: its stamp
+
+    def write(self, offset: int, data: bytes) -> None:
+        """As pwrite."""
+        end = offset + len(data)
+        _fill(self.live, end)
+        self.live[offset:end] = data
+        self._changed(offset, end)
+        self.extend(end)
+
+    def extend(self, size: int) -> None:
+        """As fallocate: at least so long."""
+        if size > self.size:
+            self._resize(size)
+
+    def truncate(self, size: int) -> None:
+        """As ftruncate."""
+        end = len(self.live)
+        if size < end:
+            del self.live[size:]
+            self._changed(size, end)
+        if size != self.size:
+            self._resize(size)
+
+    def sync(self) -> None:
+        """As fsync and fdatasync: the latter leaves out times only, never a size (man 2 fdatasync)."""
+        if not self.sectors and not self.sizes:
+            return
+        end = len(self.live)
+        _fill(self.durable, end)
+        del self.durable[end:]
+        for sector in self.sectors:
+            place = slice(sector * SECTOR, min((sector + 1) * SECTOR, end))
+            if place.start < end:
+                self.durable[place] = self.live[place]
+        self.durable_size = self.size
+        self.sectors.clear()
+        self.sizes.clear()
+        self.syncs += 1
+
+    def after_cut(self, chance: float, rng: Random) -> Content:
+        """What is left when each unsynced change is on the disk with this chance."""
+        if not self.sectors and not self.sizes:
+            return Content((self.number, self.syncs), self.durable, self.size)
+        size = _arrived(self.sizes, self.durable_size, chance, rng)
+        left = self.durable[:size]
+        for sector, versions in self.sectors.items():
+            start = sector * SECTOR
+            version = _arrived(versions, None, chance, rng)
+            if version is not None and start < size:
+                _fill(left, start + SECTOR)
+                left[start : start + SECTOR] = version
+        del left[size:]
+        return Content(None, left, size)
+
+    def _resize(self, size: int) -> None:
+        self.size = size
+        self.sizes.append(size)
+
+    def _changed(self, start: int, end: int) -> None:
+        for sector in range(start // SECTOR, -(-end // SECTOR)):
+            version = bytes(self.live[sector * SECTOR : (sector + 1) * SECTOR])
+            self.sectors.setdefault(sector, []).append(version.ljust(SECTOR, b"\0"))
+
+
+@dataclass(eq=False, slots=True)
+class Folder:
+    """One folder: its names as the program sees them, as the disk has them, and the changes that lie between."""
+
+    inode: int
+    live: dict[str, File | Folder] = field(default_factory=dict)
+    durable: dict[str, File | Folder] = field(default_factory=dict)
+    changes: list[dict[str, File | Folder | None]] = field(default_factory=list)
+
+    def change(self, names: dict[str, File | Folder | None]) -> None:
+        """One change of one or two names, whole or not at all."""
+        _apply(names, self.live)
+        self.changes.append(names)
+
+    def sync(self) -> None:
+        """As fsync of a folder."""
+        self.changes.clear()
+        self.durable = dict(self.live)
+
+    def after_cut(self, chance: float, rng: Random) -> dict[str, File | Folder]:
+        """The names that are left when each unsynced change is on the disk with this chance."""
+        left = dict(self.durable)
+        for names in self.changes:
+            if rng.random() < chance:
+                _apply(names, left)
+        return left
+
+
+Node = File | Folder
+
+
+class Disk:
+    """The traced folder as the disk sees it, moved on call by call. Starts empty."""
+
+    def __init__(self) -> None:
+        self._root: Folder | None = None
+        self._root_path = ""
+        self._nodes: dict[int, Node] = {}
+        self._numbers = count(1)
+        self._ephemeral: set[str] = set()
+
+    def apply(self, call: Call) -> None:
+        """Replay one call. Raises TraceError when it cannot follow from what was traced before."""
+        if call.op is Op.UNSUPPORTED:
+            raise TraceError(f"{call.other} on {call.path} cannot be replayed")
+        if call.op is Op.ROOT:
+            self._begin(call)
+        elif call.op in _ON_FILES:
+            self._change_content(call)
+        elif call.op in _ON_NAMES:
+            self._change_names(call)
+        elif call.op is Op.MAPPED:
+            self._ephemeral.add(self._relative(call.path))
+
+    def image(self, chance: float, rng: Random) -> Image:
+        """One folder that a cut at this point may leave: each unsynced change is there with this chance."""
+        found = self._walk(lambda folder: folder.after_cut(chance, rng), lambda file: file.after_cut(chance, rng))
+        for path in sorted(self._ephemeral):
+            folder = path.rpartition("/")[0]
+            if (folder == "" or folder in found) and rng.random() < GARBAGE_CHANCE:
+                found[path] = Content(None, rng.randbytes(GARBAGE_BYTES), GARBAGE_BYTES)
+        return found
+
+    def whole(self) -> Image:
+        """The folder as the program sees it, without what is no durable state."""
+        return self._walk(lambda folder: folder.live, lambda file: Content(None, file.live, file.size))
+
+    def _walk(
+        self, names: Callable[[Folder], Mapping[str, Node]], content: Callable[[File], Content]
+    ) -> dict[str, Content | None]:
+        found: dict[str, Content | None] = {}
+        todo = [] if self._root is None else [("", self._root)]
+        while todo:
+            path, folder = todo.pop()
+            for name, node in names(folder).items():
+                below = f"{path}{name}"
+                if isinstance(node, Folder):
+                    found[below] = None
+                    todo.append((f"{below}/", node))
+                else:
+                    found[below] = content(node)
+        return found
+
+    def _begin(self, call: Call) -> None:
+        if self._root is None:
+            self._root, self._root_path = Folder(call.inode), call.path
+            self._nodes[call.inode] = self._root
+        elif (self._root.inode, self._root_path) != (call.inode, call.path):
+            raise TraceError(f"{call.path} is another folder than before")
+
+    def _change_content(self, call: Call) -> None:
+        node = self._nodes.get(call.inode)
+        if node is None:
+            raise TraceError(f"nobody traced how {call.path} was made")
+        if isinstance(node, Folder) or call.op in (Op.FSYNC, Op.FDATASYNC):
+            node.sync()
+        elif call.op is Op.WRITE:
+            node.write(call.offset, call.data)
+        elif call.op is Op.TRUNCATE:
+            node.truncate(call.offset)
+        else:
+            node.extend(call.offset)
+
+    def _change_names(self, call: Call) -> None:
+        folder, name = self._find(call.path)
+        if call.op in (Op.OPEN, Op.MKDIR):
+            self._make(folder, name, call)
+            return
+        node = folder.live.get(name)
+        if node is None:
+            raise TraceError(f"nobody traced how {call.path} was made")
+        if call.op in (Op.UNLINK, Op.RMDIR):
+            folder.change({name: None})
+            return
+        into, new_name = self._find(call.other)
+        if into is not folder:
+            raise TraceError(f"{call.path} goes into another folder: this model has no such change")
+        if call.op is Op.LINK:
+            folder.change({new_name: node})
+        elif name != new_name:
+            folder.change({name: None, new_name: node})
+
+    def _make(self, folder: Folder, name: str, call: Call) -> None:
+        there = folder.live.get(name)
+        if there is None:
+            made = File(call.inode, next(self._numbers)) if call.op is Op.OPEN else Folder(call.inode)
+            self._nodes[call.inode] = made
+            folder.change({name: made})
+        elif there.inode != call.inode:
+            raise TraceError(f"nobody traced how {call.path} was replaced")
+
+    def _find(self, path: str) -> tuple[Folder, str]:
+        """The folder a path lies in, and its last name."""
+        *parents, name = PurePosixPath(self._relative(path)).parts
+        folder = self._root
+        for part in parents:
+            below = None if folder is None else folder.live.get(part)
+            folder = below if isinstance(below, Folder) else None
+        if folder is None:
+            raise TraceError(f"nobody traced how the folder of {path} was made")
+        return folder, name
+
+    def _relative(self, path: str) -> str:
+        relative = path.removeprefix(self._root_path).lstrip("/")
+        if self._root is None or not relative:
+            raise TraceError(f"{path} is not below the traced folder")
+        return relative
+
+
+_ON_FILES = frozenset({Op.WRITE, Op.TRUNCATE, Op.EXTEND, Op.FSYNC, Op.FDATASYNC})
+_ON_NAMES = frozenset({Op.OPEN, Op.MKDIR, Op.UNLINK, Op.RMDIR, Op.RENAME, Op.LINK})
+
+
+def _apply(names: Mapping[str, Node | None], entries: dict[str, Node]) -> None:
+    for name, node in names.items():
+        if node is None:
+            entries.pop(name, None)
+        else:
+            entries[name] = node
+
+
+def _arrived(versions: Sequence[T], durable: T, chance: float, rng: Random) -> T:
+    """Each version came to the disk with this chance, in order: the newest that did is what is there."""
+    return next((version for version in reversed(versions) if rng.random() < chance), durable)
+
+
+def _fill(content: bytearray, end: int) -> None:
+    if end > len(content):
+        content.extend(bytes(end - len(content)))
