@@ -31,7 +31,7 @@ from controller.hal.serial_link import SerialLink
 from controller.http_api import Backend
 from controller.http_server import HttpServer, listen
 from controller.intake import Intake
-from controller.jobs import incidents, journal, ledger, questions, queue
+from controller.jobs import events, incidents, journal, ledger, questions, queue
 from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
 from controller.jobs.ledger import Balances
 from controller.jobs.runner import Result
@@ -40,6 +40,7 @@ from controller.jobs.stages import LaneDevices
 from controller.jobs.store import Store
 from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
+from controller.log_keeper import LogKeeper
 from controller.metrics import Metrics
 from controller.model import LaneStatus, OpenQuestion
 from controller.notify import Notifier
@@ -61,10 +62,12 @@ async def run(setup: Setup) -> None:
     store = await Store.open(config.station.state_dir)  # first: its lock keeps a second daemon off the sockets of the first
     station = _Parts(setup, store)
     try:
+        await station.log.begin()
         server = HttpServer(http_api.build(station.backend), listen(config.http.listen))
         station.warn_of_unproven_profiles()
         await station.recover()
         await _run_tasks(station, server)
+        await station.log.finish()
     finally:
         await station.close()
         await store.close()
@@ -110,6 +113,7 @@ class _Parts:
         self._station = Station(config.station.name, [lane.table.name for lane in setup.lanes])
         self._metrics = Metrics(lambda: self._station.snapshot)
         self._recount = asyncio.Event()
+        self.log = LogKeeper(store, config.station.name, self._spool.has_room, self._recount.set)
         self._taken: set[int] = set()
         self._balances = Balances()
         self._renderers = {lane.printer.raster: Renderer(lane.printer.raster) for lane in setup.lanes}
@@ -164,6 +168,7 @@ class _Parts:
             ("buttons", self._staff.run()),
             *([("desk reader", self._desk_reader.run())] if self._desk_reader is not None else []),
             ("count", self._keep_counting()),
+            ("event log", self.log.run()),
             ("beat", self._beat()),
             ("watchdog", self._feed_watchdog(notifier)),
             ("sweep", self._sweep()),
@@ -224,6 +229,7 @@ class _Parts:
         self._panel.on_change(self._desk_changed)
         self._station.listen(lambda snapshot: self._panel.set_lamps(desk.lamps(snapshot)))
         self._station.listen(lambda snapshot: self._display.show(*desk.lines(snapshot)))
+        self._station.listen(self.log.look_at)
 
     def _desk_changed(self) -> None:
         self._station.desk_changed(panel_up=self._panel.trusted, display_up=self._display.up)
@@ -260,6 +266,7 @@ class _Parts:
             "detail": result.detail,
         }
         logger.info("passage over", extra={"facts": facts})
+        self.log.passage_over()
         self._recount.set()
 
     def _ruled(self, lane: str, ruling: Ruling) -> None:
@@ -276,8 +283,9 @@ class _Parts:
             await asyncio.sleep(COUNT_PAUSE_S)
 
     async def _count(self) -> None:
-        counts, asked = await self._store.read(lambda db: (self._read_counts(db), questions.open_all(db)))
+        counts, asked, head = await self._store.read(lambda db: (self._read_counts(db), questions.open_all(db), events.head(db)))
         self._station.counted(*counts)
+        self._station.log_moved(head)
         self._station.asked([OpenQuestion(q.id, q.passage.lane, q.kind, q.passage.job_id, q.passage.id) for q in asked])
 
     async def _warm_renderers(self) -> None:

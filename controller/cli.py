@@ -25,6 +25,8 @@ COMMANDS = {
     "incident": "see and explain what contradicts the ledger",
     "question": "see and answer what only a person can know about a card",
     "station": "show what the station does now",
+    "export-log": "write the event log to a file, also while the station works",
+    "verify-log": "check an exported event log, or the database's, for tampering",
 }
 
 

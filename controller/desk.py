@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.conditions import CONDITIONS, NOTICES, Severity
-from controller.model import JobState, Lamps, LaneStatus, StationSnapshot
+from controller.model import JobState, Lamps, LaneStatus, LogHead, StationSnapshot
 
 # A lane that waits only because there is nothing to do, or because the station stops, needs nobody.
 _NEEDS_NOBODY = {"stopping"}
@@ -47,8 +47,16 @@ def lines(snapshot: StationSnapshot) -> tuple[str, str]:
     if snapshot.questions:
         return _question(snapshot)
     first = _worst(snapshot)
+    if snapshot.held and snapshot.log is not None:
+        return first[:20], anchor(snapshot.log)
     issued, ready = snapshot.jobs[JobState.ISSUED], snapshot.jobs[JobState.READY] + snapshot.jobs[JobState.ACTIVE]
     return first[:20], f"JADI {issued} ANTRE {ready}"[:20]
+
+
+def anchor(head: LogHead) -> str:
+    """The log's head as short as it still proves something, to be written down: what verify_log.py takes as --anchor."""
+    text = f"{head.seq}:{head.hash[:8]}"
+    return f"LOG {text}" if len(text) <= 16 else text
 
 
 def _question(snapshot: StationSnapshot) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from controller.errors import Problem, RecordRefused, RendererFailed, RequestRef
 from controller.http_guard import HttpGuard
 from controller.http_input import read_body, read_command, read_number, wrong
 from controller.intake import Intake
-from controller.jobs import journal, queue
+from controller.jobs import events, journal, queue
 from controller.jobs.queue import Job
 from controller.jobs.store import Store
 from controller.metrics import CONTENT_TYPE, Metrics
@@ -68,6 +68,7 @@ def build(backend: Backend) -> HttpGuard:
         ("POST", "/api/v1/jobs/{job}/cancel", api.cancel),
         ("POST", "/api/v1/jobs/{job}/retry", api.retry),
         ("GET", "/api/v1/station", api.station),
+        ("GET", "/api/v1/log/head", api.log_head),
         ("GET", "/", api.panel),
         ("GET", "/panel.css", api.panel_style),
         ("GET", "/metrics", api.metrics),
@@ -139,6 +140,13 @@ class _Api:
         lanes = [_lane(lane, now.blanks[lane.name]) for lane in now.lanes]
         facts = {name: value for name, value in asdict(now).items() if name not in ("lanes", "outcomes", "blanks")}
         return JSONResponse({**facts, "cards": now.outcomes, "lanes": lanes})
+
+    async def log_head(self, _request: Request) -> Response:
+        """The event log's newest row, and whose log it is: what an auditor notes down. 404 while there is no log."""
+        genesis, head = await self._b.store.read(lambda db: (events.genesis(db), events.head(db)))
+        if genesis is None or head is None:
+            raise RequestRefused(Problem("log.empty", "log", "Log masih kosong.", "The log is empty."), found=False)
+        return JSONResponse({**asdict(head), "anchor": head.anchor, **asdict(genesis)})
 
     async def panel(self, _request: Request) -> Response:
         return Response(page.page(self._b.snapshot()), media_type="text/html", headers=page.HEADERS)

@@ -191,6 +191,7 @@ class StationSnapshot:
     questions: tuple[OpenQuestion, ...] = ()  # oldest first; the first one is on the display, and the buttons answer it
     notice: str = ""  # key of conditions.NOTICES: what to do with the card on the desk reader
     desk_reader_up: bool | None = None  # None: there is none
+    log: LogHead | None = None  # None: not read yet
     held: bool = False  # HOLD was pressed
     stopping: bool = False
     display_up: bool = False

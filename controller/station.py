@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from controller.model import Balance, JobState, LaneStatus, OpenQuestion, StationSnapshot, Verdict
+from controller.model import Balance, JobState, LaneStatus, LogHead, OpenQuestion, StationSnapshot, Verdict
 
 Counts = tuple[Mapping[JobState, int], Mapping[Verdict, int], Mapping[str, Balance], Mapping[str, int], Mapping[str, int]]
 Listener = Callable[[StationSnapshot], None]
@@ -48,6 +48,10 @@ class Station:
     def asked(self, questions: Sequence[OpenQuestion]) -> None:
         """The open questions, oldest first."""
         self._change(replace(self._snapshot, questions=tuple(questions)))
+
+    def log_moved(self, head: LogHead | None) -> None:
+        """The event log's newest row."""
+        self._change(replace(self._snapshot, log=head))
 
     def desk_reader_says(self, *, up: bool, notice: str = "") -> None:
         """Whether the desk reader answers, and what to do with the card on it (key of NOTICES)."""

@@ -89,7 +89,7 @@ class Check:
         for at, wanted in (self.anchor, self.announced):
             if at == seq and not digest.startswith(wanted):
                 self.finding(f"row {seq}: not the row {at}:{wanted} of the anchor: the log was written anew")
-        self.anchored = self.anchored or seq == self.anchor[0]
+        self.anchored = self.anchored or (seq == self.anchor[0] and digest.startswith(self.anchor[1]))
         self.seq, self.hash = seq, stated
         return None
 
@@ -117,7 +117,7 @@ class Check:
             end(TORN if self.torn else UNJUDGED, "no row of a log could be read: copy the file again")
         at, short = self.anchor[0], self.torn or self.seq < self.announced[0]
         outside = 0 < at < self.first
-        if at and not self.anchored and not outside and not short:
+        if at > self.seq and not short:
             self.finding(f"cut off: the anchor is row {at}, the log ends at row {self.seq}")
         print(f"station {self.station!a}, key {self.key!a}{'' if self.wanted_key else ' by its own word (--key makes sure)'}")
         print(f"rows {self.first} to {self.seq}{', a part: earlier rows are not in this file' if self.partial else ''}")

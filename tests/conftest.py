@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
+from tests.fakes.stock import memory_db
 
 ROOT = Path(__file__).parent.parent
 set_hypothesis_home_dir(ROOT / "build" / "cache" / "hypothesis")  # nothing is written beside the sources
@@ -40,3 +42,11 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     store = await Store.open(tmp_path / "state")
     yield store
     await store.close()
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    """A fresh database in memory with the whole schema, in autocommit."""
+    db = memory_db()
+    yield db
+    db.close()

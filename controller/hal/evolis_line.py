@@ -27,6 +27,7 @@ from controller.model import PrinterIdentity
 QUIET_S = 0.1  # a line that says nothing for so long has been drained
 DRAIN_S = 2.0  # a printer that goes on for longer is not answering, it is broken
 MAX_FILLER_BYTES = 4096  # NULs around one reply; the vendor's own padding is 64 bytes
+READY = 0x18  # GET_PORT_STATUS (printers.md 2); a printer at work says 08h
 MAX_STALE = 64  # replies dropped while looking for the mark: far more than commands ever were open
 
 _T = TypeVar("_T")
@@ -42,6 +43,7 @@ class BytePipe(Protocol):
     def write(self, data: bytes, deadline: Deadline) -> None: ...
     def read(self, deadline: Deadline) -> bytes: ...
     def port_status(self) -> int: ...
+    def soft_reset(self) -> None: ...
     def pause(self, seconds: float) -> None: ...
 
 
@@ -175,10 +177,11 @@ class EvolisLine:
         self._in_step = False
         self._reader.reset()
         self._drain()
-        limit = Deadline.after(self._profile.timeouts_s.query)
-        self._pipe.write(codec.encode(self._profile.acts.open[0]), limit)
-        self._pipe.write(codec.encode(self._profile.queries.serial), limit)
-        last = self._last_until_mark(limit)
+        last = self._call_up()
+        if last is None and self._swallows():
+            _log.warning("the printer is ready and says nothing: its port is reset")
+            self._pipe.soft_reset()
+            last = self._call_up()
         if last is None:
             raise DeviceUnknown("printer_late", f"the printer does not answer{self._port_status()}")
         if last == codec.DONE or codec.fault_of(last, self._profile.replies) is not None:
@@ -186,6 +189,19 @@ class EvolisLine:
         if last != self._serial:
             raise DeviceAbsent("printer_absent", f"the printer calls itself {last!r}, not {self._serial!r}")
         self._in_step = True
+
+    def _call_up(self) -> str | None:
+        """Ask for the mark; see `_last_until_mark`."""
+        limit = Deadline.after(self._profile.timeouts_s.query)
+        self._pipe.write(codec.encode(self._profile.acts.open[0]), limit)
+        self._pipe.write(codec.encode(self._profile.queries.serial), limit)
+        return self._last_until_mark(limit)
+
+    def _swallows(self) -> bool:
+        """Whether it is ready and yet silent: somebody died in the middle of a panel, and what we send is taken for dots."""
+        with suppress(DeviceError):
+            return self._pipe.port_status() == READY
+        return False
 
     def _last_until_mark(self, limit: Deadline) -> str | None:
         """The last reply heard: the mark, or what there was when the time or the patience was over."""

@@ -33,6 +33,7 @@ SLICE_MS = 250  # the longest read before the deadline and the stop flag are loo
 EMPTY_PAUSE_S = 0.01  # some printers answer a read with empty packets without end: do not spin on them
 CONTROL_MS = 1000
 
+_SOFT_RESET_TO, _SOFT_RESET = 0x21, 2
 _TO_INTERFACE, _GET_DEVICE_ID, _GET_PORT_STATUS = 0xA1, 0, 1
 
 _P = ParamSpec("_P")
@@ -99,6 +100,12 @@ class UsbPipe:
         """GET_PORT_STATUS: 0x18 is ready, 0x20 set is paper or ribbon out, 0x08 clear is an error (printers.md 2)."""
         answer = self._control(_GET_PORT_STATUS, self._opened().interface, 1)
         return answer[0] if answer else 0
+
+    def soft_reset(self) -> None:
+        """SOFT_RESET: the printer forgets what it was sent in part. One that does not know the request is left as it is."""
+        route = self._opened()
+        with suppress(DeviceUnknown), self._mapped("soft reset"):
+            self._device.ctrl_transfer(_SOFT_RESET_TO, _SOFT_RESET, 0, route.interface, None, CONTROL_MS)
 
     def device_id(self) -> str:
         """GET_DEVICE_ID: the IEEE 1284 text."""

@@ -70,12 +70,16 @@ def receive(db: sqlite3.Connection, number: str, quantity: int, document: str, w
     if listed not in (0, quantity):
         raise refused("batch.uids", "uids", f"Daftar berisi {listed} UID, jumlahnya {quantity}; periksa daftar.",
                       f"The list holds {listed} UIDs, the quantity is {quantity}; check the list.")  # fmt: skip
+    _refuse_overlap(db, ranges)
     row = db.execute(
         "INSERT INTO batch (number, item, quantity, document, uids, received_us) VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
         (number, item, quantity, document, listed, wall_us()),
     ).fetchone()
     batch = Batch(**dict(row))
-    _enter_uids(db, batch, ranges)
+    db.executemany(
+        "INSERT INTO uid_range (digits, first, last, batch_id) VALUES (?, ?, ?, ?)",
+        [(len(span.first), span.first, span.last, batch.id) for span in ranges],
+    )
     events.append(db, "batch", {"batch": batch.id, "number": number, "item": item, "quantity": quantity, "document": document,
                                 "uids": _list_digest(ranges), "who": who})  # fmt: skip
     source, target = (ledger.SUPPLIER, ledger.STORE) if item == ledger.BLANK else (ledger.RIBBON_SUPPLIER, ledger.RIBBON_STORE)
@@ -178,7 +182,7 @@ def _joined(spans: Iterable[UidRange]) -> Iterator[UidRange]:
         yield held
 
 
-def _enter_uids(db: sqlite3.Connection, batch: Batch, ranges: Iterable[UidRange]) -> None:
+def _refuse_overlap(db: sqlite3.Connection, ranges: Iterable[UidRange]) -> None:
     for span in ranges:
         other = db.execute(
             """SELECT number, last FROM uid_range JOIN batch ON batch.id = batch_id
@@ -188,10 +192,6 @@ def _enter_uids(db: sqlite3.Connection, batch: Batch, ranges: Iterable[UidRange]
         if other is not None and other["last"] >= span.first:
             raise refused("uid.batch", "uids", f"UID {span.first}-{span.last} sudah ada di batch {other['number']}.",
                           f"UIDs {span.first}-{span.last} overlap batch {other['number']}.")  # fmt: skip
-        db.execute(
-            "INSERT INTO uid_range (digits, first, last, batch_id) VALUES (?, ?, ?, ?)",
-            (len(span.first), span.first, span.last, batch.id),
-        )
 
 
 def _every_blank_is_listed(db: sqlite3.Connection) -> bool:

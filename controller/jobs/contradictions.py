@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.clock import monotonic_s
@@ -60,8 +61,10 @@ def hopper_odd(levels: LaneLevels, balance: Balance) -> bool:
 class Watch:
     """One lane's comparison. `look` is called once per turn, between passages."""
 
-    def __init__(self, lane: str) -> None:
+    def __init__(self, lane: str, clock: Callable[[], float] = monotonic_s) -> None:
+        """`clock`: seconds that never jump."""
         self._lane = lane
+        self._clock = clock
         self._odd_since_s: float | None = None
 
     async def look(self, store: Store, serial: str, witness: PrinterWitness | None, levels: LaneLevels | None) -> None:
@@ -89,7 +92,7 @@ class Watch:
         if levels is None or not hopper_odd(levels, balance):
             self._odd_since_s = None
             return 0.0
-        now_s = monotonic_s()
+        now_s = self._clock()
         self._odd_since_s = now_s if self._odd_since_s is None else self._odd_since_s
         return now_s - self._odd_since_s
 

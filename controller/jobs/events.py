@@ -9,12 +9,14 @@ Never a resident's data: no record content, no names, no free text that staff ty
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from controller.clock import TimeStamp, time_stamp
+from controller.errors import StoreError
 from controller.model import LogHead
 from controller.records.canonical import Json, canonical_bytes
 
@@ -67,6 +69,14 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Genesis:
+    """Whose log it is."""
+
+    station: str
+    key: str  # the public key its checkpoints are signed with, hex
+
+
 def append(db: sqlite3.Connection, kind: str, facts: Mapping[str, Any]) -> LogHead:
     """Write one event as part of the caller's transaction; returns the new head.
 
@@ -84,6 +94,18 @@ def head(db: sqlite3.Connection) -> LogHead | None:
     """The newest row; None while the log is empty."""
     row = db.execute("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1").fetchone()
     return None if row is None else LogHead(row[0], row[1])
+
+
+def genesis(db: sqlite3.Connection) -> Genesis | None:
+    """Who the log says it is from; None while it is empty. Raises StoreError when its first row is not a genesis row."""
+    row = db.execute("SELECT body FROM event WHERE seq = 1").fetchone()
+    if row is None and head(db) is None:
+        return None
+    try:
+        event = json.loads(row[0])
+        return Genesis(str(event["facts"]["station"]), str(event["facts"]["key"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError("the event log in station.db does not begin with a genesis row") from error
 
 
 def link(seq: int, prev: str, kind: str, facts: Mapping[str, Any], time: TimeStamp) -> tuple[str, str]:

@@ -16,6 +16,7 @@ EXAMINE = "examine"  # journal row: recovery moves the card to the reader
 VERDICT = "verdict"  # journal row: what recovery found and decided
 
 _ASKED_AGAIN = frozenset({"feed", "deliver", "reject", EXAMINE})  # a refusal of these says nothing of the card
+_NOT_SEEN = frozenset({"card_missing", "print_unproven"})  # the card was not found wrong: its proof was not seen
 
 
 class Ask(StrEnum):
@@ -102,7 +103,7 @@ class LaneEvidence:
 def past_of(chip_uid: str | None, stages: Sequence[Mapping[str, Any]]) -> Past:
     """What a passage's stage rows prove, oldest first, as `journal.stages` gives them."""
     begun = {row["name"]: row for row in stages if not _never_sent(row)}  # the last one of a name counts
-    done = {row["name"] for row in stages if row["outcome"] == "done"}
+    done = {row["name"] for row in stages if row["outcome"] == "done"} | {"feed" for row in stages if _goes_on(row)}
     feed, encode = begun.get("feed"), begun.get("encode")
     printing = begun.get("print") or begun.get("print and deliver")
     wrong = next((str(row["evidence"]["condition"]) for row in stages if _found_wrong(row)), "")
@@ -139,10 +140,18 @@ def _never_sent(row: Mapping[str, Any]) -> bool:
 
 def _found_wrong(row: Mapping[str, Any]) -> bool:
     """The card was found wrong, or an act that is never repeated was refused with the card inside."""
+    if row["name"] == VERDICT:  # an answer once recorded stands
+        return bool(row["evidence"]["answer"] == "spoiled")
     if row["outcome"] != "failed":
         return False
-    error = row["evidence"]["error"]
-    return bool(error == "CardWrong" or (error == "DeviceRefused" and row["name"] not in _ASKED_AGAIN))
+    error, condition = row["evidence"]["error"], row["evidence"]["condition"]
+    wrong = error == "CardWrong" and condition not in _NOT_SEEN
+    return bool(wrong or (error == "DeviceRefused" and row["name"] not in _ASKED_AGAIN))
+
+
+def _goes_on(row: Mapping[str, Any]) -> bool:
+    """A verdict let the passage go on: the card was seen inside then, so its feed is proven."""
+    return bool(row["name"] == VERDICT and row["evidence"]["answer"] == "continue")
 
 
 def as_facts(evidence: LaneEvidence) -> dict[str, Any]:

@@ -172,8 +172,10 @@ class LaneWorker:
         if isinstance(found, Waiting) or found.verdict is None:
             self._rescues += 1
             await self._pause(_back_off_s(self._rescues - 1))
-        else:
-            self._rescues = 0
+            return
+        self._rescues = 0
+        if found.verdict is Verdict.STILL_BLANK:  # a feeder that jams each time is not asked at wire speed
+            self._put_off(unknown.reason)
 
     def _hooks(self, group: asyncio.TaskGroup) -> Hooks:
         return Hooks(lambda stage, number: self._on_stage(group, stage, number), self._links.stage_took, self._try_again)

@@ -81,8 +81,7 @@ def card_for(db: sqlite3.Connection, uid: str) -> Question:
     stranger = batches.judge_uid(db, uid) is not None
     unread = next((question for question in questions if question.past.uid is None), None)
     if unread is None or stranger:
-        raise _refused("question.other_card", "Kartu ini bukan yang ditanyakan; ambil kartu dari baki keluaran jalur itu.",
-                       "This is not the card that is asked for; take the one from that lane's output tray.")  # fmt: skip
+        raise _other_card()
     return unread
 
 
@@ -90,11 +89,12 @@ def sight(db: sqlite3.Connection, question_id: int, chip: ChipEvidence, max_rema
     """The desk reader read a card that `card_for` found to be this question's. Raises RequestRefused as `look` does."""
     question = _find(db, question_id)
     if question.past.uid is None:
+        if not chip.fresh:  # its chip was never read, so nothing was ever written: what holds data came from elsewhere
+            raise _other_card()
         try:
             journal.bind_chip(db, question.passage.id, chip.uid)
         except ChipRefused:
-            raise _refused("question.other_card", "Kartu ini milik perjalanan lain; ambil kartu yang ditanyakan.",
-                           "This card belongs to another passage; take the one that is asked for.") from None  # fmt: skip
+            raise _other_card() from None
         question = _find(db, question_id)
     return _weigh(db, question, replace(question.evidence, desk=chip), DESK, "", max_remakes)
 
@@ -133,6 +133,11 @@ def _question(db: sqlite3.Connection, row: sqlite3.Row) -> Question:
     passage = journal.find(db, row["passage_id"])
     past = past_of(passage.chip_uid, journal.stages(db, passage.id))
     return Question(row["id"], passage, Ask(row["kind"]), past, from_facts(json.loads(row["evidence"])), row["asked_us"])
+
+
+def _other_card() -> RequestRefused:
+    return _refused("question.other_card", "Kartu ini bukan yang ditanyakan; ambil kartu dari baki keluaran jalur itu.",
+                    "This is not the card that is asked for; take the one from that lane's output tray.")  # fmt: skip
 
 
 def _refused(code: str, text_id: str, text_en: str, *, found: bool = True) -> RequestRefused:

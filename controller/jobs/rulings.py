@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from controller.jobs import incidents, journal, ribbons
-from controller.jobs.evidence import LaneEvidence, as_facts
+from controller.jobs.evidence import VERDICT, LaneEvidence, as_facts
 from controller.jobs.journal import Passage
 from controller.jobs.verdict import Answer, Ruling
 from controller.model import Verdict
@@ -35,11 +35,12 @@ def resume(db: sqlite3.Connection, passage: Passage, ruling: Ruling, evidence: L
 
 def _note(db: sqlite3.Connection, passage: Passage, ruling: Ruling, evidence: LaneEvidence) -> None:
     """The verdict in the journal, and the ribbon that an interrupted print has used."""
-    last = next((row for row in reversed(journal.stages(db, passage.id)) if row["name"] in _PRINTS), None)
+    rows = reversed(journal.stages(db, passage.id))
+    last = next((row for row in rows if row["name"] in (*_PRINTS, VERDICT)), None)  # an earlier verdict has counted it already
     journal.note_verdict(db, passage.id, as_facts(evidence), _facts(ruling))
     if last is None or last["outcome"] == "done" or evidence.witness is None:
         return
-    before, after = last["intent"]["ribbon_remaining"], evidence.witness.ribbon_remaining
+    before, after = last["intent"].get("ribbon_remaining"), evidence.witness.ribbon_remaining  # nothing noted: nothing was sent
     if before is not None and after is not None and before - after == 1:
         ribbons.used(db, passage.lane, passage.printer_serial, before, after, passage.id)
 

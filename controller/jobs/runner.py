@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from controller.clock import Deadline, monotonic_s
-from controller.errors import CardWrong, DeviceError
+from controller.errors import CardWrong, DeviceAbsent, DeviceError
 from controller.jobs import journal
 from controller.jobs.evidence import Beams, Past
 from controller.jobs.journal import ChipRefused, Claim, Facts, Passage
@@ -123,7 +123,10 @@ class PassageRunner:
         if step.unwritten is None:  # the first stage's was written with the claim
             return
         step.before = self._beam_before(step.stage)  # known even if the printer cannot be asked
-        step.before = await self._note(step.stage)
+        try:
+            step.before = await self._note(step.stage)
+        except DeviceError as error:  # whatever it was: of this act nothing was sent
+            raise DeviceAbsent(error.condition, error.detail) from error
         step.unwritten = self._intent(step.stage, step.before)
         if step.stage.physical:
             await self._store.transact(journal.intend, passage.id, step.stage.name, step.unwritten)

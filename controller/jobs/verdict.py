@@ -94,9 +94,10 @@ class Case:
 
     @property
     def desk_blank(self) -> bool:
-        """Nothing was ever begun that marks the card, and its chip is empty."""
+        """Nothing was ever begun that marks the card, it was not found wrong, and its chip is empty."""
         desk = self.evidence.desk
-        return self.desk_ours and desk is not None and desk.fresh and not self.past.marked
+        untouched = self.phase in (Phase.FEEDING, Phase.FED) and not self.past.marked
+        return self.desk_ours and desk is not None and desk.fresh and untouched
 
     @property
     def desk_whole(self) -> bool:

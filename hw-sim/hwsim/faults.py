@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hwsim.devices.evolis_mechanics import RIBBONS, STAGES, Ribbon
+from hwsim.devices.evolis_mechanics import STAGES
+from hwsim.devices.evolis_parts import RIBBONS, Ribbon
 from hwsim.devices.field import Swap
 from hwsim.devices.replies import Trick
 from hwsim.errors import SimError
@@ -62,6 +63,10 @@ def _torn_chip(_s: SimStation, lane: Lane, v: Values) -> None:
 
 def _hung_chip(_s: SimStation, lane: Lane, v: Values) -> None:
     lane.field.troubles.hang_in_apdus = max(1, v["apdu"])
+
+
+def _reader(works: bool) -> Act:
+    return lambda _s, lane, _v: lane.slot.thaw() if works else lane.slot.hang()
 
 
 def _swap(card_too: bool) -> Act:
@@ -157,7 +162,9 @@ FAULTS: dict[str, Fault] = {
     "dead_chip": Fault("the n-th next blank never answers the field (0: the one inside)", _dead_chip, {"blank": 1}),
     "used_chip": Fault("the n-th next blank was written before", _used_chip, {"blank": 1}),
     "torn_chip": Fault("the field is lost after so many more written bytes", _torn_chip, {"bytes": 100, "kills": False}),
-    "hung_chip": Fault("the n-th APDU from now is never answered", _hung_chip, {"apdu": 1}),
+    "hung_chip": Fault("the n-th APDU from now is never answered; presented anew, the chip goes on", _hung_chip, {"apdu": 1}),
+    "reader_hang": Fault("the reader takes APDUs and never answers, whatever becomes of the card", _reader(works=False)),
+    "reader_thaw": Fault("the reader goes on", _reader(works=True)),
     "wrong_chip": Fault(
         "at a card's n-th presentation the reader hears another chip", _swap(card_too=False), {"presentation": 2}
     ),

@@ -10,7 +10,8 @@ from hwsim.clock import Clock
 from hwsim.config import LaneConfig
 from hwsim.devices.evolis import EvolisPrinter
 from hwsim.devices.evolis_machine import Identity, Machine
-from hwsim.devices.evolis_mechanics import Capacities, Mechanics
+from hwsim.devices.evolis_mechanics import Mechanics
+from hwsim.devices.evolis_parts import Capacities
 from hwsim.devices.field import Field
 from hwsim.devices.pins import LaneSensors
 from hwsim.errors import SimError

@@ -40,6 +40,7 @@ class SimStation:
         first = next(iter(self.lanes.values()))
         self._pictures = None if pictures is None else Pictures(pictures, first.printer.machine.geometry)
         self._twins: dict[str, tuple[str, asyncio.Task[None]]] = {}  # lane -> bus id and life of a printer with its serial
+        self._starting: dict[str, asyncio.Task[None]] = {}  # printers that have power and are not up yet, by lane
         self._background: set[asyncio.Task[None]] = set()
         self.open, self.stopping = asyncio.Event(), asyncio.Event()
         self._started_s = clock.now_s()
@@ -105,10 +106,13 @@ class SimStation:
 
     def power_printer(self, lane: Lane, on: bool) -> None:
         """Switch a printer; switched on, it shows up on USB after the time it needs to start."""
+        starting = self._starting.pop(lane.config.name, None)
+        if starting is not None:
+            starting.cancel()
         if not on:
             lane.switch_off()
         elif not lane.powered:
-            self.spawn(self._start_printer(lane))
+            self._starting[lane.config.name] = self.spawn(self._start_printer(lane))
 
     async def _start_printer(self, lane: Lane) -> None:
         await self.clock.motion(lane.printer.machine.profile.timing_s["reset"])

@@ -63,6 +63,9 @@ class NoisyPipe:
             return self._due.popleft()[1]
         return b""
 
+    def soft_reset(self) -> None:
+        """Nothing: this printer never loses its way."""
+
     def port_status(self) -> int:
         return 0x18
 

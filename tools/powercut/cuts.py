@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 SHARED_MEMORY = Path("/dev/shm")  # images are written and read thousands of times a minute
 CHANCES = (1.0, 0.5, 0.1, 0.0)  # that an unsynced change is on the disk, one for each image
 WRITER_LIMIT_S = 120.0  # a run takes about a second
+LOG_VERIFIED = 20  # the log is verified after one cut in so many
 EXAMPLES_KEPT = 5  # of losses, with where they happened
 
 
@@ -114,7 +115,7 @@ async def _cut(calls: Sequence[Call], count: int, rng: Random, image: ImageFolde
         for _ in range(places[place]):
             chance = rng.choice(CHANCES)
             image.lay(disk.image(chance, rng))
-            found = await losses(image.folder, Promised(said.states, said.acknowledged))
+            found = await losses(image.folder, Promised(said.states, said.acknowledged), verify_log=tally.cuts % LOG_VERIFIED == 0)
             tally.add(f"call {place} ({call.op.name} {Path(call.path).name}), chance {chance:g}", found)
     tally.commits, tally.seconds = said.acknowledged, time.monotonic() - begun_s
     image.remove()

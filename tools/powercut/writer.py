@@ -12,12 +12,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 from controller.errors import DeviceRefused, DeviceUnknown
 from controller.intake import Intake
@@ -26,7 +29,9 @@ from controller.jobs.journal import Claim
 from controller.jobs.passage import PLANS
 from controller.jobs.runner import Hooks, PassageRunner
 from controller.jobs.spool import Spool
+from controller.jobs.state_folder import write_marker
 from controller.jobs.store import Store
+from controller.log_keeper import LogKeeper
 from controller.model import JobState, Verdict
 from tests.fakes.lane import FakeLane
 from tests.unit.records.samples import CENTRE_KEYS, CHIP_MAX_BYTES
@@ -38,6 +43,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LANE, WHO = "1", "ani"
+LIFE_LIMIT_S = 60  # a life takes about a second; one that hangs must not stay behind
 ACTS = ("feed", "print", "to_chip_station", "deliver", "print_and_deliver")
 # What makes the commits unsafe, set on the real store's own connection: the controls.
 UNSAFE = {"normal": "PRAGMA synchronous = NORMAL", "delete": "PRAGMA journal_mode = DELETE"}
@@ -74,18 +80,25 @@ class Life:
 
     def __init__(self, store: ToldStore, spool: Spool, rng: Random) -> None:
         self._store = store
+        self._log = LogKeeper(store, "cut station", spool.has_room, lambda: None)
         self._spool = spool
         self._intake = Intake(store, spool, AnyImages(), CENTRE_KEYS, CHIP_MAX_BYTES, lambda: None)
         self._rng = rng
 
     async def start_up(self) -> None:
         """What the daemon does before it takes work, and what staff do at the first start."""
+        await self._log.begin()
         if not await self._store.read(ledger.held, ledger.STORE):
             await self._store.transact(batches.receive, "B-1", 1000, "SJ 1", WHO, "delivered")
             await self._store.transact(stock.load, LANE, 500, WHO, "filled")
         for passage in await self._store.transact(journal.suspect_all):
             await self._settle(passage.id)
         await self._store.read(lambda db: self._spool.sweep(queue.payloads(db)))
+
+    async def finish(self) -> None:
+        """What the daemon does when it is told to stop."""
+        await self._log.finish()
+        await self._store.close()
 
     async def work(self, records: Sequence[bytes]) -> None:
         """Take the records in and issue cards meanwhile; now and then somebody does something else."""
@@ -107,6 +120,7 @@ class Life:
         result = await PassageRunner(self._store, lane.trip(), 1, hooks).run(claim)
         if result.verdict is None and result.passage_id is not None:
             await self._settle(result.passage_id)
+        await self._log.sign()
         return True
 
     def _lane_with_one_blank(self) -> FakeLane:
@@ -114,7 +128,7 @@ class Life:
         lane = FakeLane()
         lane.load(1)[0].chip.uid = f"04{self._rng.getrandbits(48):012X}"
         if self._rng.random() < 0.2:
-            trouble = self._rng.choice([DeviceUnknown("passage_unknown", "no answer"), DeviceRefused("card_jam", "jam")])
+            trouble = self._rng.choice([DeviceUnknown("interrupted", "no answer"), DeviceRefused("card_jam", "jam")])
             self._rng.choice([lane.before, lane.after])[self._rng.choice(ACTS)] = _raiser(trouble)
         return lane
 
@@ -153,7 +167,7 @@ class Life:
         await self._store.read(lambda db: db.execute(f"PRAGMA wal_checkpoint({mode})").fetchall())
 
 
-_OTHER_ACTS = (Life._hold_and_go, Life._cancel_and_submit_again, Life._count_hopper, Life._leave_an_orphan, Life._checkpoint)
+_OTHER_ACTS = (Life._hold_and_go, Life._count_hopper, Life._leave_an_orphan, Life._checkpoint)
 
 
 async def live(root: Path, records: Sequence[bytes], variant: str, rng: Random, *, orderly: bool) -> None:
@@ -161,14 +175,20 @@ async def live(root: Path, records: Sequence[bytes], variant: str, rng: Random, 
     mark("life")
     store = await ToldStore.open(root / "state")
     assert isinstance(store, ToldStore)
+    await store.transact(lambda _db: None)  # what was found is promised as well
     if variant in UNSAFE:
-        await store.read(lambda db: db.execute(UNSAFE[variant]).fetchall())
+        await _make_unsafe(store, variant)
     life = Life(store, Spool(root / "state" / "spool", reserve_bytes=0), rng)
     await life.start_up()
     await life.work(records)
-    if not orderly:
-        os._exit(0)
-    await store.close()
+    if orderly:
+        await life.finish()
+
+
+async def _make_unsafe(store: Store, variant: str) -> None:
+    await store.read(lambda db: db.execute(UNSAFE[variant]).fetchall())
+    if variant == "delete":  # no WAL any more: a start must not be refused for want of it
+        await asyncio.to_thread(write_marker, store.state_dir, replace(store.marker, open=False))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -186,12 +206,22 @@ def main(arguments: Sequence[str]) -> int:
         rng = Random(f"{options.seed} {number}")
         child = os.fork()  # before any thread was started
         if child == 0:
-            asyncio.run(live(options.root, part, options.variant, rng, orderly=number % 2 == 1))
-            os._exit(0)
+            _live_and_exit(live(options.root, part, options.variant, rng, orderly=number % 2 == 1))
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if status != 0:
             return 1
     return 0
+
+
+def _live_and_exit(life: Coroutine[None, None, None]) -> NoReturn:
+    """End here, whatever is still open, as kill -9 would."""
+    signal.alarm(LIFE_LIMIT_S)
+    try:
+        asyncio.run(life)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 def _raiser(trouble: Exception) -> Callable[[], None]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from hwsim.devices.evolis_machine import BACK, FRONT, Bitmap, Machine
-from hwsim.devices.evolis_mechanics import RIBBONS
 from hwsim.devices.evolis_panels import LEVELS, BadPanel, bmp_panel, decompress, paste_lines
 from hwsim.devices.evolis_parser import Command
+from hwsim.devices.evolis_parts import RIBBONS
 from hwsim.world import Station
 
 OK, UNKNOWN, BAD_PARAMETER, NO_OPTION = "OK", "ERROR CDE", "ERROR PARAMETRES", "OPT NOT AVAILABLE"

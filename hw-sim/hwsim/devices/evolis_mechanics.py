@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from hwsim.clock import Clock
+from hwsim.devices.evolis_parts import RIBBONS, Capacities, Counter, Ribbon, Troubles
 from hwsim.profiles import PrinterProfile
 from hwsim.timing import LaneMeter
 from hwsim.world import Place, Spot, Station, World
 
-# Panels on each ribbon of the guide (printers.md 3.6); a ribbon that is not here has the panels nobody needs yet.
-RIBBONS = {
-    "ymcko": "ymcko", "ymckos": "ymcko", "ymckok": "ymcko", "ko": "ko", "k": "k", "kb": "k", "kw": "k", "kr": "k",
-    "kbl": "k", "kgr": "k", "kgo": "k", "ksi": "k", "ksc": "k", "ka": "k", "h": "o", "ho": "o", "ktc": "k", "ktp": "k",
-}  # fmt: skip
 _PANEL_TIMING = {"k": "k_panel", "o": "o_panel"}
 BEAM_S = 0.2  # a card of 86 mm at a usual transport speed; part of its motion
 STORE_S = 0.01  # a counter is written into memory that lasts after the motor has stopped (reliability.md 2.1)
@@ -60,67 +55,6 @@ class Surroundings(Protocol):
 
     def card_left(self, blank: str) -> None:
         """The card is in a bin."""
-
-
-class Counter:
-    """A counter that outlives power: it counts in memory when a motion is over, and a moment later in the memory that lasts."""
-
-    def __init__(self, value: int) -> None:
-        self.value = value
-        self._kept = self._kept_before = value
-
-    def count(self, step: int) -> None:
-        """The motion is over."""
-        self.value += step
-
-    def keep(self) -> None:
-        """Write it down."""
-        if self._kept != self.value:
-            self._kept_before, self._kept = self._kept, self.value
-
-    def lose_power(self, lagging: bool) -> None:
-        """What was not written down is forgotten; when it lags, so is what was written last."""
-        self.value = self._kept = self._kept_before = self._kept_before if lagging else self._kept
-
-
-@dataclass(slots=True)
-class Ribbon:
-    """The ribbon that is fitted."""
-
-    type: str
-    capacity: int  # sets on a new one; one set prints one side
-    remaining: int
-    readable: bool = True  # the tag answers
-    tag: Counter = field(init=False)  # sets left as the tag says
-
-    def __post_init__(self) -> None:
-        self.tag = Counter(self.remaining)
-
-    def cut_to(self, sets: int) -> None:
-        """So many sets are left, and the tag knows it."""
-        self.remaining, self.tag = sets, Counter(sets)
-
-
-@dataclass(slots=True)
-class Troubles:
-    """What is wrong, or will be at the next occasion."""
-
-    cover_open: bool = False
-    jammed: bool = False
-    jam_at: set[str] = field(default_factory=set)  # stages at which the next card jams
-    misfeeds: int = 0  # so many next feeds take no card
-    double_feeds: int = 0  # so many next feeds take two cards
-    stuck_moves: int = 0  # so many next motions of a card inside do not happen
-    unseen_exits: int = 0  # so many next cards leave without breaking the exit beam
-    lagging_counters: int = 0  # at so many next power losses the last tick of each counter is lost as well
-
-
-@dataclass(slots=True)
-class Capacities:
-    """How many cards fit."""
-
-    output: int
-    reject: int
 
 
 class Mechanics:

@@ -84,6 +84,9 @@ class VpcdSlot:
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket: socket.socket | None = None
         self._untouched = False
+        self._works = asyncio.Event()  # cleared while the reader hangs
+        self._works.set()
+        self._stuck: list[asyncio.Task[None]] = []  # connections of cards that left while it hung
         self._free_at_s = 0.0  # on the event loop's clock
 
     @property
@@ -106,16 +109,32 @@ class VpcdSlot:
 
     def remove(self) -> None:
         """Take the card out; a command under way is cancelled. An empty slot is fine."""
-        if self._socket is not None:
+        connected = self._socket is not None
+        if connected:
             self._leave_gap()
         self._card = self._socket = None
-        if self._serving is not None:
-            self._serving.cancel()
-            self._serving = None
+        serving, self._serving = self._serving, None
+        if serving is not None and connected and not self._works.is_set():
+            self._stuck.append(serving)
+        elif serving is not None:
+            serving.cancel()
+
+    def hang(self) -> None:
+        """The reader takes what it is sent and answers nothing, whatever is done to the card, until `thaw`."""
+        self._works.clear()
+
+    def thaw(self) -> None:
+        """The reader goes on: it answers for the card that is still there; what was asked of one that left fails."""
+        for serving in self._stuck:
+            serving.cancel()
+            self._leave_gap()
+        self._stuck.clear()
+        self._works.set()
 
     async def close(self) -> None:
         """Disconnect and end. Twice is fine."""
         self._running = False
+        self.thaw()
         self.remove()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -136,6 +155,7 @@ class VpcdSlot:
 
     async def _serve(self, card: ChipCard) -> None:
         """Hold a connection for this card until it is removed or dies."""
+        await self._works.wait()
         await asyncio.sleep(self._free_at_s - asyncio.get_running_loop().time())
         while True:
             with contextlib.suppress(OSError):  # the driver is not there or went: pcscd restarts
@@ -161,14 +181,17 @@ class VpcdSlot:
             try:
                 await self._answer_frames(card, sock)
             finally:
-                self._socket = None
+                if self._socket is sock:
+                    self._socket = None
 
     async def _answer_frames(self, card: ChipCard, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         frames = FrameDecoder()
         while True:
             while (frame := frames.next()) is not None:
+                await self._works.wait()
                 answer = await self._answer(card, frame)
+                await self._works.wait()
                 if answer is not None:
                     await loop.sock_sendall(sock, encode_frame(answer))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

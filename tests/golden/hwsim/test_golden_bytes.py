@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hwsim.devices.evolis_mechanics import Ribbon
 from hwsim.devices.evolis_panels import Geometry, decompress
+from hwsim.devices.evolis_parts import Ribbon
 from hwsim.world import Spot
 from tests.unit.hwsim.printer_bench import Bench
 

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from hwsim.clock import Clock
 from hwsim.devices.evolis import EvolisPrinter
 from hwsim.devices.evolis_machine import Identity, Machine
-from hwsim.devices.evolis_mechanics import Capacities, Mechanics
+from hwsim.devices.evolis_mechanics import Mechanics
+from hwsim.devices.evolis_parts import Capacities
 from hwsim.exchanges import Exchanges
 from hwsim.profiles import PrinterProfile, load_chip, load_printer
 from hwsim.timing import LaneMeter

@@ -93,10 +93,13 @@ def config_for(tmp_path: Path, reader_port: int = 1, desk_port: int = 2) -> SimC
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, blanks: int = 0, pictures: Path | None = None) -> AsyncIterator[Rig]:
+async def running(
+    tmp_path: Path, blanks: int = 0, pictures: Path | None = None, card_at_power_on: str | None = None
+) -> AsyncIterator[Rig]:
     """Start everything, load blanks, stop everything."""
     reader, desk_reader, told = Reader(), Reader(), list[str]()
     config = config_for(tmp_path, await reader.start(), await desk_reader.start())
+    config = replace(config, lanes=(replace(config.lanes[0], card_at_power_on=card_at_power_on),))
     station = SimStation(config, Clock(None), pictures, told.append)
     control = ControlServer(config.control, station)
     await control.start()

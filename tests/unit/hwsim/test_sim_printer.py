@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from hwsim.devices.evolis_commands import COMMANDS, QUERIES
-from hwsim.devices.evolis_mechanics import Ribbon
+from hwsim.devices.evolis_parts import Ribbon
 from hwsim.wires.usbip import Setup, Stall
 from hwsim.world import Place, Spot
 from tests.unit.hwsim.printer_bench import CHIP, DOTS, LANE, PROFILE, Bench, settle

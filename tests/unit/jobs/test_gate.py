@@ -15,7 +15,7 @@ from controller.model import CardPosition, LaneLevels, PrinterWitness
 CLEAR = LaneLevels(feed_beam=False, exit_beam=False, reject_beam=False, hopper_low=False, hopper_empty=False, bin_full=False)
 WITNESS = PrinterWitness(CardPosition.NONE, 10, 50, 100)
 FREE = LaneFacts(
-    stopping=False, held=False, panel_up=True, passage_unknown=False, disk_full=False,
+    stopping=False, held=False, panel_up=True, disk_full=False,
     count_doubted=False, rejects_in_row=0, max_rejects_in_row=3,
     printer_trouble=None, reader_trouble=None, witness=WITNESS, levels=CLEAR, hopper_count=5,
 )  # fmt: skip
@@ -23,7 +23,6 @@ FREE = LaneFacts(
 OBSTACLES: list[tuple[str, dict[str, Any]]] = [
     ("stopping", {"stopping": True}),
     ("disk_full", {"disk_full": True}),
-    ("passage_unknown", {"passage_unknown": True}),
     ("cover_open", {"printer_trouble": "cover_open"}),
     ("reader_absent", {"reader_trouble": "reader_absent"}),
     ("pins_dead", {"levels": None}),

@@ -6,8 +6,7 @@ import pytest
 
 from controller.errors import RequestRefused, StoreError
 from controller.jobs import journal, ledger, queue
-from controller.jobs.journal import ChipUsed, Passage
-from controller.jobs.passage import MARKING
+from controller.jobs.journal import ChipRefused, Claim, Passage
 from controller.jobs.spool import Spool
 from controller.jobs.states import WrongState
 from controller.jobs.store import Store
@@ -21,8 +20,12 @@ async def job_ids(store: Store, spool: Spool) -> list[int]:
     return [(await store.transact(queue.accept, spool, name, name, name.encode())).job.id for name in "ab"]
 
 
+def _claim(job_id: int, lane: str = "1") -> Claim:
+    return Claim(job_id, lane, "held", "SN1", "reader 1")
+
+
 async def _begin(store: Store, job_id: int, lane: str = "1") -> Passage:
-    passage = await store.transact(journal.begin, job_id, lane, "held", "SN1", "feed", {"cards_fed": 1})
+    passage = await store.transact(journal.begin, _claim(job_id, lane), "feed", {"cards_fed": 1})
     assert passage is not None
     return passage
 
@@ -40,13 +43,13 @@ async def test_beginning_claims_the_job_and_writes_the_intent(store: Store, job_
 
 async def test_a_cancelled_job_is_not_begun(store: Store, job_ids: list[int]) -> None:
     await store.transact(queue.cancel, job_ids[0], "ani", "test")
-    assert await store.transact(journal.begin, job_ids[0], "1", "held", "SN1", "feed", {}) is None
+    assert await store.transact(journal.begin, _claim(job_ids[0]), "feed", {}) is None
 
 
 async def test_a_lane_never_has_two_open_passages(store: Store, job_ids: list[int]) -> None:
     await _begin(store, job_ids[0])
     with pytest.raises(StoreError, match="UNIQUE"):
-        await store.transact(journal.begin, job_ids[1], "1", "held", "SN1", "feed", {})
+        await store.transact(journal.begin, _claim(job_ids[1]), "feed", {})
 
 
 async def test_a_good_card_issues_the_job_and_leaves_the_accounts(store: Store, job_ids: list[int]) -> None:
@@ -78,7 +81,7 @@ async def test_a_chip_is_never_bound_twice(store: Store, job_ids: list[int]) -> 
     await store.transact(journal.bind_chip, first.id, "04AA")
     await store.transact(journal.end, first, Verdict.SPOILED, "chip_refused", 1)
     second = await _begin(store, job_ids[0])
-    with pytest.raises(ChipUsed, match="04AA"):
+    with pytest.raises(ChipRefused, match="04AA"):
         await store.transact(journal.bind_chip, second.id, "04AA")
 
 
@@ -101,46 +104,63 @@ async def test_after_an_unclean_stop_a_live_passage_is_unknown_and_stays_so(stor
     passage = await _begin(store, job_ids[0])
     for _start in range(2):
         unknown = await store.transact(journal.suspect_all)
-        assert [(p.id, p.state, p.reason) for p in unknown] == [(passage.id, PassageState.UNKNOWN, "passage_unknown")]
+        assert [(p.id, p.state, p.reason) for p in unknown] == [(passage.id, PassageState.UNKNOWN, "interrupted")]
     assert await _state(store, job_ids[0]) is JobState.ACTIVE
 
 
-@pytest.mark.parametrize(("verdict", "balance"), [(Verdict.SPOILED, Balance(9, 0)), (Verdict.STILL_BLANK, Balance(10, 0))])
+@pytest.mark.parametrize(
+    ("verdict", "balance"), [(Verdict.SPOILED, Balance(9, 0, 1)), (Verdict.STILL_BLANK, Balance(10)), (Verdict.GOOD, Balance(9))]
+)
 @pytest.mark.parametrize("was_out", [True, False])
-async def test_a_persons_word_settles_an_unknown_passage(
+async def test_a_verdict_settles_the_blank_whether_or_not_its_feed_was_written(
     store: Store, job_ids: list[int], verdict: Verdict, balance: Balance, was_out: bool
 ) -> None:
     passage = await _begin(store, job_ids[0])
     if was_out:
         await store.transact(journal.took_blank, passage)
     await store.transact(journal.suspect_all)
-    job = await store.transact(journal.resolve, passage.id, verdict, "budi", "seen in the tray", 1, MARKING)
-    assert job.state is JobState.READY
+    await store.transact(journal.end, passage, verdict, "interrupted", 1)
     assert await store.read(ledger.of_lane, "1") == balance
 
 
-async def test_a_settled_passage_takes_no_second_word(store: Store, job_ids: list[int]) -> None:
+async def test_a_card_that_nobody_has_is_missing_and_never_made_again_by_itself(store: Store, job_ids: list[int]) -> None:
     passage = await _begin(store, job_ids[0])
-    with pytest.raises(RequestRefused, match="does not wait for a decision"):
-        await store.transact(journal.resolve, passage.id, Verdict.SPOILED, "budi", "x", 1, MARKING)
+    job = await store.transact(journal.end, passage, Verdict.SPOILED, "card_lost", 1, "budi", "searched", missing=True)
+    assert (job.state, await store.read(ledger.of_lane, "1")) == (JobState.FAILED, Balance(9))
+    assert await store.read(ledger.held, ledger.MISSING) == 1
 
 
-async def test_nobody_can_declare_an_unknown_card_good(store: Store, job_ids: list[int]) -> None:
+async def test_a_stage_under_way_at_a_crash_is_closed_once(store: Store, job_ids: list[int]) -> None:
     passage = await _begin(store, job_ids[0])
+    for _ in range(2):
+        await store.transact(journal.interrupt, passage.id)
+    rows = await store.read(journal.stages, passage.id)
+    assert [(row["name"], row["outcome"], row["evidence"]["error"]) for row in rows] == [("feed", "failed", "Interrupted")]
+
+
+async def test_a_noted_verdict_closes_the_stage_under_way_and_is_a_row_of_its_own(store: Store, job_ids: list[int]) -> None:
+    passage = await _begin(store, job_ids[0])
+    await store.transact(journal.note_verdict, passage.id, {"seen": 1}, {"answer": "continue"})
+    rows = await store.read(journal.stages, passage.id)
+    assert [(row["name"], row["outcome"]) for row in rows] == [("feed", "failed"), ("verdict", "done")]
+    assert (rows[1]["intent"], rows[1]["evidence"]) == ({"seen": 1}, {"answer": "continue"})
+
+
+async def test_only_an_unknown_passage_goes_on(store: Store, job_ids: list[int]) -> None:
+    passage = await _begin(store, job_ids[0])
+    await store.transact(journal.suspect, passage.id, "printer_lost")
+    assert await store.read(journal.unknown_in, "1") == await store.read(journal.find, passage.id)
+    await store.transact(journal.resume, passage.id)
+    assert (await store.read(journal.find, passage.id)).state is PassageState.LIVE
+    await store.transact(journal.end, passage, Verdict.SPOILED, "interrupted", 1)
+    await store.transact(journal.resume, passage.id)
+    assert (await store.read(journal.find, passage.id)).state is PassageState.ENDED
+
+
+async def test_the_unknown_passage_of_another_lane_is_not_ours(store: Store, job_ids: list[int]) -> None:
+    await _begin(store, job_ids[0], "2")
     await store.transact(journal.suspect_all)
-    with pytest.raises(RequestRefused, match="'spoiled' or 'still-blank'"):
-        await store.transact(journal.resolve, passage.id, Verdict.GOOD, "budi", "looks fine", 1, MARKING)
-
-
-@pytest.mark.parametrize("stage", ["encode", "print", "print and deliver"])
-async def test_a_card_that_was_written_or_printed_on_is_not_blank_any_more(store: Store, job_ids: list[int], stage: str) -> None:
-    passage = await _begin(store, job_ids[0])
-    await store.transact(journal.conclude, passage.id, "done", {}, 5)
-    await store.transact(journal.intend, passage.id, stage, {})
-    await store.transact(journal.suspect_all)
-    with pytest.raises(RequestRefused, match=f"'{stage}' was begun"):
-        await store.transact(journal.resolve, passage.id, Verdict.STILL_BLANK, "budi", "looks blank", 1, MARKING)
-    assert await _state(store, job_ids[0]) is JobState.ACTIVE
+    assert await store.read(journal.unknown_in, "1") is None
 
 
 async def test_a_failed_job_says_why_in_both_languages(store: Store, job_ids: list[int]) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown, Problem, RenderError
 from controller.jobs import journal, ledger, queue, stages
-from controller.jobs.journal import Passage
+from controller.jobs.evidence import Beams, Phase, past_of
+from controller.jobs.journal import Claim, Passage
 from controller.jobs.passage import PLANS, Stage
-from controller.jobs.runner import Claim, Hooks, PassageRunner, Result, Trouble
+from controller.jobs.runner import Hooks, PassageRunner, Result, Trouble
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from controller.model import Balance, Beam, CardPosition, JobState, Verdict
@@ -34,9 +35,9 @@ class Bench:
     at_stage: Callable[[str], None] = lambda _name: None
 
     async def run(self, plan: str = "held") -> Result:
-        claim = Claim(self.job_id, "1", plan, "SN1")
+        claim = Claim(self.job_id, "1", plan, "SN1", "reader 1")
         hooks = Hooks(self._on_stage, lambda _stage, _seconds: None, self._try_again)
-        return await PassageRunner(self.store, self.lane.trip(), claim, 1, hooks).run()
+        return await PassageRunner(self.store, self.lane.trip(), 1, hooks).run(claim)
 
     async def job(self) -> JobState:
         return (await self.store.read(queue.find, self.job_id)).state
@@ -184,8 +185,8 @@ async def test_a_refused_feed_that_moved_a_card_past_the_beam_is_unknown(bench: 
     ("faults", "condition", "stage"),
     [
         (Faults(dies_at_apdu=0), "chip_silent", "probe"),
-        (Faults(tears_after_bytes=30), "chip_silent", "encode"),
         (Faults(answers={0: "6f00"}), "chip_refused", "probe"),
+        (Faults(answers={20: "6581"}), "chip_refused", "encode"),
     ],
 )
 async def test_a_bad_chip_is_rejected_before_any_ribbon_is_spent(
@@ -194,7 +195,40 @@ async def test_a_bad_chip_is_rejected_before_any_ribbon_is_spent(
     bench.lane.hopper[0].chip.faults = faults
     result = await bench.run()
     assert (result.verdict, result.condition, bench.stages[-2:]) == (Verdict.SPOILED, condition, [stage, "reject"])
-    assert (bench.lane.rejected[0].prints, await bench.job(), await bench.balance()) == (0, JobState.READY, Balance(9, 0))
+    assert (bench.lane.rejected[0].prints, await bench.job(), await bench.balance()) == (0, JobState.READY, Balance(9, 0, 1))
+
+
+@pytest.mark.parametrize(("torn_after_bytes", "stage"), [(0, "encode"), (30, "encode")])
+async def test_a_reader_lost_at_the_chip_is_for_recovery_and_nothing_more_is_done(
+    bench: Bench, torn_after_bytes: int, stage: str
+) -> None:
+    bench.lane.hopper[0].chip.faults = Faults(tears_after_bytes=torn_after_bytes)
+    result = await bench.run()
+    assert (result.verdict, result.condition, bench.stages[-1]) == (None, "chip_silent", stage)
+    assert (bench.lane.acts, (await bench.passage()).state) == (["feed"], "unknown")
+
+
+async def test_an_unknown_passage_says_what_was_seen_before_the_act_that_failed(bench: Bench) -> None:
+    bench.lane.after["deliver"] = _raises(DeviceUnknown("printer_late", "no reply"))
+    before = (await bench.run()).before
+    assert before is not None
+    assert before.beams == Beams(feed=1, exit=0, reject=0)
+
+
+@pytest.mark.parametrize(
+    "trouble", [DeviceUnknown("printer_garbled", "x"), DeviceRefused("cover_open", "x"), DeviceAbsent("printer_lost", "x")]
+)
+@pytest.mark.parametrize("stage", ["print", "check", "deliver"])
+async def test_an_act_whose_witness_could_not_be_read_was_never_sent(bench: Bench, trouble: DeviceError, stage: str) -> None:
+    def at_stage(name: str) -> None:
+        if name == stage:
+            bench.lane.before["witness"] = _raises(trouble)
+
+    bench.at_stage = at_stage
+    assert (await bench.run()).verdict is None
+    last = (await bench.store.read(journal.stages, 1))[-1]
+    assert (last["name"], last["intent"], last["evidence"]["error"]) == (stage, {}, "DeviceAbsent")
+    assert past_of("04", await bench.store.read(journal.stages, 1)).phase is not Phase.CONDEMNED
 
 
 async def test_a_chip_that_was_used_is_rejected(bench: Bench) -> None:
@@ -205,7 +239,7 @@ async def test_a_chip_that_was_used_is_rejected(bench: Bench) -> None:
 async def test_a_chip_known_from_an_earlier_passage_is_rejected(bench: Bench) -> None:
     uid = bench.lane.hopper[0].chip.uid
     bench.lane.hopper[1].chip.uid = uid
-    bench.lane.hopper[0].chip.faults = Faults(tears_after_bytes=5)
+    bench.lane.hopper[0].chip.faults = Faults(answers={20: "6581"})
     await bench.run()
     result = await bench.run()
     assert (result.verdict, result.condition, await bench.job()) == (Verdict.SPOILED, "chip_used", JobState.FAILED)

@@ -26,3 +26,7 @@ def test_the_fonts_of_every_layout_are_installed(layout: Path) -> None:
 
 def test_the_vpcd_driver_is_never_installed() -> None:
     assert not [line for line in LINES if line.startswith("vsmartcard")]
+
+
+def test_no_print_service_is_ever_installed() -> None:
+    assert not [line for line in LINES if line.startswith("cups")], "tools/bootstrap unpacks it: installed, it starts a service"

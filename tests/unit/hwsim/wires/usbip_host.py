@@ -99,6 +99,15 @@ class Host:
     async def connect(cls, port: int) -> Host:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
+    @classmethod
+    async def importing(cls, port: int) -> Host:
+        """A host that has the device."""
+        host = await cls.connect(port)
+        async with asyncio.timeout(PATIENCE_S):
+            while await host.attach() != 0:  # the one before is just being let go
+                host = await cls.connect(port)
+        return host
+
     async def list_devices(self) -> bytes:
         """The whole reply; the server closes the connection after it."""
         self.writer.write(struct.pack(">HHI", 0x0111, OP_LIST, 0))
