@@ -10,8 +10,8 @@ import logging
 import signal
 import sqlite3
 from collections import deque
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from controller import desk, http_api
@@ -20,7 +20,7 @@ from controller.cards.renderer import Renderer
 from controller.clock import monotonic_s, wall_us
 from controller.conditions import CONDITIONS
 from controller.desk_reader import DeskReader
-from controller.errors import RendererFailed
+from controller.errors import RendererFailed, StoreBroken
 from controller.hal.chip_station import PcscChipStation
 from controller.hal.display import VfdDisplay
 from controller.hal.evolis import EvolisPrinter
@@ -38,6 +38,7 @@ from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.stages import LaneDevices
 from controller.jobs.store import Store
+from controller.jobs.upkeep import Upkeep
 from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
 from controller.log_keeper import LogKeeper
@@ -68,6 +69,7 @@ async def run(setup: Setup) -> None:
         await station.recover()
         await _run_tasks(station, server)
         await station.log.finish()
+        station.upkeep.raise_damage()
     finally:
         await station.close()
         await store.close()
@@ -79,7 +81,7 @@ async def _run_tasks(station: _Parts, server: HttpServer) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(), name="http")
-        helpers = [group.create_task(work, name=name) for name, work in station.helpers(notifier)]
+        helpers = [group.create_task(work, name=name) for name, work in station.helpers(notifier, told_to_stop.set)]
         workers = [group.create_task(worker.run(), name=f"lane {worker.status.name}") for worker in station.workers]
         await server.started()
         notifier.ready()
@@ -114,6 +116,7 @@ class _Parts:
         self._metrics = Metrics(lambda: self._station.snapshot)
         self._recount = asyncio.Event()
         self.log = LogKeeper(store, config.station.name, self._spool.has_room, self._recount.set)
+        self.upkeep = Upkeep(store, self._spool, self._storage_failed)
         self._taken: set[int] = set()
         self._balances = Balances()
         self._renderers = {lane.printer.raster: Renderer(lane.printer.raster) for lane in setup.lanes}
@@ -158,7 +161,7 @@ class _Parts:
                 facts = {"lane": lane.table.name, "profile": lane.printer.name, "parts": list(lane.printer.unproven)}
                 logger.warning("profile not proven on real hardware", extra={"facts": facts})
 
-    def helpers(self, notifier: Notifier) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+    def helpers(self, notifier: Notifier, stop: Callable[[], None]) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """The tasks that run beside the lanes, by name. The death of any of them stops the station."""
         pins = [(f"pins {lane.worker.status.name}", lane.pins.run()) for lane in self._lanes]
         return [
@@ -172,6 +175,8 @@ class _Parts:
             ("beat", self._beat()),
             ("watchdog", self._feed_watchdog(notifier)),
             ("sweep", self._sweep()),
+            ("storage", self.upkeep.watch()),
+            ("upkeep", self.upkeep.run(stop)),
             ("renderers", self._warm_renderers()),
         ]
 
@@ -243,6 +248,11 @@ class _Parts:
         self._recount.set()
         for worker in self.workers:
             worker.wake()
+
+    def _storage_failed(self, error: StoreBroken) -> None:
+        logger.critical("storage failed", extra={"facts": {"reason": error.problem.code, "text": str(error)}})
+        for worker in self.workers:
+            self._lane_changed(replace(worker.status, condition="store_failed", detail=str(error)))
 
     def _lane_changed(self, status: LaneStatus) -> None:
         if status.condition != self._conditions.get(status.name):

@@ -24,6 +24,7 @@ COMMANDS = {
     "stock": "blanks and ribbons: receive, load, unload, count, destroy, return, show",
     "incident": "see and explain what contradicts the ledger",
     "question": "see and answer what only a person can know about a card",
+    "store": "look at, save or restore what the station has on disk",
     "station": "show what the station does now",
     "export-log": "write the event log to a file, also while the station works",
     "verify-log": "check an exported event log, or the database's, for tampering",

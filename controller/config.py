@@ -21,6 +21,7 @@ from controller.errors import ConfigError, Problem
 DEFAULT_PROFILES = Path(__file__).parent.parent / "firmware_profiles"
 MAX_LANES = 8
 MAX_READERS = 16  # pcsc-lite's limit: a 17th vanishes without a message (chip.md 6.2)
+SLOTS = 2  # of a reader that does not say: the chip's and the SAM's, each of which pcsc-lite counts as a reader
 PINS_PER_BANK = 28  # BCM 0-27 on the 40-pin header
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
@@ -42,6 +43,16 @@ UsbAddress = Annotated[str, StringConstraints(pattern=rf"^(usb|usbip://{_HOST}:\
 Listen = Annotated[
     str, StringConstraints(pattern=r"^(unix:\S+|127\.0\.0\.1:\d{1,5}|\[::1\]:\d{1,5})$"), AfterValidator(_port_in_range)
 ]
+
+
+_READER = re.compile(r"(lanes\[\d+\]\.reader|desk_reader)\.name")
+_UNIQUE = {  # where each value may be used once only
+    "centre_keys[].kid": re.compile(r"centre_keys\[\d+\]\.kid"),
+    "lanes[].name": re.compile(r"lanes\[\d+\]\.name"),
+    "lanes[].printer.serial": re.compile(r"lanes\[\d+\]\.printer\.serial"),
+    "lanes[].reader.name": _READER,
+    "http.listen[]": re.compile(r"http\.listen\[\d+\]"),
+}
 
 
 class _Table(BaseModel):
@@ -82,10 +93,11 @@ class PrinterTable(_Table):
 
 
 class ReaderTable(_Table):
-    """lanes.reader"""
+    """lanes.reader and [desk_reader]"""
 
     profile: Name
     name: Annotated[str, StringConstraints(min_length=1, max_length=127)]
+    slots: Annotated[int, Field(ge=1, le=4)] = SLOTS  # names that PC/SC gives the device, e.g. "... 00 00" and "... 00 01"
 
 
 class LanePinTable(_Table):
@@ -185,7 +197,7 @@ def _judge(text: str, place: str) -> Reading:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_mistake("toml", place, f"bukan TOML yang benar: {error}", f"is not valid TOML: {error}")]) from error
     values = dict(_leaves(table, ""))
-    problems = [*_twice(values), *_pins_twice(values)]
+    problems = [*_twice(values), *_pins_twice(values), *_too_many_readers(values)]
     try:
         config = Config.model_validate(table)
     except ValidationError as error:
@@ -207,13 +219,24 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
 
 def _twice(values: Mapping[str, Any]) -> Iterator[Problem]:
     """Names and devices that only one lane may have."""
-    for column in ("centre_keys[].kid", "lanes[].name", "lanes[].printer.serial", "lanes[].reader.name", "http.listen[]"):
-        pattern = re.escape(column).replace(r"\[\]", r"\[\d+\]")
+    for column, pattern in _UNIQUE.items():
         counts = Counter(value for place, value in values.items() if re.fullmatch(pattern, place))
         for value, count in counts.items():
             if count > 1:
                 yield _mistake("twice", column, f"'{value}' dipakai {count} kali; beri nilai yang berbeda",
                                f"'{value}' is used {count} times; give each its own")  # fmt: skip
+
+
+def _too_many_readers(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """More readers than pcsc-lite can show; the last ones would be missing without a word."""
+    slots = {place: values.get(place.removesuffix("name") + "slots", SLOTS) for place in values if _READER.fullmatch(place)}
+    total = sum(count for count in slots.values() if isinstance(count, int))
+    if total > MAX_READERS:
+        yield _mistake("readers", list(slots)[-1],
+                       f"{len(slots)} pembaca memakai {total} slot, pcscd hanya menampilkan {MAX_READERS}; kurangi pembaca, "
+                       "atau tulis slots = 1 pada pembaca yang hanya punya satu",
+                       f"{len(slots)} readers take {total} slots, and pcscd shows {MAX_READERS}; use fewer readers, "
+                       "or write slots = 1 at those that have one slot")  # fmt: skip
 
 
 def _pins_twice(values: Mapping[str, Any]) -> Iterator[Problem]:

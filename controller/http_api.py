@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -20,7 +20,7 @@ from starlette.routing import Route
 from controller import question_api, stock_api
 from controller.clock import wall_text
 from controller.conditions import CONDITIONS
-from controller.errors import Problem, RecordRefused, RendererFailed, RequestRefused, StoreError, StoreFull
+from controller.errors import Problem, RecordRefused, RendererFailed, RequestRefused, StoreBroken, StoreError, StoreFull
 from controller.http_guard import HttpGuard
 from controller.http_input import read_body, read_command, read_number, wrong
 from controller.intake import Intake
@@ -50,7 +50,7 @@ class Backend:
     max_remakes: int
     changed: Callable[[], None]  # wakes lanes and counts again after an act of staff
     healthy: Callable[[], Mapping[str, bool]]
-    ribbon_sets: Mapping[str, int] = field(default_factory=dict)  # on a new roll of each lane, by its printer's profile
+    ribbon_sets: Mapping[str, int]  # on a new roll of each lane, by its printer's profile
 
     @property
     def stock(self) -> StockParts:
@@ -201,9 +201,10 @@ async def _store_full(_request: Request, _error: Exception) -> Response:
     return _problems([Problem("store.full", "", condition.id, condition.en)], 507)
 
 
-async def _store_failed(_request: Request, _error: Exception) -> Response:
+async def _store_failed(_request: Request, error: Exception) -> Response:
     condition = CONDITIONS["store_failed"]
-    return _problems([Problem("store.failed", "", condition.id, condition.en)], 500)
+    problem = error.problem if isinstance(error, StoreBroken) else Problem("store.failed", "", condition.id, condition.en)
+    return _problems([problem], 503)
 
 
 async def _not_served(_request: Request, error: Exception) -> Response:

@@ -40,6 +40,7 @@ class Intake:
 
         Raises RecordRefused with all reasons, RendererFailed when the pictures cannot be looked at now, StoreFull or StoreError.
         """
+        self._store.must_be_trusted()
         # In a thread: parsing 300 kB and checking the seal takes some milliseconds that the loop does not have.
         record = await asyncio.to_thread(read_record, body, self._centre_keys, chip_max_bytes=self._chip_max_bytes)
         await self._look_at(record)

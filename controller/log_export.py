@@ -79,7 +79,7 @@ def export_day(state_dir: Path, day: str, has_room: Callable[[int], bool]) -> Da
         if not has_room((wanted.last - wanted.first + 1) * ROW_BYTES):
             raise StoreFull(f"{folder}: no room for the daily export of the event log without touching the journal's reserve")
         export(state_dir, folder / wanted.name, wanted.first)
-        for old in files[: len(files) + 1 - KEPT_FILES]:
+        for old in files[: max(0, len(files) + 1 - KEPT_FILES)]:
             (folder / old.name).unlink(missing_ok=True)
     except (sqlite3.Error, OSError) as error:
         raise fault_of(error, state_dir) from error

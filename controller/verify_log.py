@@ -114,7 +114,7 @@ class Check:
     def result(self) -> NoReturn:
         """Say the summary and end."""
         if not self.first:
-            end(TORN if self.torn else UNJUDGED, "no row of a log could be read: copy the file again")
+            end(TAMPERED if self.findings else TORN if self.torn else UNJUDGED, "no row of a log could be read")
         at, short = self.anchor[0], self.torn or self.seq < self.announced[0]
         outside = 0 < at < self.first
         if at > self.seq and not short:

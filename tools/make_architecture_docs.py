@@ -7,10 +7,10 @@ import re
 from functools import partial
 from pathlib import Path
 
-from controller.jobs import passage, states, verdict
+from controller.jobs import events, passage, states, verdict
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-DOCUMENTS = (DOCS / "architecture.md", DOCS / "crash-windows.md")
+DOCUMENTS = (DOCS / "architecture.md", DOCS / "crash-windows.md", DOCS / "event-log.md")
 
 
 def render(text: str) -> str:
@@ -20,6 +20,7 @@ def render(text: str) -> str:
         "passages": passage.describe(),
         "failures": _failures(),
         "verdicts": verdict.describe(),
+        "events": events.describe(),
     }
     for name, content in parts.items():
         pattern = rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)"

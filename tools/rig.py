@@ -93,9 +93,9 @@ class Rig:
         self._sim = self._spawn("hw-sim", command)
         self.until(lambda: self._asks_sim({"command": "world"}), "hw-sim to answer", START_LIMIT_S)
 
-    def start_station(self, *, wait: bool = True) -> None:
-        """Start the daemon and wait until it answers."""
-        command = [sys.executable, "-m", "controller", "run", "--config", str(self._written["station.toml"])]
+    def start_station(self, *, wait: bool = True, prefix: Sequence[str] = ()) -> None:
+        """Start the daemon and wait until it answers; `prefix` is a command that runs it, such as strace."""
+        command = [*prefix, sys.executable, "-m", "controller", "run", "--config", str(self._written["station.toml"])]
         self._station = self._spawn("station", command)
         if wait:
             self.until(lambda: self._asks_station("/healthz"), "the station to answer", START_LIMIT_S)
@@ -133,12 +133,12 @@ class Rig:
         """Let hw-sim finish its pictures and end."""
         self._end(self._sim, signal.SIGTERM)
 
-    def command(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run one `print-station` command against this station, as a person would."""
+    def command(self, *arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run one `print-station` command against this station, as a person would who types `stdin`."""
         command = [sys.executable, "-m", "controller", *map(str, arguments)]
         environment = _environment() | {"PRINT_STATION": self.address}
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment, timeout=START_LIMIT_S
+            command, input=stdin, capture_output=True, text=True, check=False, cwd=ROOT, env=environment, timeout=START_LIMIT_S
         )
 
     # Asking
@@ -169,7 +169,8 @@ class Rig:
     def trigger(self, wire: str, at: int, when: str, do: str | list[dict[str, Any]], *, lane: str = "1", **values: Any) -> int:
         """Let something happen before or after the `at`-th exchange from now; see `hwsim.orders`. Returns the trigger's number.
 
-        `do` is "kill" (pid, signal), "pcscd" (signal) or "fault" (name, values), or a list of such: [{"do": "kill", "pid": 7}].
+        With `start` counting begins at the first exchange with that label. `do` is "kill" (pid, signal), "pcscd" (signal) or
+        "fault" (name, values), or a list of such: [{"do": "kill", "pid": 7}].
         """
         number: int = self.sim("trigger", wire=wire, at=at, when=when, do=do, lane=lane, **values)["trigger"]
         return number

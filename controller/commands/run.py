@@ -10,12 +10,13 @@ import os
 from pathlib import Path
 
 from controller import app, logs
-from controller.errors import StationError
+from controller.errors import StationError, StoreBroken
 from controller.setup import read_setup
 
 logger = logging.getLogger(__name__)
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # malloc.h
+NEEDS_A_PERSON = 74  # EX_IOERR; systemd does not start the station again on it (RestartPreventExitStatus)
 _LARGE_BYTES = 128 * 1024  # glibc's own value, until it raises it
 
 
@@ -25,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the daemon until SIGTERM; 0 after a clean stop, 1 when a part of the station failed."""
+    """Run the daemon until SIGTERM; 0 after a clean stop, 1 when a part failed, NEEDS_A_PERSON when the storage is broken."""
     os.umask(0o077)  # database, spool and faces are personal data, whatever the folder's mode
     _give_memory_back()
     setup = read_setup(arguments.config)
@@ -37,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
         failures = _leaves(group)
     for error in failures:
         logger.critical("station failed", extra={"facts": {"error": type(error).__name__, "text": str(error)}})
+    if any(isinstance(error, StoreBroken) for error in failures):
+        return NEEDS_A_PERSON
     return 1 if failures else 0
 
 

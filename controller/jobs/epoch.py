@@ -1,4 +1,4 @@
-"""Which station and which epoch a database belongs to, and whether its memory is in doubt. Each function is part of a transaction.
+"""Which station and epoch a database belongs to, and whether its memory is in doubt. Each function is part of a transaction.
 
 A restore brings back an old memory: cards may have been issued that it does not know. So a restore begins a new epoch, and
 until a person says otherwise (`print-station store trust`) every job waits for a person's word before it is made.

@@ -44,6 +44,12 @@ KINDS: Mapping[str, Kind] = {
     "job_changed": Kind(
         "a job moved along the state table; `reason` is a code", ("job", "event", "state", "reason", "remakes", "who")
     ),
+    "payload_restored": Kind("the spool had lost a job's record; it was handed in again", ("job",)),
+    "state_restored": Kind(
+        "the state was restored from a snapshot: what happened between `head` and this row is not known here",
+        ("epoch", "taken_us", "head", "held", "unknown", "adopted", "who"),
+    ),
+    "state_trusted": Kind("a person vouches for the state as it is after a loss or a restore", ("epoch", "adopted", "who")),
     "passage_begun": Kind("a blank is to be fed for a job", ("passage", "job", "lane", "printer", "reader")),
     "intent": Kind("a stage is about to act; `facts` are the witnesses before it", ("passage", "stage", "facts")),
     "outcome": Kind("the stage that was under way ended; `facts` are the witnesses after it", ("passage", "outcome", "facts")),
@@ -75,6 +81,13 @@ class Genesis:
 
     station: str
     key: str  # the public key its checkpoints are signed with, hex
+
+
+def describe() -> str:
+    """The table of kinds, for docs/event-log.md."""
+    facts = {name: ", ".join(f"`{fact}`" for fact in kind.facts) or "-" for name, kind in KINDS.items()}
+    rows = [f"| `{name}` | {kind.tells} | {facts[name]} |" for name, kind in KINDS.items()]
+    return "\n".join(["| kind | tells | facts |", "|---|---|---|", *rows])
 
 
 def append(db: sqlite3.Connection, kind: str, facts: Mapping[str, Any]) -> LogHead:

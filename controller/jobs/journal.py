@@ -15,7 +15,7 @@ from typing import Any
 from controller.clock import wall_us
 from controller.conditions import CONDITIONS
 from controller.errors import Problem, RequestRefused
-from controller.jobs import events, incidents, ledger, queue, states
+from controller.jobs import epoch, events, incidents, ledger, queue, states
 from controller.jobs.evidence import VERDICT
 from controller.jobs.states import JobEvent, WrongState
 from controller.model import PassageState, Verdict
@@ -157,9 +157,11 @@ def end(db: sqlite3.Connection, passage: Passage, verdict: Verdict, condition: s
     """
     row = db.execute(
         """UPDATE passage SET state = 'ended', verdict = ?, reason = ?, resolved_by = ?, resolved_why = ?, ended_us = ?
-           WHERE id = ? RETURNING chip_uid""",
+           WHERE id = ? AND state <> 'ended' RETURNING chip_uid""",
         (verdict, condition, who, why, wall_us(), passage.id),
     ).fetchone()
+    if row is None:
+        raise WrongState(f"passage {passage.id} has its verdict already")
     if verdict is not Verdict.STILL_BLANK:
         make_sure_blank_is_out(db, passage)
     _settle_blank(db, passage, verdict, who or STATION, missing=missing)
@@ -169,6 +171,8 @@ def end(db: sqlite3.Connection, passage: Passage, verdict: Verdict, condition: s
     event = states.event_of(verdict, job.remakes, 0 if missing else max_remakes)
     events.append(db, "verdict", {"passage": passage.id, "job": job.id, "verdict": verdict, "condition": condition,
                                   "uid": row["chip_uid"], "who": who, "missing": missing})  # fmt: skip
+    if event is JobEvent.BACK and passage.reason == epoch.RESTORED:  # an old memory: it may have been issued since
+        event, condition = JobEvent.HOLD, epoch.RESTORED
     remakes = job.remakes + (verdict is Verdict.SPOILED)
     return queue.change(db, job, event, None if verdict is Verdict.GOOD else _problem(condition), remakes=remakes)
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from controller.clock import Deadline, monotonic_s
 from controller.errors import DeviceError
-from controller.jobs import gate, journal, questions
+from controller.jobs import gate, questions
 from controller.jobs.contradictions import Watch
+from controller.jobs.evidence import Ask
 from controller.jobs.gate import LaneFacts
 from controller.jobs.journal import Claim, Passage
 from controller.jobs.ledger import Balances
@@ -74,7 +75,7 @@ class LaneWorker:
         self._links = links
         recovery = Recovery(store, devices, policy.reader, ejects=policy.ejects_at_power_on)
         self._watch = Watch(name)
-        self._rescue = Rescue(store, recovery, devices, workshop, policy.max_remakes, links.ruled)
+        self._rescue = Rescue(store, recovery, devices, workshop, policy.max_remakes, policy.unknown_uid, links.ruled)
         self._since: Before | None = None  # noted in this run before the act that was interrupted
         self._rescues = 0  # tries in a row to settle the same passage
         self._woken = asyncio.Event()
@@ -129,10 +130,10 @@ class LaneWorker:
     async def _turn(self, group: asyncio.TaskGroup) -> None:
         """One look, and one card when nothing is in the way and a job is at hand."""
         self._woken.clear()
-        unknown = await self._store.read(journal.unknown_in, self.status.name)
-        if unknown is not None:
+        unsettled = await self._store.read(questions.unsettled, self.status.name)
+        if unsettled is not None:
             self._workshop.give_back()
-            await self._settle(group, unknown)
+            await self._settle(group, *unsettled)
             return
         facts, details = await self._gather()
         condition = gate.obstacle(facts)
@@ -149,9 +150,8 @@ class LaneWorker:
         else:
             await self._issue(group, prepared)
 
-    async def _settle(self, group: asyncio.TaskGroup, unknown: Passage) -> None:
+    async def _settle(self, group: asyncio.TaskGroup, unknown: Passage, asked: Ask | None) -> None:
         """Find out what became of the card of an interrupted passage, or wait for who can tell."""
-        asked = await self._store.read(questions.open_in, self.status.name)
         if asked is not None:
             self._tell(activity="waiting", condition=f"ask_{asked}", detail="", job_id=unknown.job_id, passage_id=unknown.id)
             await self._pause(POLL_S)

@@ -48,10 +48,13 @@ def ask(db: sqlite3.Connection, passage: Passage, ruling: Ruling, evidence: Lane
     events.append(db, "question", {"passage": passage.id, "kind": ruling.ask, "row": ruling.row})
 
 
-def open_in(db: sqlite3.Connection, lane: str) -> Ask | None:
-    """What is asked about this lane now."""
-    row = db.execute("SELECT kind FROM question WHERE lane = ? AND answered_us IS NULL", (lane,)).fetchone()
-    return None if row is None else Ask(row["kind"])
+def unsettled(db: sqlite3.Connection, lane: str) -> tuple[Passage, Ask | None] | None:
+    """The unknown passage that holds a lane, and what is asked about it; read together, for an answer may come any moment."""
+    passage = journal.unknown_in(db, lane)
+    if passage is None:
+        return None
+    row = db.execute("SELECT kind FROM question WHERE passage_id = ? AND answered_us IS NULL", (passage.id,)).fetchone()
+    return passage, None if row is None else Ask(row["kind"])
 
 
 def open_all(db: sqlite3.Connection) -> list[Question]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from controller.clock import wall_us
 from controller.errors import Problem, RequestRefused
-from controller.jobs import events, states
+from controller.jobs import epoch, events, states
 from controller.jobs.spool import Spool
 from controller.jobs.states import JobEvent, WrongState
 from controller.model import JobState
 
+PAYLOAD_LOST = "payload_lost"  # reason of a job that is held because the spool has lost its record
+DONE = (JobState.ISSUED, JobState.HANDED_OVER)  # these need no payload any more
 MAX_PAGE = 500  # rows a listing returns at most: bounds memory and the answer's size
 
 
@@ -50,9 +52,7 @@ def accept(db: sqlite3.Connection, spool: Spool, digest: str, record_id: str, ca
     one that was cancelled becomes ready again, and a payload that was lost is there again."""
     known = db.execute("SELECT * FROM job WHERE record_digest = ?", (digest,)).fetchone()
     if known is not None:
-        job = Job.of(known)
-        spool.restore(job.payload, canonical)
-        return Accepted(change(db, job, JobEvent.RESUBMIT, remakes=0) if job.state is JobState.CANCELLED else job, created=False)
+        return Accepted(_again(db, spool, Job.of(known), canonical), created=False)
     payload = spool.put(canonical)
     now = wall_us()
     row = db.execute(
@@ -61,7 +61,26 @@ def accept(db: sqlite3.Connection, spool: Spool, digest: str, record_id: str, ca
         (digest, record_id, payload, len(canonical), now, now),
     ).fetchone()
     events.append(db, "job_accepted", {"job": row["id"], "record": digest})
-    return Accepted(Job.of(row), created=True)
+    return Accepted(_unless_doubted(db, Job.of(row)), created=True)
+
+
+def _again(db: sqlite3.Connection, spool: Spool, job: Job, canonical: bytes) -> Job:
+    """A record was handed in that is a job already: what the spool lost of it is there again."""
+    if job.state not in DONE and not spool.holds(job.payload):
+        payload = spool.put(canonical)  # another name than before when the centre has sealed the same content anew
+        db.execute("UPDATE job SET payload = ?, payload_bytes = ? WHERE id = ?", (payload, len(canonical), job.id))
+        events.append(db, "payload_restored", {"job": job.id})
+        job = find(db, job.id)
+    if job.state is JobState.CANCELLED:
+        return _unless_doubted(db, change(db, job, JobEvent.RESUBMIT, remakes=0))
+    if job.state is JobState.HELD and job.why is not None and job.why.code == PAYLOAD_LOST:
+        return _unless_doubted(db, change(db, job, JobEvent.RETRY, note="the record was handed in again", remakes=0))
+    return job
+
+
+def _unless_doubted(db: sqlite3.Connection, job: Job) -> Job:
+    """After a restore nobody knows whether this record's card was issued already: a person must say so first."""
+    return change(db, job, JobEvent.HOLD, epoch.why()) if epoch.is_doubted(db) else job
 
 
 def drop_unowned(db: sqlite3.Connection, spool: Spool, payload: str) -> None:

@@ -32,12 +32,13 @@ class Rescue:
     """One lane's interrupted passages."""
 
     def __init__(self, store: Store, recovery: Recovery, devices: LaneDevices, workshop: Workshop, max_remakes: int,
-                 on_ruling: Callable[[Ruling], None]) -> None:  # fmt: skip
+                 unknown_uid: str, on_ruling: Callable[[Ruling], None]) -> None:  # fmt: skip
         self._store = store
         self._recovery = recovery
         self._devices = devices
         self._workshop = workshop
         self._max_remakes = max_remakes
+        self._unknown_uid = unknown_uid  # what to do with a chip that no batch lists
         self._on_ruling = on_ruling
 
     async def attempt(self, passage: Passage, since: Before | None, hooks: Hooks) -> Result | Waiting:
@@ -82,5 +83,6 @@ class Rescue:
         return Result(passage.id, Verdict(ruling.answer), ruling.condition, ruling.row)
 
     def _runner(self, prepared: PreparedJob | None, hooks: Hooks) -> PassageRunner:
-        trip = Trip(self._devices, (), ()) if prepared is None else Trip(self._devices, prepared.panels, prepared.files)
+        panels, files = ((), ()) if prepared is None else (prepared.panels, prepared.files)
+        trip = Trip(self._devices, panels, files, unknown_uid=self._unknown_uid)
         return PassageRunner(self._store, trip, self._max_remakes, hooks)

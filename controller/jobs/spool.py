@@ -18,11 +18,13 @@ from controller.jobs.storage_faults import fault_of
 class Spool:
     """The folder of stored records."""
 
-    def __init__(self, folder: Path, reserve_bytes: int) -> None:
+    def __init__(self, folder: Path, reserve_bytes: int, *, make: bool = True) -> None:
+        """`make`: the folder, if it is not there; a spool that is only read is never made."""
         self.folder = folder
         self._reserve_bytes = reserve_bytes  # kept free so that the journal can always finish the card in hand
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        sync_folder(folder.parent)  # or a cut after the first submit could lose the whole folder
+        if make:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            sync_folder(folder.parent)  # or a cut after the first submit could lose the whole folder
 
     def path(self, payload: str) -> Path:
         """Where the payload with this sha256 lies."""

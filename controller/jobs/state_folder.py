@@ -8,7 +8,6 @@ is a lost database, never a first start. `examine` is pure: facts in, all proble
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -141,7 +140,7 @@ def write_marker(folder: Path, marker: Marker) -> None:
     """Replace the marker durably. Raises OSError."""
     temp = folder / f".{MARKER}.tmp"
     write_synced(temp, json.dumps(asdict(marker), sort_keys=True).encode() + b"\n")
-    os.replace(temp, folder / MARKER)
+    temp.replace(folder / MARKER)
     sync_folder(folder)
 
 

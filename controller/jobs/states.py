@@ -18,7 +18,7 @@ class JobEvent(StrEnum):
     GOOD = "good"  # its passage ended with a good card
     BACK = "back"  # its passage ended still blank, or a remake is allowed
     GIVE_UP = "give_up"  # its passage spoiled a blank and no remake is left
-    HOLD = "hold"  # it cannot be printed as it is
+    HOLD = "hold"  # it cannot be printed as it is, or may have been issued before a restore
     CANCEL = "cancel"  # a person took it back
     RETRY = "retry"  # a person removed the cause
     RESUBMIT = "resubmit"  # a cancelled record was handed in again
@@ -38,6 +38,9 @@ TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
     (S.ACTIVE, E.GOOD): S.ISSUED,
     (S.ACTIVE, E.BACK): S.READY,
     (S.ACTIVE, E.GIVE_UP): S.FAILED,
+    (S.ACTIVE, E.HOLD): S.HELD,
+    (S.HELD, E.HOLD): S.HELD,
+    (S.FAILED, E.HOLD): S.HELD,
 }
 
 

@@ -15,6 +15,7 @@ from controller.jobs import events, incidents, ledger
 from controller.jobs.batches import MAX_QUANTITY, check_quantity, parse_uids, refused, single_uids
 
 MAX_LOAD = 1000  # more than any hopper holds: a typing error, not a count
+MAX_COUNT = 1_000_000  # more than a province ever had in one room
 COUNTED_BY = {ledger.BLANK: (ledger.MISSING, ledger.SURPLUS), ledger.RIBBON: (ledger.RIBBON_MISSING, ledger.RIBBON_UNRECORDED)}
 
 
@@ -78,7 +79,7 @@ def count(db: sqlite3.Connection, account: str, counted: int, who: str, reason: 
     Raises RequestRefused for an absurd number, and while a card is in work in the lane of a hopper or reject bin: it would be
     counted on one side and booked on the other.
     """
-    check_quantity(counted, MAX_QUANTITY, least=0)
+    check_quantity(counted, MAX_COUNT, least=0)
     if lane is not None:
         refuse_open_passage(db, lane)
     result = Count(account, counted, ledger.held(db, account))

@@ -17,11 +17,13 @@ from controller.errors import Problem, StoreBroken, StoreError, StoreFull
 DATABASE, WAL, SHM, SPOOL, SNAPSHOTS = "station.db", "station.db-wal", "station.db-shm", "spool", "snapshots"
 
 _RESTORE = "'print-station store restore {snapshot} {folder}'"
+_TRUST = "'print-station store trust {folder}'"
+_CHECK = "'print-station store check {folder}'"
 
 # code -> (Indonesian, English). Fields: file, folder, mount, snapshot (the newest there is), detail.
 _WORDS: dict[str, tuple[str, str]] = {
-    "corrupt": ("{file} rusak ({detail}); periksa dengan 'print-station store check {folder}', lalu pulihkan dengan " + _RESTORE + ".",
-                "{file} is damaged ({detail}); look with 'print-station store check {folder}', then restore with " + _RESTORE + "."),
+    "corrupt": ("{file} rusak ({detail}); periksa dengan " + _CHECK + ", lalu pulihkan dengan " + _RESTORE + ".",
+                "{file} is damaged ({detail}); look with " + _CHECK + ", then restore with " + _RESTORE + "."),
     "io": ("{file}: disk melaporkan kesalahan ({detail}); lihat 'dmesg', ganti disk bila perlu, periksa dengan "
            "'print-station store check {folder}', lalu 'systemctl start print-station'.",
            "{file}: the disk reports an error ({detail}); see 'dmesg', replace the disk if need be, look with "
@@ -56,9 +58,9 @@ _WORDS: dict[str, tuple[str, str]] = {
                       "{file} belongs to another station ({detail}); bring the right one back or restore with " + _RESTORE + "."),
     "older_state": ("{file} lebih tua daripada pemulihan terakhir ({detail}); kembalikan yang benar atau pulihkan dengan "
                     + _RESTORE + ".",
-                    "{file} is older than the last restore ({detail}); bring the right one back or restore with " + _RESTORE + "."),
-    "marker": ("{file} rusak ({detail}); kembalikan berkasnya, atau pulihkan dengan " + _RESTORE + ".",
-               "{file} is damaged ({detail}); bring it back, or restore with " + _RESTORE + "."),
+                    "{file} is older than the last restore ({detail}); bring the right one back, or " + _RESTORE + "."),
+    "marker": ("{file} rusak ({detail}); kembalikan berkasnya, atau " + _TRUST + " bila {folder} utuh selebihnya.",
+               "{file} is damaged ({detail}); bring it back, or " + _TRUST + " if {folder} is whole otherwise."),
     "marker_newer": ("{file} {detail}; pasang print-station yang lebih baru: 'apt install print-station'.",
                      "{file} {detail}; install the newer print-station: 'apt install print-station'."),
     "log_key_missing": ("{file} hilang, padahal log peristiwa sudah ditandatangani dengannya; kembalikan berkasnya atau pulihkan "
@@ -67,6 +69,10 @@ _WORDS: dict[str, tuple[str, str]] = {
                         + ". Never make a new one: see docs/event-log.md."),
     "log_key_wrong": ("{file} {detail}; kembalikan yang benar atau pulihkan dengan " + _RESTORE + ". Lihat docs/event-log.md.",
                       "{file} {detail}; bring the right one back or restore with " + _RESTORE + ". See docs/event-log.md."),
+    "no_state": ("{file} tidak ada dan stasiun belum pernah berjalan di sini; periksa nama foldernya.",
+                 "{file} is not there and no station has ever run here; check the folder's name."),
+    "payload": ("{file} hilang atau berubah ({detail}); serahkan lagi datanya dengan 'print-station submit FILE'.",
+                "{file} is missing or changed ({detail}); hand the record in again with 'print-station submit FILE'."),
     "settings": ("{file}: {detail}; disk ini tidak dapat menyimpan jurnal stasiun, pindahkan state_dir ke disk lokal (ext4).",
                  "{file}: {detail}; this disk cannot keep the station's journal, move state_dir to a local disk (ext4)."),
 }  # fmt: skip
@@ -83,8 +89,8 @@ _GROWS_SHM = (sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP, sqlite3
 
 def broken(code: str, folder: Path, file: str, detail: str = "") -> StoreBroken:
     """The error of one row of the table, about `file` in the state folder."""
-    fields = {"file": folder / file, "folder": folder, "mount": mount_of(folder), "snapshot": newest_snapshot(folder) or "SNAPSHOT",
-              "detail": detail}  # fmt: skip
+    snapshot = newest_snapshot(folder) or "SNAPSHOT"
+    fields = {"file": folder / file, "folder": folder, "mount": mount_of(folder), "snapshot": snapshot, "detail": detail}
     text_id, text_en = (text.format(**fields).replace(" ()", "") for text in _WORDS[code])
     return StoreBroken(Problem(f"store.{code}", "", text_id, text_en))
 
@@ -156,10 +162,9 @@ def mount_of(folder: Path) -> Path:
 def newest_snapshot(folder: Path) -> Path | None:
     """The newest of the station's own snapshots, by their running number."""
     try:
-        names = [name for name in os.listdir(folder / SNAPSHOTS) if name[:6].isdigit()]
+        return max((path for path in (folder / SNAPSHOTS).iterdir() if path.name[:6].isdigit()), default=None)
     except OSError:
         return None
-    return folder / SNAPSHOTS / max(names) if names else None
 
 
 def _free_bytes(folder: Path) -> int:

@@ -7,7 +7,7 @@ Every transaction is one plain function that runs on the database thread, from B
 a cancelled coroutine would otherwise leave an aiosqlite transaction open, or committed behind the caller's back.
 
 After a failed write or flush nothing is tried again (docs/storage.md): the store is broken until a person has acted. Against a
-disk that somebody else fills, the WAL has its room from the start: SQLite never shrinks it, so a commit needs no new block.
+disk that somebody else fills, the WAL is given its room in advance: SQLite never shrinks it, so a commit needs no new block.
 """
 
 from __future__ import annotations
@@ -36,10 +36,9 @@ T = TypeVar("T")
 
 APPLICATION_ID = 0x50525354  # "PRST": tells our database from somebody else's
 SNAPSHOT_ID = 0x50525353  # "PRSS": a snapshot, which must not be started on as it is
-# Room for the journal: SQLite goes round in the first 4 MiB (1,000 pages), the rest is for a disk without a free byte, where the
-# database cannot grow: 16 commits a card of at most 10 pages are 0.7 MiB, for each of 8 lanes. It fits one block of the -shm file.
+# Room for the journal: SQLite goes round in the first 4 MiB (1,000 pages), the rest is for a disk without a free byte, where
+# the database cannot grow: 16 commits a card of at most 10 pages are 0.7 MiB, for each of 8 lanes. One block of the -shm file.
 WAL_BYTES = 12 * 1024 * 1024
-NEEDY = "('held', 'ready', 'active', 'failed')"  # states of jobs whose payload is still needed, for SQL
 _MIGRATION = re.compile(r"^(\d{4})_\w+\.sql$")
 _SETTINGS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
@@ -56,6 +55,7 @@ class Store:
         self._connection = connection
         self._lock_fd = lock_fd
         self._broken: StoreBroken | None = None
+        self._distrusted: StoreBroken | None = None
         self._breaks = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -89,15 +89,25 @@ class Store:
         """Run `work(db, ...)` without a transaction of its own; it must not write."""
         return await self._run(lambda db: work(db, *args, **kwargs))
 
+    def distrust(self, error: StoreBroken) -> None:
+        """Damage was found: take no more work. The cards in hand may still be journalled."""
+        self._distrusted = error
+
+    def must_be_trusted(self) -> None:
+        """Raise StoreBroken when no work may be taken."""
+        error = self._broken or self._distrusted
+        if error is not None:
+            raise StoreBroken(error.problem)
+
     async def until_broken(self) -> StoreBroken:
         """Wait until the storage has failed for good; returns why."""
         while self._broken is None:
             await self._breaks.wait()
         return self._broken
 
-    def keep_room(self) -> bool:
-        """Give the WAL its room; False while the disk has none to give. One fast system call when it has it already."""
-        return _keep_room(self.state_dir)
+    async def keep_room(self) -> bool:
+        """Give the WAL its room; False while the disk has none to give. Fast when it has it already."""
+        return await self._run(lambda _db: _keep_room(self.state_dir))  # its thread: a C library may do it by writing bytes
 
     async def close(self) -> None:
         """Close the database and let go of the folder."""
@@ -174,21 +184,35 @@ def prepare(db: sqlite3.Connection) -> None:
     """
     db.row_factory = sqlite3.Row
     folder = Path(db.execute("PRAGMA database_list").fetchone()[2]).parent
-    _refuse_foreign(db, folder)
+    refuse_unfit(db, folder)
     for name, value in _SETTINGS.items():
         db.execute(f"PRAGMA {name} = {value}")
     for name, value in _SETTINGS.items():
         actual = db.execute(f"PRAGMA {name}").fetchone()[0]
         if actual != value:
             raise broken("settings", folder, DATABASE, f"SQLite refused {name}={value} (it says {actual})")
-    _migrate(db, folder)
+    _migrate(db)
     _copy_wal(db)
+
+
+def refuse_unfit(db: sqlite3.Connection, folder: Path) -> None:
+    """Raise StoreBroken for a database that is not a station's, is a snapshot, or is newer than this program."""
+    ours = db.execute("PRAGMA application_id").fetchone()[0]
+    tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    have, known = db.execute("PRAGMA user_version").fetchone()[0], len(migrations())
+    if ours == SNAPSHOT_ID:
+        raise broken("snapshot", folder, DATABASE)
+    if ours != APPLICATION_ID and tables > 0:
+        raise broken("foreign", folder, DATABASE)
+    if have > known:
+        raise broken("newer", folder, DATABASE, f"has schema {have}, this program knows {known}")
 
 
 def must_have_spool(db: sqlite3.Connection, state_dir: Path) -> None:
     """Raise StoreBroken when there is no spool although jobs need what was in it."""
-    needed = db.execute(f"SELECT 1 FROM job WHERE state IN {NEEDY} LIMIT 1").fetchone() is not None
-    if needed and not (state_dir / SPOOL).is_dir():
+    if (state_dir / SPOOL).is_dir():
+        return
+    if db.execute("SELECT 1 FROM job WHERE state IN ('held', 'ready', 'active', 'failed') LIMIT 1").fetchone() is not None:
         raise broken("spool_missing", state_dir, SPOOL)
 
 
@@ -218,7 +242,6 @@ def _take_up(db: sqlite3.Connection, state_dir: Path, marker: Marker | None) -> 
         fresh = Marker.new()
         transaction(db, lambda: epoch.take_up(db, fresh))
         station, number = fresh.station, fresh.epoch
-    _keep_room(state_dir)
     sync_folder(state_dir)  # the WAL's name must last before the marker says that there is one
     now_open = Marker(station, number, open=True)
     try:
@@ -229,21 +252,9 @@ def _take_up(db: sqlite3.Connection, state_dir: Path, marker: Marker | None) -> 
     return now_open
 
 
-def _refuse_foreign(db: sqlite3.Connection, folder: Path) -> None:
-    ours = db.execute("PRAGMA application_id").fetchone()[0]
-    tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if ours == SNAPSHOT_ID:
-        raise broken("snapshot", folder, DATABASE)
-    if ours != APPLICATION_ID and tables > 0:
-        raise broken("foreign", folder, DATABASE)
-
-
-def _migrate(db: sqlite3.Connection, folder: Path) -> None:
+def _migrate(db: sqlite3.Connection) -> None:
     have = db.execute("PRAGMA user_version").fetchone()[0]
-    steps = migrations()
-    if have > len(steps):
-        raise broken("newer", folder, DATABASE, f"has schema {have}, this program knows {len(steps)}")
-    for number, script in enumerate(steps[have:], start=have + 1):
+    for number, script in enumerate(migrations()[have:], start=have + 1):
         stamp = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
         db.executescript(f"BEGIN IMMEDIATE; {script}\n{stamp} COMMIT;")
 
@@ -258,7 +269,7 @@ def _copy_wal(db: sqlite3.Connection) -> None:
 
 
 def _keep_room(state_dir: Path) -> bool:
-    """Allocate the WAL's blocks. SQLite takes zeros behind its frames for what they are: nothing (sqlite.org/fileformat.html 4.1)."""
+    """Allocate the WAL's blocks. Zeros behind its frames are no frames to SQLite (sqlite.org/fileformat.html 4.1)."""
     fd = os.open(state_dir / WAL, os.O_RDWR | os.O_CLOEXEC)
     try:
         if os.fstat(fd).st_size < WAL_BYTES:

@@ -22,8 +22,8 @@ from controller.jobs.store import Store
 from controller.model import ChipFile, Panel
 
 _LOST = Problem(
-    "payload_lost", "", "Data kartu ini hilang atau berubah di disk; pulihkan dari cadangan, lalu 'print-station retry'.",
-    "This card's data is missing or changed on disk; restore it from the backup, then 'print-station retry'.",
+    queue.PAYLOAD_LOST, "", "Data kartu ini hilang atau berubah di disk; serahkan lagi datanya dengan 'print-station submit'.",
+    "This card's data is missing or changed on disk; hand the same record in again with 'print-station submit'.",
 )  # fmt: skip
 
 

@@ -24,9 +24,11 @@ class Trigger:
 
     id: int
     wire: str
-    number: int  # of the exchange, counted since hw-sim started
+    number: int | None  # of the exchange, counted since hw-sim started; None until `start` was seen
     when: str
     act: Callable[[], object]  # raises SimError when it cannot be done
+    start: str = ""  # counting begins at the first exchange with this label
+    ahead: int = 1
     fired: bool = False
     error: str | None = None  # why it could not be done
 
@@ -51,11 +53,15 @@ class Exchanges:
         """Begin a new list of labels, or stop and forget it."""
         self.labels = {wire: [] for wire in WIRES} if on else None
 
-    def arm(self, wire: str, ahead: int, when: str, act: Callable[[], object]) -> Trigger:
-        """Let something happen at an exchange; the next one is 1 ahead. Raises SimError when too many wait."""
+    def arm(self, wire: str, ahead: int, when: str, act: Callable[[], object], start: str = "") -> Trigger:
+        """Let something happen at an exchange; the next one is 1 ahead, or with `start` the next one with that label.
+
+        Raises SimError when too many wait.
+        """
         if len(self.triggers) >= MAX_TRIGGERS:
             raise SimError(f"{MAX_TRIGGERS} triggers are remembered already; clear them first")
-        trigger = Trigger(len(self.triggers) + 1, wire, self.counts[wire] + ahead, when, act)
+        number = None if start else self.counts[wire] + ahead
+        trigger = Trigger(len(self.triggers) + 1, wire, number, when, act, start, ahead)
         self.triggers.append(trigger)
         return trigger
 
@@ -68,6 +74,9 @@ class Exchanges:
         self.counts[wire] += 1
         if self.labels is not None and len(self.labels[wire]) < MAX_LABELS:
             self.labels[wire].append(label)
+        for trigger in self.triggers:
+            if trigger.number is None and (trigger.wire, trigger.start) == (wire, label):
+                trigger.number = self.counts[wire] + trigger.ahead - 1
         return self.counts[wire], self._fire(wire, self.counts[wire], "before")
 
     def end(self, wire: str, number: int) -> bool:

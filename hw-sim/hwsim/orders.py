@@ -102,7 +102,7 @@ class Orders:
             return {}
         wire, when = _word(request, "wire", WIRES), _word(request, "when", MOMENTS)
         ahead = _number(request, "at", None, MAX_AHEAD)
-        trigger = exchanges.arm(wire, ahead, when, self._act(request))
+        trigger = exchanges.arm(wire, ahead, when, self._act(request), str(request.get("start", "")))
         return {"trigger": trigger.id}
 
     async def _exchanges(self, request: Request) -> Reply:

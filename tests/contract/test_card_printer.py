@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,7 @@ from typing import Protocol
 import pytest
 
 from controller.clock import Deadline
-from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown, RenderError
+from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown, RenderError
 from controller.hal.evolis import EvolisPrinter
 from controller.hal.ports import CardPrinter
 from controller.hal.printer_profile import PrinterProfile, find_profile
@@ -23,6 +23,7 @@ from hwsim.lane import Lane
 from hwsim.profiles import load_chip, load_printer
 from hwsim.wires.usbip import UsbIpServer
 from hwsim.world import Spot, World
+from tests.fakes.lane import FakeLane
 from tests.fakes.printer import FakePrinter
 from tests.fakes.usb_printer import PROFILES, panels_for
 
@@ -72,6 +73,29 @@ class FakeRig:
         self.fake.present = True
 
 
+class LaneRig:
+    """The lane in memory that the tests of `controller.jobs` use."""
+
+    def __init__(self, profile: PrinterProfile) -> None:
+        self.printer = self.lane = FakeLane(profile, SERIAL, opened=False)
+
+    def load(self, blanks: int) -> None:
+        self.lane.load(blanks)
+
+    def counts(self) -> tuple[int, int, int]:
+        return len(self.lane.hopper), len(self.lane.output), len(self.lane.rejected)
+
+    def dots(self) -> list[list[Panel]]:
+        inside = [] if self.lane.inside is None else [self.lane.inside]
+        return [card.face for card in (*self.lane.output, *self.lane.rejected, *inside) if card.face]
+
+    def unplug(self) -> None:
+        self.lane.unplug()
+
+    def plug(self) -> None:
+        self.lane.plug()
+
+
 class SimRig:
     """One lane of hw-sim at full speed on its own USB/IP server; its other wires stay shut."""
 
@@ -110,6 +134,7 @@ async def sim_rig(profile: PrinterProfile) -> AsyncIterator[SimRig]:
     )
     async with asyncio.TaskGroup() as group:
         lane.switch_on(group)
+        await asyncio.sleep(0)  # power-on forgets what was sent before
         rig = SimRig(profile, lane, server, world)
         yield rig
         await rig.printer.close()
@@ -117,21 +142,24 @@ async def sim_rig(profile: PrinterProfile) -> AsyncIterator[SimRig]:
         await server.close()
 
 
+MEMORY: dict[str, Callable[[PrinterProfile], Rig]] = {"fake": FakeRig, "lane": LaneRig}
+
+
 async def make(kind: str, profile: PrinterProfile) -> AsyncIterator[Rig]:
-    if kind == "fake":
-        yield FakeRig(profile)
+    if kind in MEMORY:
+        yield MEMORY[kind](profile)
         return
     async for rig in sim_rig(profile):
         yield rig
 
 
-@pytest.fixture(params=["fake", "sim"])
+@pytest.fixture(params=[*MEMORY, "sim"])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     async for made in make(request.param, PROFILE):
         yield made
 
 
-@pytest.fixture(params=["fake", "sim"])
+@pytest.fixture(params=[*MEMORY, "sim"])
 async def one_act(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     """A printer that cannot hold the card after printing."""
     async for made in make(request.param, ONE_ACT):
@@ -158,10 +186,23 @@ async def test_open_tells_the_identity_and_may_be_repeated(rig: Rig) -> None:
 
 async def test_nothing_is_done_before_open(rig: Rig) -> None:
     rig.load(1)
-    for ask in (rig.printer.witness(), rig.printer.feed(soon()), rig.printer.reject(soon())):
+    for ask in (rig.printer.witness(), rig.printer.examine(), rig.printer.feed(soon()), rig.printer.reject(soon())):
         with pytest.raises(DeviceAbsent, match="has to be opened first"):
             await ask
     assert rig.counts() == (1, 0, 0)
+
+
+async def test_an_examination_tells_what_a_witness_tells_and_moves_nothing(opened: Rig) -> None:
+    await opened.printer.feed(soon())
+    before = await opened.printer.witness()
+    assert await opened.printer.examine() == before
+    assert (await opened.printer.witness(), opened.counts()) == (before, (1, 0, 0))
+
+
+async def test_a_printer_that_is_gone_cannot_be_examined(opened: Rig) -> None:
+    opened.unplug()
+    with pytest.raises(DeviceError):
+        await opened.printer.examine()
 
 
 async def test_an_empty_printer_says_so(opened: Rig) -> None:
@@ -305,6 +346,12 @@ async def test_power_lost_within_an_act_leaves_it_unknown_and_no_blank_is_lost(s
     assert sum(sim.counts()) + sim.world.count(Spot.INSIDE, "1") == 2
 
 
+async def test_an_examination_drops_what_was_still_on_its_way(sim: SimRig) -> None:
+    await sim.printer.feed(soon())
+    sim.lane.printer.replies.tricks.append(Trick("late", seconds=0.05))
+    assert (await sim.printer.examine()).position is CardPosition.CONTACTLESS
+
+
 async def test_a_reply_that_comes_too_late_is_not_the_answer_to_the_next_act(sim: SimRig) -> None:
     sim.lane.printer.replies.tricks.extend((Trick("late"), Trick("late", seconds=0.4)))  # the mark, then the feed
     with pytest.raises(DeviceUnknown, match="printer_late: no reply to Sic"):
@@ -342,3 +389,22 @@ async def test_two_printers_with_one_serial_number_are_not_opened() -> None:
         made.lane._usb.plug("1-9", made.lane.twin())
         with pytest.raises(DeviceAbsent, match=r"printer_doubled: .*found at 1-1, 1-9"):
             await made.printer.open()
+
+
+@pytest.fixture
+async def hasty() -> AsyncIterator[SimRig]:
+    """A driver that soon gives up waiting, at a simulated printer."""
+    async for made in sim_rig(replace(PROFILE, timeouts_s=replace(PROFILE.timeouts_s, query=0.3))):
+        yield made
+
+
+async def test_a_printer_left_in_the_middle_of_a_panel_is_brought_back(hasty: SimRig) -> None:
+    await hasty.lane.printer.bulk_out(1, b"\x1bDb;k;2;" + bytes(1000))
+    assert (await hasty.printer.open()).serial == SERIAL
+
+
+async def test_late_replies_of_a_host_that_died_are_nobodys_answers(hasty: SimRig) -> None:
+    hasty.load(1)
+    await hasty.lane.printer.bulk_out(1, b"\x1bRlr;p\r\x1bSic\r\x1bRlr;p\r")
+    await hasty.printer.open()
+    assert (await hasty.printer.witness()).position is CardPosition.CONTACTLESS

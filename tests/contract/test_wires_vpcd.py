@@ -15,7 +15,7 @@ from smartcard import scard
 
 from hwsim.wires.vpcd import CardDied, VpcdSlot
 from tests.fakes.chip import needs_sandbox
-from tools.pcscd import Pcscd, reader_name, vpcd_port
+from tools.pcscd import DESK_PORT, DESK_READER, Pcscd, reader_name, vpcd_port
 
 pytestmark = needs_sandbox
 
@@ -50,7 +50,8 @@ class Card:
 class Reader:
     """A PC/SC client. Its methods block and run in threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = READER) -> None:
+        self._name = name
         self._context = checked(scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM))
 
     def wait_for(self, wanted: int) -> bool:
@@ -58,7 +59,7 @@ class Reader:
         deadline = time.monotonic() + POLLED_MS / 1000
         known = scard.SCARD_STATE_UNAWARE
         while time.monotonic() < deadline:
-            _result, states = scard.SCardGetStatusChange(self._context, POLLED_MS, [(READER, known)])
+            _result, states = scard.SCardGetStatusChange(self._context, POLLED_MS, [(self._name, known)])
             known = states[0][1]
             if known & wanted:
                 return True
@@ -67,7 +68,7 @@ class Reader:
     def connect(self) -> int:
         """Connect to the card, which powers it."""
         protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-        return checked(scard.SCardConnect(self._context, READER, scard.SCARD_SHARE_EXCLUSIVE, protocols))
+        return checked(scard.SCardConnect(self._context, self._name, scard.SCARD_SHARE_EXCLUSIVE, protocols))
 
     def transmit(self, handle: int, apdu: list[int]) -> tuple[int, bytes]:
         """PC/SC's result code and the response."""
@@ -189,3 +190,30 @@ async def test_a_card_is_back_after_pcscd_was_killed(card: Card, slot: VpcdSlot)
     handle = await asyncio.to_thread(again.connect)
     assert await asyncio.to_thread(again.transmit, handle, GET_UID) == (0, b"\x04\xa1\x90\x00")
     await asyncio.to_thread(again.close)
+
+
+async def test_a_hung_reader_keeps_its_client_waiting_even_when_the_card_leaves(
+    card: Card, reader: Reader, slot: VpcdSlot
+) -> None:
+    handle = await asyncio.to_thread(reader.connect)
+    slot.hang()
+    waiting = asyncio.create_task(asyncio.to_thread(reader.transmit, handle, GET_UID))
+    slot.remove()
+    _done, still = await asyncio.wait([waiting], timeout=0.5)
+    assert still
+    slot.thaw()
+    assert (await waiting)[1] == b""
+    await asyncio.to_thread(reader.disconnect, handle)
+    slot.insert(Card())
+    assert await asyncio.to_thread(reader.wait_for, scard.SCARD_STATE_PRESENT)
+
+
+async def test_the_desk_reader_hears_its_card() -> None:
+    slot, desk = VpcdSlot("127.0.0.1", DESK_PORT), await asyncio.to_thread(Reader, DESK_READER)
+    await slot.start()
+    slot.insert(Card(answer=b"desk\x90\x00"))
+    assert await asyncio.to_thread(desk.wait_for, scard.SCARD_STATE_PRESENT)
+    handle = await asyncio.to_thread(desk.connect)
+    assert await asyncio.to_thread(desk.transmit, handle, GET_UID) == (0, b"desk\x90\x00")
+    await slot.close()
+    await asyncio.to_thread(desk.close)

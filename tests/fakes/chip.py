@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from controller.chips.apdu import Command
 from controller.chips.profile import LENGTH_PREFIX_BYTES, ChipProfile, find_profile
 from controller.chips.script import drive, for_chip, identify, read_files, write_files
 from controller.clock import Deadline
-from controller.errors import DeviceRefused, DeviceUnknown
+from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
 from controller.model import ChipFile, ChipSight
 from hwsim.wires.vpcd import CardDied
 from tools.pcscd import SANDBOX_VARIABLE
@@ -66,6 +66,7 @@ class FakeCard:
     written_bytes: int = 0
     current: int | None = None
     powered: bool = True
+    wire: Callable[[str], None] = lambda _point: None  # called around every command; what it raises ends the exchange
 
     def __post_init__(self) -> None:
         for row in self.profile.files:
@@ -83,6 +84,7 @@ class FakeCard:
         """Carry out one command."""
         number = len(self.log)
         command = Command.decode(raw)
+        self.wire(f"apdu {command.ins:02X}")
         self.log.append(command)
         if not self.powered or number == self.faults.dies_at_apdu:
             self._lose_power()
@@ -91,6 +93,7 @@ class FakeCard:
         answer = self._execute(command)
         if number == self.faults.mute_at_apdu:
             self._lose_power()
+        self.wire(f"apdu {command.ins:02X} answered")
         return answer
 
     def _execute(self, command: Command) -> bytes:
@@ -139,19 +142,42 @@ class FakeCard:
 
 
 class FakeChipStation:
-    """The ChipStation port over a FakeCard in memory. `card` is what lies in the field; None: nothing does."""
+    """The ChipStation port over a FakeCard in memory. `card` is what lies in the field; None: nothing does.
+
+    `absent` is the condition for which the reader cannot be asked (pcscd killed, reader unplugged); setting it drops the card.
+    """
 
     def __init__(self, profile: ChipProfile) -> None:
         self._profile = profile
         self._taken: tuple[FakeCard, str] | None = None
+        self._absent = ""
         self.card: FakeCard | None = None
 
+    @property
+    def absent(self) -> str:
+        """Why the reader cannot be asked; empty: it can."""
+        return self._absent
+
+    @absent.setter
+    def absent(self, condition: str) -> None:
+        self._absent = condition
+        self.drop()
+
+    def drop(self) -> None:
+        """The connection to the card is lost, and with it the card's power."""
+        self._taken = None
+        if self.card is not None:
+            self.card.current = None
+
     async def check(self) -> None:
-        """The reader is always there."""
+        """See the port."""
+        if self._absent:
+            raise DeviceAbsent(self._absent, "not there")
 
     async def identify(self, deadline: Deadline) -> ChipSight:
         """See the port; does not wait: no card now is no card."""
         self._taken = None
+        await self.check()
         card = self.card
         try:
             if card is None:

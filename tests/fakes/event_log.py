@@ -53,7 +53,7 @@ def a_day(key: LogKey = KEY, station: str = STATION, jobs: int = 5) -> LogMaker:
     log.add("intent", passage=1, stage="feed", facts={"position": "none", "cards_fed": 12, "ribbon_remaining": None})
     log.add("outcome", passage=1, outcome="done", facts={"position": "print", "cards_fed": 13}).sign()
     log.add("verdict", passage=1, job=1, verdict="good", condition="", uid="04A1B2C3D4E5F6", who="", missing=False).sign()
-    log.add("job_changed", job=2, event="cancel", state="cancelled", reason="", remakes=0, who="Ani \"Petugas\" Suryāni")
+    log.add("job_changed", job=2, event="cancel", state="cancelled", reason="", remakes=0, who='Ani "Petugas" Suryāni')
     return log.add("station_stopped").sign()
 
 

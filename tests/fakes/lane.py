@@ -1,13 +1,22 @@
-"""A whole lane in memory: hopper, printer, chip reader and beams that move the same cards. For tests of `controller.jobs`."""
+"""A whole lane in memory: hopper, printer, chip reader and beams that move the same cards. For tests of `controller.jobs`.
+
+An act is commands, a command is a motion in steps. `at` is called around every command and every step with its name;
+what it raises ends the act there, as a crash or a broken wire would. The printer goes on with the command it was given
+(`finish_motion`), unless its power is lost (`cut_power`): then it stays half done, and counters forget what they had not kept.
+Held to tests/contract/test_card_printer.py.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from controller.clock import Deadline
-from controller.errors import DeviceAbsent
+from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
+from controller.hal.evolis_codec import check_panels
+from controller.hal.printer_profile import PrinterProfile
 from controller.jobs.stages import LaneDevices, Trip
 from controller.model import Beam, CardPosition, Panel, PrinterIdentity, PrinterWitness
 from tests.fakes.chip import FakeCard, FakeChipStation, contents, ektp
@@ -16,20 +25,32 @@ from tests.fakes.pins import FakeLaneSensors
 PANELS = [Panel(name, 128, name.encode() * 4, f"hash-{name}") for name in "ymcko"]
 FILES = contents(ektp(), 40)
 
+Command = Callable[[], Iterator[str]]  # does its motion step by step, and names the state that it has reached
+
 
 @dataclass(eq=False)
 class Card:
     """One physical card."""
 
     chip: FakeCard
-    prints: int = 0
+    face: list[Panel] = field(default_factory=list)  # every panel that was ever put on it, in order
+
+    @property
+    def prints(self) -> int:
+        """How often it was printed, whole or in part."""
+        return max(Counter(panel.name for panel in self.face).values(), default=0)
 
 
 @dataclass(eq=False)
 class FakeLane:
     """The lane's truth: `hopper`, `inside`, `output`, `rejected`. Every printer act runs `before[act]` first and `after[act]`
-    last, where a test puts its trouble (raise, move, swap)."""
+    last, where a test puts its trouble (raise, move, swap). `ejects`: what happens to a card inside when the power comes back."""
 
+    profile: PrinterProfile | None = None  # None: takes any panels and has every act
+    serial: str = "SN1"
+    ejects: bool = False
+    forgetful: bool = False  # at a loss of power each counter loses its last tick as well
+    opened: bool = True
     hopper: deque[Card] = field(default_factory=deque)
     inside: Card | None = None
     output: list[Card] = field(default_factory=list)
@@ -41,16 +62,31 @@ class FakeLane:
     present: bool = True
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
     after: dict[str, Callable[[], None]] = field(default_factory=dict)
+    at: Callable[[str], None] = lambda _point: None
     acts: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._closed = False
+        self._kept = {"cards_fed": self.cards_fed, "panels_printed": self.panels_printed}
+        self._kept_before = dict(self._kept)
+        self._moving: Iterator[str] = iter(())  # the command under way
+        self._made = 0
+        self.new_daemon()
+
+    def new_daemon(self) -> None:
+        """The station's side begins anew: closed links, sensors that count from zero. The world stays as it is."""
         self.sensors = FakeLaneSensors()
         self.chip = FakeChipStation(ektp())
         self.devices = LaneDevices(self, self.chip, self.sensors)
+        self._closed = False
+        self._stand(self.position)
 
     def load(self, count: int) -> list[Card]:
         """Put fresh blanks into the hopper."""
-        cards = [Card(FakeCard(ektp(), uid=f"04{len(self.hopper) + n:012X}")) for n in range(1, count + 1)]
+        cards = [Card(FakeCard(ektp(), uid=f"04{self._made + n:012X}")) for n in range(1, count + 1)]
+        self._made += count
+        for card in cards:
+            card.chip.wire = lambda point: self.at(point)
         self.hopper.extend(cards)
         return cards
 
@@ -58,70 +94,158 @@ class FakeLane:
         """A passage's shared state over this lane."""
         return Trip(self.devices, PANELS, FILES)
 
+    # What happens to it
+
+    def finish_motion(self) -> None:
+        """The printer ends the command that it was given last, whoever listens."""
+        moving, self._moving = self._moving, iter(())
+        for _state in moving:
+            pass
+
+    def unplug(self) -> None:
+        """The USB cable is pulled; the printer ends its motion."""
+        self.finish_motion()
+        self.present = self.opened = False
+
+    def cut_power(self) -> None:
+        """The motion stops where it is; the counters are what was written down, or the time before."""
+        self._moving = iter(())
+        self.present = self.opened = False
+        self._kept = dict(self._kept_before if self.forgetful else self._kept)
+        self._kept_before = dict(self._kept)
+        self.cards_fed, self.panels_printed = self._kept["cards_fed"], self._kept["panels_printed"]
+
+    def plug(self) -> None:
+        """The cable is back."""
+        self.present = True
+
+    def power_on(self) -> None:
+        """The power is back: the printer ejects a card inside, or holds it where it is."""
+        if self.ejects and self.inside is not None:
+            self._leave(self.output, Beam.EXIT)
+        self.present = True
+
     # ports.CardPrinter
 
     async def open(self) -> PrinterIdentity:
-        self._need_printer()
-        return PrinterIdentity("Fake", "1", "SN1")
+        if self._closed:
+            raise DeviceAbsent("printer_lost", "the link was closed")
+        self.at("open")
+        if not self.present:
+            raise DeviceAbsent("printer_absent", "unplugged")
+        self.opened = True
+        return PrinterIdentity("Fake" if self.profile is None else self.profile.model, "1", self.serial)
 
     async def witness(self) -> PrinterWitness:
-        self._need_printer()
-        self._do("witness", lambda: None)
+        self._reach()
+        self.at("witness")
+        self.before.get("witness", lambda: None)()
         return PrinterWitness(self.position, self.cards_fed, self.panels_printed, self.ribbon)
 
     async def examine(self) -> PrinterWitness:
         return await self.witness()
 
     async def feed(self, deadline: Deadline) -> None:
-        self._do("feed", self._feed)
+        self._do("feed", deadline, [lambda: self._bring(CardPosition.CONTACTLESS)])
 
     async def print(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        self._do("print", lambda: self._print(panels))
+        self._check(panels, "print", holds=True)
+        self._do("print", deadline, self._printing(panels))
 
     async def print_and_deliver(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        def both() -> None:
-            self._print(panels)
-            self._leave(self.output, Beam.EXIT)
-
-        self._do("print_and_deliver", both)
+        self._check(panels, "print_and_deliver", holds=False)
+        self._do("print_and_deliver", deadline, [*self._printing(panels), lambda: self._let_out(self.output, Beam.EXIT)])
 
     async def to_chip_station(self, deadline: Deadline) -> None:
-        self._do("to_chip_station", lambda: self._stand(CardPosition.CONTACTLESS))
+        self._do("to_chip_station", deadline, [lambda: self._bring(CardPosition.CONTACTLESS)])
 
     async def deliver(self, deadline: Deadline) -> None:
-        self._do("deliver", lambda: self._leave(self.output, Beam.EXIT))
+        self._do("deliver", deadline, [lambda: self._let_out(self.output, Beam.EXIT)])
 
     async def reject(self, deadline: Deadline) -> None:
-        self._do("reject", lambda: self._leave(self.rejected, Beam.REJECT))
+        self._do("reject", deadline, [lambda: self._let_out(self.rejected, Beam.REJECT)])
 
     async def close(self) -> None:
+        self._closed, self.opened = True, False
         self.acts.append("close")
 
     # Physics
 
-    def _need_printer(self) -> None:
-        if not self.present:
-            raise DeviceAbsent("printer_absent", "unplugged")
+    def _reach(self) -> None:
+        if not self.opened or not self.present:
+            self.opened = False
+            raise DeviceAbsent("printer_lost", "the printer has to be opened first")
 
-    def _do(self, act: str, move: Callable[[], object]) -> None:
-        if act != "witness":
-            self._need_printer()
-            self.acts.append(act)
-        self.before.get(act, lambda: None)()
-        move()
-        self.after.get(act, lambda: None)()
+    def _do(self, act: str, deadline: Deadline, commands: Sequence[Command]) -> None:
+        self._reach()
+        if deadline.passed:
+            raise DeviceAbsent("printer_late", "the deadline was over before anything was sent")
+        self.at(act)
+        self.acts.append(act)
+        try:
+            self.before.get(act, lambda: None)()
+            for number, command in enumerate(commands, start=1):
+                self._moving = command()
+                for state in self._moving:
+                    self.at(f"{act} {number} {state}")
+                self.at(f"{act} {number} replied")
+            self.after.get(act, lambda: None)()
+        except (DeviceUnknown, DeviceAbsent):
+            self.opened = False  # out of step until it is opened anew
+            raise
 
-    def _feed(self) -> None:
-        self.inside = self.hopper.popleft()
-        self.cards_fed += 1
-        self.sensors.card_passes(Beam.FEED)
-        self._stand(CardPosition.CONTACTLESS)
+    def _check(self, panels: Sequence[Panel], act: str, *, holds: bool) -> None:
+        if self.profile is None:
+            return
+        check_panels(panels, self.profile.raster)
+        if self.profile.holds_card is not holds:
+            raise DeviceRefused("option_missing", f"no act '{act}'")
 
-    def _print(self, panels: Sequence[Panel]) -> None:
-        assert self.inside is not None
-        self.inside.prints += 1
-        self.panels_printed += len(panels)
+    def _bring(self, station: CardPosition) -> Iterator[str]:
+        """The card inside to the station, or a blank from the hopper."""
+        if self.inside is None:
+            yield "picking"  # it does not leave the hopper before the rollers have it
+            if not self.hopper:
+                raise DeviceRefused("hopper_empty", "Sic: FEEDER EMPTY")
+            self.inside = self.hopper.popleft()
+            self._stand(CardPosition.PRINT)
+            yield "picked"
+            self.sensors.card_passes(Beam.FEED)
+            self._stand(station)
+            yield "standing"
+            self.cards_fed += 1
+            yield "counted"
+            self._keep("cards_fed")
+        elif self.position is not station:
+            self._stand(CardPosition.PRINT)
+            yield "moving"
+            self._stand(station)
+
+    def _printing(self, panels: Sequence[Panel]) -> list[Command]:
+        return [partial(self._put_on, panel) for panel in panels]
+
+    def _put_on(self, panel: Panel) -> Iterator[str]:
+        if self.inside is None:
+            raise DeviceRefused("card_stuck", "ERROR TIME OUT")
         self._stand(CardPosition.PRINT)
+        self.inside.face.append(panel)
+        yield "printed"
+        if self.ribbon is not None and panel.name == "y":
+            self.ribbon -= 1
+        self.panels_printed += 1
+        yield "counted"
+        self._keep("panels_printed")
+
+    def _let_out(self, into: list[Card], beam: Beam) -> Iterator[str]:
+        if self.inside is None:
+            return  # the motors turn and nothing comes out
+        self._stand(CardPosition.PRINT)
+        yield "lifted"
+        self._leave(into, beam)
+        yield "left"
+
+    def _keep(self, counter: str) -> None:
+        self._kept_before[counter], self._kept[counter] = self._kept[counter], getattr(self, counter)
 
     def _stand(self, position: CardPosition) -> None:
         self.position = position

@@ -173,17 +173,21 @@ def test_a_content_length_that_lies(scene: Scene, length: str) -> None:
     assert b" 201 " not in answer
 
 
+LOAD = "/api/v1/stock/load"
 COMMANDS = [
-    ("/api/v1/lanes/1/load", b"{", "Not valid JSON"),
-    ("/api/v1/lanes/1/load", b"[" * 4000, "Not valid JSON"),
-    ("/api/v1/lanes/1/load", b'{"quantity": 5}', "Must be an object with: quantity, who, reason"),
-    ("/api/v1/lanes/1/load", b'{"quantity": true, "who": "a", "reason": "b"}', "'quantity' is wrong: it must be a number"),
-    ("/api/v1/lanes/1/load", b'{"quantity": "5", "who": "a", "reason": "b"}', "'quantity' is wrong: it must be a number"),
-    ("/api/v1/lanes/1/load", b'{"quantity": -5, "who": "a", "reason": "b"}', "count again"),
-    ("/api/v1/lanes/1/load", b'{"quantity": 5, "who": " ", "reason": "b"}', "'who' is wrong"),
-    ("/api/v1/lanes/1/load", b'{"quantity": 5, "who": "a", "reason": "b", "c": 1}', "Must be an object"),
-    ("/api/v1/lanes/1/load", b" " * 5000, "longer than 4096 bytes"),
-    ("/api/v1/passages/1/resolve", b'{"verdict": "good", "who": "a", "reason": "b"}', "must be 'spoiled' or 'still_blank'"),
+    (LOAD, b"{", "Not valid JSON"),
+    (LOAD, b"[" * 4000, "Not valid JSON"),
+    (LOAD, b'{"quantity": 5}', "Must be an object with: lane, who, reason [quantity, ribbon, key]"),
+    (LOAD, b'{"lane": "1", "quantity": true, "who": "a", "reason": "b"}', "'quantity' is wrong: it must be a number"),
+    (LOAD, b'{"lane": "1", "quantity": "5", "who": "a", "reason": "b"}', "'quantity' is wrong: it must be a number"),
+    (LOAD, b'{"lane": "1", "quantity": -5, "who": "a", "reason": "b"}', "count again"),
+    (LOAD, b'{"lane": "1", "quantity": 5, "who": " ", "reason": "b"}', "'who' is wrong"),
+    (LOAD, b'{"lane": "1", "quantity": 5, "who": "a", "reason": "b", "c": 1}', "Must be an object"),
+    (LOAD, b'{"lane": "1", "quantity": 5, "who": "a", "reason": "b", "key": "x"}', "'key' is wrong"),
+    (LOAD, b" " * 5000, "longer than 4096 bytes"),
+    ("/api/v1/stock/receive", b" " * 600_000, "longer than 524288 bytes"),
+    ("/api/v1/incidents/9999/explain", b'{"who": "a", "reason": "b"}', "no incident 9999"),
+    ("/api/v1/questions/1/answer", b'{"answer": "good", "who": "a", "reason": "b"}', "answer must be one of"),
     ("/api/v1/jobs/x/cancel", b'{"who": "a", "reason": "b"}', "'job' must be a number"),
     ("/api/v1/nothing", b"{}", "no such address or method"),
     ("/api/v1/station", b"{}", "no such address or method"),

@@ -8,6 +8,7 @@ import pytest
 
 from controller.config import load_config, parse_config
 from controller.errors import ConfigError, Problem
+from tools.wiring import with_lanes
 
 EXAMPLE = (Path(__file__).parents[2] / "examples" / "station.toml").read_text(encoding="utf-8")
 
@@ -56,10 +57,33 @@ def test_the_same_pin_on_another_bank_is_fine() -> None:
 
 
 def test_two_lanes_may_not_share_a_printer_or_a_reader() -> None:
-    lane = EXAMPLE[EXAMPLE.index("[[lanes]]") : EXAMPLE.index("[front_panel]")]
+    lane = EXAMPLE[EXAMPLE.index("[[lanes]]") : EXAMPLE.index("[desk_reader]")]
     second = lane.replace('name = "1"', 'name = "2"').replace(":8888", ":8889")
     places = {problem.place for problem in _mistakes(EXAMPLE.replace(lane, lane + second))}
     assert places == {"lanes[].printer.serial", "lanes[].reader.name"}
+
+
+def test_the_desk_may_not_share_a_lanes_reader() -> None:
+    assert _mistakes(EXAMPLE.replace("hw-sim desk 00 00", "hw-sim lane 1 00 00"))[0].place == "lanes[].reader.name"
+
+
+def test_a_desk_reader_is_optional() -> None:
+    start, end = EXAMPLE.index("[desk_reader]"), EXAMPLE.index("[front_panel]")
+    assert parse_config(EXAMPLE[:start] + EXAMPLE[end:]).desk_reader is None
+
+
+def test_seven_lanes_and_a_desk_fill_the_readers_that_pcscd_can_show() -> None:
+    assert len(parse_config(with_lanes(EXAMPLE, 7)).lanes) == 7
+
+
+def test_readers_that_pcscd_would_not_show_are_refused() -> None:
+    problem = _mistakes(with_lanes(EXAMPLE, 8))[0]
+    assert (problem.place, "9 readers take 18 slots, and pcscd shows 16" in problem.en) == ("desk_reader.name", True)
+
+
+def test_readers_with_one_slot_each_leave_room() -> None:
+    text = with_lanes(EXAMPLE, 8).replace('00 00", profile', '00 00", slots = 1, profile')
+    assert parse_config(text).lanes[7].reader.slots == 1
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:8631", "192.168.1.5:8631", "8631"])

@@ -10,7 +10,7 @@ import pytest
 from controller import desk
 from controller.conditions import CONDITIONS
 from controller.jobs.passage import PLANS, REJECT
-from controller.model import JobState, Lamps, LaneStatus, StationSnapshot, Verdict
+from controller.model import JobState, Lamps, LaneStatus, LogHead, StationSnapshot, Verdict
 
 IDLE = LaneStatus("1", activity="idle")
 NOW = StationSnapshot("Contoh", (IDLE,), dict.fromkeys(JobState, 0), dict.fromkeys(Verdict, 0), {}, panel_up=True)
@@ -50,6 +50,16 @@ def test_the_display_shows_state_and_card_count() -> None:
 
 def test_a_hold_without_an_obstacle_is_shown() -> None:
     assert desk.lines(replace(NOW, held=True))[0] == "DITAHAN: TEKAN GO"
+
+
+@pytest.mark.parametrize(
+    ("seq", "shown"), [(4821, "LOG 4821:3f9ac2d1"), (9_999_999, "LOG 9999999:3f9ac2d1"), (12_345_678, "12345678:3f9ac2d1")]
+)
+def test_a_hold_shows_the_head_of_the_log_to_be_written_down(seq: int, shown: str) -> None:
+    held = replace(NOW, held=True, log=LogHead(seq, "3f9ac2d1" + "0" * 56))
+    assert desk.lines(held) == ("DITAHAN: TEKAN GO", shown)
+    assert len(shown) <= 20
+    assert desk.lines(replace(held, held=False))[1] == "JADI 0 ANTRE 0"
 
 
 def test_every_stage_has_a_word_that_fits() -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from controller.cli import COMMANDS
+from hwsim.exchanges import MOMENTS, WIRES
+from hwsim.hands import PUT_TO
+from hwsim.orders import ACTS
 from tools.make_architecture_docs import DOCUMENTS, render
 
 ROOT = Path(__file__).parents[2]
@@ -32,3 +35,8 @@ def test_every_path_a_document_names_exists(document: str) -> None:
 def test_the_readme_shows_every_command_people_need() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in COMMANDS if f"print-station {name}" not in text] == []
+
+
+def test_the_simulators_commands_are_in_its_document() -> None:
+    text = (ROOT / "docs/simulator.md").read_text(encoding="utf-8")
+    assert [word for word in (*MOMENTS, *WIRES, *ACTS, *PUT_TO) if f"`{word}`" not in text] == []

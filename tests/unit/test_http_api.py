@@ -11,78 +11,22 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from controller import http_api
-from controller.client import Answer, StationClient, StationUnreachable
-from controller.errors import Problem, RenderError, RequestRefused
-from controller.http_api import Backend
+from controller.client import StationClient, StationUnreachable
+from controller.errors import Problem, RequestRefused
 from controller.http_input import read_command
-from controller.http_server import HttpServer, listen
-from controller.intake import Intake
-from controller.jobs import journal
+from controller.jobs import events, journal
+from controller.jobs.journal import Claim
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
-from controller.metrics import Metrics
-from controller.records.seal import load_public_key
-from controller.station import Station
+from tests.fakes.site import ROOT, Site, served
 
-ROOT = Path(__file__).parents[2]
 RECORD = (ROOT / "examples/records/01.json").read_bytes()
-KEYS = {"contoh-2026": load_public_key((ROOT / "examples/keys/contoh-2026.pub.pem").read_text())}
-SIZES = {0x6FF1: 1024, 0x6FF2: 4096, 0x6FF3: 1024, 0x6FF4: 1024, 0x6FF5: 1024, 0x6FF6: 78}
-
-
-class Eyes:
-    """Stands in for the rendering child: finds fault with pictures when told to."""
-
-    problem: Problem | None = None
-
-    async def check_images(self, photo: bytes, signature: bytes) -> None:
-        if self.problem is not None:
-            raise RenderError(self.problem)
-
-
-class Site:
-    """A served interface with everything behind it."""
-
-    def __init__(self, store: Store, spool: Spool, path: Path) -> None:
-        self.station = Station("Contoh", ["1"])
-        self.store = store
-        self.spool = spool
-        self.eyes = Eyes()
-        self.changes = 0
-        self.alive = True
-        self.path = path
-        self.address = f"unix:{path}"
-        metrics = Metrics(lambda: self.station.snapshot)
-        intake = Intake(store, spool, self.eyes, KEYS, SIZES, self._changed)
-        self.backend = Backend(store, intake, metrics, lambda: self.station.snapshot, ("1",), 1, self._changed, self._health)
-
-    def _changed(self) -> None:
-        self.changes += 1
-
-    def _health(self) -> dict[str, bool]:
-        return {"lane 1": self.alive}
-
-    async def get(self, path: str, **query: object) -> Answer:
-        return await asyncio.to_thread(lambda: self._ask("get", path, query))
-
-    async def post(self, path: str, body: Any) -> Answer:
-        return await asyncio.to_thread(lambda: self._ask("post", path, body))
-
-    def _ask(self, verb: str, path: str, what: Any) -> Answer:
-        with StationClient(self.address) as client:
-            return client.get(path, what) if verb == "get" else client.post(path, what)
 
 
 @pytest.fixture
 async def site(store: Store, spool: Spool, tmp_path: Path) -> AsyncIterator[Site]:
-    site = Site(store, spool, tmp_path / "http.sock")
-    server = HttpServer(http_api.build(site.backend), listen([site.address]))
-    serving = asyncio.create_task(server.serve())
-    await server.started()
-    yield site
-    server.stop()
-    await serving
+    async with served(store, spool, tmp_path / "http.sock") as site:
+        yield site
 
 
 async def test_a_record_becomes_a_job_once(site: Site) -> None:
@@ -150,14 +94,14 @@ async def test_a_body_that_hides_its_length_is_refused_while_it_arrives(site: Si
 
 
 async def test_a_page_from_elsewhere_cannot_post(site: Site) -> None:
-    head = b"POST /api/v1/lanes/1/load HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n"
+    head = b"POST /api/v1/stock/load HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n"
     assert b" 415 " in await asyncio.to_thread(_post_raw, site.path, head, 0)
     assert site.changes == 0
 
 
 async def test_a_job_shows_its_passages(site: Site) -> None:
     number = (await site.post("/api/v1/jobs", RECORD)).body["job"]["id"]
-    await site.store.transact(journal.begin, number, "1", "held", "SN", "feed", {})
+    await site.store.transact(journal.begin, Claim(number, "1", "held", "SN", "reader"), "feed", {})
     answer = await site.get(f"/api/v1/jobs/{number}")
     assert answer.body["job"]["state"] == "active"
     assert answer.body["passages"][0]["stages"][0]["name"] == "feed"
@@ -179,37 +123,23 @@ async def test_a_ready_job_is_cancelled_once(site: Site) -> None:
     assert (await site.post("/api/v1/jobs/99/cancel", command)).status == 404
 
 
-async def test_blanks_are_counted_in(site: Site) -> None:
-    answer = await site.post("/api/v1/lanes/1/load", {"quantity": 25, "who": "ani", "reason": "filled"})
-    assert answer.body == {"lane": "1", "hopper": 25, "passage": 0}
-
-
 @pytest.mark.parametrize(
     ("path", "command", "status"),
     [
-        ("/api/v1/lanes/9/load", {"quantity": 1, "who": "a", "reason": "b"}, 404),
-        ("/api/v1/lanes/1/load", {"quantity": -5, "who": "a", "reason": "b"}, 409),
-        ("/api/v1/lanes/1/load", {"quantity": "5", "who": "a", "reason": "b"}, 400),
-        ("/api/v1/lanes/1/load", {"quantity": True, "who": "a", "reason": "b"}, 400),
-        ("/api/v1/lanes/1/load", {"quantity": 5, "who": "a"}, 400),
-        ("/api/v1/lanes/1/load", {"quantity": 5, "who": "", "reason": "b"}, 400),
-        ("/api/v1/passages/7/resolve", {"verdict": "spoiled", "who": "a", "reason": "b"}, 404),
-        ("/api/v1/passages/7/resolve", {"verdict": "good", "who": "a", "reason": "b"}, 400),
+        ("/api/v1/questions/7/answer", {"answer": "spoiled", "who": "a", "reason": "b"}, 404),
+        ("/api/v1/questions/7/answer", {"answer": "good", "who": "a", "reason": "b"}, 400),
+        ("/api/v1/jobs/9/cancel", {"who": "a", "reason": "b"}, 404),
+        ("/api/v1/jobs/9/cancel", {"who": "a"}, 400),
+        ("/api/v1/jobs/9/cancel", {"who": "", "reason": "b"}, 400),
+        ("/api/v1/jobs/9/cancel", {"who": "a", "reason": True}, 400),
+        ("/api/v1/jobs/9/cancel", {"who": "a", "reason": "b", "key": "12345678"}, 400),
+        ("/api/v1/jobs/9/cancel", {"who": "a", "reason": "b" * 501}, 400),
     ],
 )
 async def test_acts_of_staff_with_a_mistake_change_nothing(site: Site, path: str, command: dict[str, Any], status: int) -> None:
     answer = await site.post(path, command)
     assert (answer.status, bool(answer.problems[0].id), bool(answer.problems[0].en)) == (status, True, True)
     assert site.changes == 0
-
-
-async def test_an_unknown_passage_is_resolved(site: Site) -> None:
-    number = (await site.post("/api/v1/jobs", RECORD)).body["job"]["id"]
-    passage = await site.store.transact(journal.begin, number, "1", "held", "SN", "feed", {})
-    assert passage is not None
-    await site.store.transact(journal.suspect_all)
-    answer = await site.post(f"/api/v1/passages/{passage.id}/resolve", {"verdict": "still_blank", "who": "a", "reason": "seen"})
-    assert answer.body["job"]["state"] == "ready"
 
 
 async def test_health_follows_the_lanes(site: Site) -> None:
@@ -221,6 +151,15 @@ async def test_health_follows_the_lanes(site: Site) -> None:
 async def test_the_station_and_its_metrics_are_shown(site: Site) -> None:
     assert (await site.get("/api/v1/station")).body["lanes"][0]["name"] == "1"
     assert "print_station_jobs" in (await site.get("/metrics")).body
+
+
+async def test_the_head_of_the_log_is_given_with_whose_log_it_is(site: Site, store: Store) -> None:
+    assert (await site.get("/api/v1/log/head")).status == 404
+    await store.transact(events.append, "genesis", {"station": "ab", "name": "Contoh", "key": "cd"})
+    head = await store.read(events.head)
+    assert head is not None
+    told = (await site.get("/api/v1/log/head")).body
+    assert told == {"seq": 1, "hash": head.hash, "anchor": f"1:{head.hash}", "station": "ab", "key": "cd"}
 
 
 async def test_no_station_at_an_address_is_said_so(tmp_path: Path) -> None:

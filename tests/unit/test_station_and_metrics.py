@@ -10,6 +10,8 @@ from controller.metrics import STAGE_NAMES, Metrics
 from controller.model import Balance, JobState, LaneStatus, StationSnapshot, Verdict
 from controller.station import Station
 
+LABELS = {"lane", "state", "outcome", "stage", "condition", "answer", "account", "kind", "le", "version"}
+
 
 @pytest.fixture
 def station() -> Station:
@@ -44,13 +46,18 @@ def test_unknown_values_are_absent(station: Station) -> None:
 def test_counts_and_conditions_are_exported(station: Station) -> None:
     metrics = Metrics(lambda: station.snapshot)
     jobs, outcomes = dict.fromkeys(JobState, 0) | {JobState.READY: 3}, dict.fromkeys(Verdict, 0) | {Verdict.GOOD: 7}
-    station.counted(jobs, outcomes, {"1": Balance(9, 1), "2": Balance()})
+    stock, open_incidents = {"store": 70, "missing": 1}, {"count_short": 1, "card_missing": 0}
+    station.counted(jobs, outcomes, {"1": Balance(9, 1, 3), "2": Balance()}, stock, open_incidents)
     station.lane_changed(LaneStatus("1", condition="card_jam", printer_up=True))
     samples = _samples(metrics)
     assert samples['print_station_jobs{state="ready"}'] == 3
     assert samples['print_station_cards_recorded{outcome="good"}'] == 7
     assert samples['print_station_lane_condition{condition="card_jam",lane="1"}'] == 1
     assert samples['print_station_blanks_in_hopper{lane="1"}'] == 9
+    assert samples['print_station_blanks_in_reject_bin{lane="1"}'] == 3
+    assert samples['print_station_stock{account="missing"}'] == 1
+    assert samples['print_station_incidents_open{kind="count_short"}'] == 1
+    assert samples['print_station_incidents_open{kind="card_missing"}'] == 0
     assert samples['print_station_printer_up{lane="1"}'] == 1
 
 
@@ -74,4 +81,4 @@ def test_events_count(station: Station) -> None:
 
 def test_labels_come_from_closed_lists(station: Station) -> None:
     page = Metrics(lambda: station.snapshot).page().decode()
-    assert set(re.findall(r"(\w+)=\"", page)) <= {"lane", "state", "outcome", "stage", "condition", "le", "version"}
+    assert set(re.findall(r"(\w+)=\"", page)) <= LABELS

@@ -9,9 +9,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -22,7 +23,7 @@ from tools.powercut.start_up import Promised, losses
 from tools.powercut.trace import Call, Op, TraceError, read_trace
 
 ROOT = Path(__file__).parents[2]
-SHARED_MEMORY = Path("/dev/shm")  # images are written and read thousands of times a minute
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made there; images are written and read thousands of times a minute
 CHANCES = (1.0, 0.5, 0.1, 0.0)  # that an unsynced change is on the disk, one for each image
 WRITER_LIMIT_S = 120.0  # a run takes about a second
 LOG_VERIFIED = 20  # the log is verified after one cut in so many
@@ -35,9 +36,26 @@ class Work:
 
     seed: int
     lives: int = 2
-    jobs: int = 10  # of each life
+    jobs: int = 6  # of each life
     variant: str = "safe"  # or one of writer.UNSAFE
-    deaf_spool: bool = False  # the fsync of the spool's folder is left out
+    deaf: str | None = None  # a folder below the root whose fsync is left out
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A mistake that must be caught, and the kind of loss that it leads to."""
+
+    mistake: str
+    work: Work
+    loss: str
+
+
+CONTROLS = (
+    Control("WAL with synchronous NORMAL", Work(seed=101, variant="normal"), "commits lost"),
+    Control("journal DELETE with synchronous FULL, Python's default", Work(seed=102, variant="delete"), "commits lost"),
+    Control("no fsync of the spool's folder", Work(seed=103, deaf="state/spool"), "payload lost"),
+    Control("no fsync of the state folder", Work(seed=104, deaf="state"), "no start"),
+)
 
 
 @dataclass(slots=True)
@@ -49,7 +67,7 @@ class Tally:
     lossy: int = 0  # cuts after which anything was lost
     kinds: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
-    seconds: float = 0.0
+    seconds: float = 0.0  # for cutting and starting, without the run itself
 
     def add(self, place: str, found: Sequence[str]) -> None:
         """Count one cut."""
@@ -58,6 +76,15 @@ class Tally:
         self.kinds.update({loss.partition(":")[0] for loss in found})
         if found and len(self.examples) < EXAMPLES_KEPT:
             self.examples.append(f"{place}: {'; '.join(found[:3])}")
+
+    def join(self, other: Tally) -> None:
+        """Add the cuts of another run."""
+        self.cuts += other.cuts
+        self.commits += other.commits
+        self.lossy += other.lossy
+        self.kinds.update(other.kinds)
+        self.examples += other.examples[: EXAMPLES_KEPT - len(self.examples)]
+        self.seconds += other.seconds
 
 
 @contextmanager
@@ -72,11 +99,23 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+def works(first_seed: int) -> Iterator[Work]:
+    """Runs without end, no two alike: one to three lives, of a few jobs or of enough to fill the WAL."""
+    for seed in count(first_seed):
+        yield Work(seed, lives=1 + seed % 3, jobs=(4, 6, 14)[seed // 3 % 3])
+
+
+def cut_run(work: Work, cuts: int) -> Tally:
+    """Record a run and cut the power in it so often. Raises TraceError."""
+    with scratch() as folder:
+        return cut(record(work, folder), cuts, work.seed, folder / "image")
+
+
 def record(work: Work, folder: Path) -> Sequence[Call]:
     """Run the writer under the recorder in `folder`. Raises TraceError when it failed, or when the trace does not tell all."""
     root, trace = folder / "root", folder / "trace"
     root.mkdir(parents=True)
-    deaf = root / "state" / "spool" if work.deaf_spool else None
+    deaf = None if work.deaf is None else root / work.deaf
     command = [sys.executable, "-m", "tools.powercut.writer", str(root), "--seed", str(work.seed), "--lives", str(work.lives),
                "--jobs", str(work.jobs), "--variant", work.variant]  # fmt: skip
     ended = subprocess.run(command, cwd=ROOT, env=recorder.environment(root, trace, deaf), capture_output=True, text=True,
@@ -93,7 +132,10 @@ def prove_complete(calls: Sequence[Call], root: Path) -> None:
     disk = Disk()
     for call in calls:
         disk.apply(call)
-    told = {path: None if content is None else bytes(content.data).ljust(content.size, b"\0") for path, content in disk.whole().items()}
+    told = {
+        path: None if content is None else bytes(content.data).ljust(content.size, b"\0")
+        for path, content in disk.whole().items()
+    }
     real = {str(path.relative_to(root)): None if path.is_dir() else path.read_bytes()
             for path in root.rglob("*") if not path.name.endswith("-shm")}  # fmt: skip
     differing = sorted(path for path in told.keys() | real.keys() if told.get(path, ...) != real.get(path, ...))
@@ -101,13 +143,14 @@ def prove_complete(calls: Sequence[Call], root: Path) -> None:
         raise TraceError(f"something was written past the recorder: {', '.join(differing)}")
 
 
-def cut(calls: Sequence[Call], count: int, seed: int, folder: Path) -> Tally:
-    """Cut the power `count` times anywhere in the run; each time start on what is left."""
-    return asyncio.run(_cut(calls, count, Random(seed), ImageFolder(folder, settled=["state/spool"])))
+def cut(calls: Sequence[Call], cuts: int, seed: int, folder: Path) -> Tally:
+    """Cut the power `cuts` times anywhere in the run; each time start on what is left."""
+    rng = Random(seed)  # noqa: S311 - chosen again by the same seed
+    return asyncio.run(_cut(calls, cuts, rng, ImageFolder(folder, settled=["state/spool"])))
 
 
-async def _cut(calls: Sequence[Call], count: int, rng: Random, image: ImageFolder) -> Tally:
-    places = Counter(rng.randrange(1, len(calls) + 1) for _ in range(count))
+async def _cut(calls: Sequence[Call], cuts: int, rng: Random, image: ImageFolder) -> Tally:
+    places = Counter(rng.randrange(1, len(calls) + 1) for _ in range(cuts))
     disk, said, tally, begun_s = Disk(), _Said(), Tally(), time.monotonic()
     for place, call in enumerate(calls, start=1):
         disk.apply(call)
@@ -115,7 +158,9 @@ async def _cut(calls: Sequence[Call], count: int, rng: Random, image: ImageFolde
         for _ in range(places[place]):
             chance = rng.choice(CHANCES)
             image.lay(disk.image(chance, rng))
-            found = await losses(image.folder, Promised(said.states, said.acknowledged), verify_log=tally.cuts % LOG_VERIFIED == 0)
+            found = await losses(
+                image.folder, Promised(said.states, said.acknowledged), verify_log=tally.cuts % LOG_VERIFIED == 0
+            )
             tally.add(f"call {place} ({call.op.name} {Path(call.path).name}), chance {chance:g}", found)
     tally.commits, tally.seconds = said.acknowledged, time.monotonic() - begun_s
     image.remove()
@@ -141,9 +186,3 @@ class _Said:
             self.states.append(rest)
         else:
             self.acknowledged = max(self.acknowledged, self._before + int(rest))
-
-
-def figures(tally: Tally) -> Mapping[str, object]:
-    """For a report."""
-    return {"cuts": tally.cuts, "commits": tally.commits, "with_losses": tally.lossy, "kinds": dict(tally.kinds),
-            "examples": tally.examples, "cuts_per_minute": round(60 * tally.cuts / tally.seconds)}  # fmt: skip

@@ -7,6 +7,7 @@ The model is what POSIX promises and not a promise more; every file system that 
   not at all.
 - Of everything later, any part may be on the disk: each 512-byte sector on its own in any of its unsynced versions, the length
   in any of its unsynced values (sectors that never arrived read as zeros), each change of a folder on its own, in any order.
+  A truncation is there whole or not at all: a length is one number, and SQLite relies on that when it truncates a WAL.
 - Nothing that was synced is ever lost. (A disk that lies about flushes is another test: reliability.md 4.4, `rig.py --lie`.)
 
 ext4 with data=ordered keeps more: names and lengths arrive in the order of the calls, a length never before the data it covers,
@@ -29,6 +30,7 @@ GARBAGE_BYTES = 32 * 1024  # what may lie in a file that is no durable state; th
 GARBAGE_CHANCE = 0.5
 
 T = TypeVar("T")
+_Version = tuple[T, int | None]  # with the number of the truncation that it is a part of, if it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,9 @@ class File:
     size: int = 0
     durable: bytearray = field(default_factory=bytearray)
     durable_size: int = 0
-    sectors: dict[int, list[bytes]] = field(default_factory=dict)  # unsynced versions, oldest first
-    sizes: list[int] = field(default_factory=list)  # unsynced values, oldest first
+    sectors: dict[int, list[_Version[bytes]]] = field(default_factory=dict)  # unsynced, oldest first
+    sizes: list[_Version[int]] = field(default_factory=list)  # unsynced, oldest first
+    truncations: int = 0  # unsynced
     syncs: int = 0  # that changed something; with the file's number: its stamp
 
     def write(self, offset: int, data: bytes) -> None:
@@ -78,12 +81,14 @@ class File:
 
     def truncate(self, size: int) -> None:
         """As ftruncate."""
-        end = len(self.live)
-        if size < end:
-            del self.live[size:]
-            self._changed(size, end)
-        if size != self.size:
-            self._resize(size)
+        if size >= self.size:
+            self.extend(size)
+            return
+        end, whole = len(self.live), self.truncations
+        self.truncations += 1
+        del self.live[size:]
+        self._changed(size, end, whole)
+        self._resize(size, whole)
 
     def sync(self) -> None:
         """As fsync and fdatasync: the latter leaves out times only, never a size (man 2 fdatasync)."""
@@ -99,31 +104,39 @@ class File:
         self.durable_size = self.size
         self.sectors.clear()
         self.sizes.clear()
+        self.truncations = 0
         self.syncs += 1
 
     def after_cut(self, chance: float, rng: Random) -> Content:
         """What is left when each unsynced change is on the disk with this chance."""
         if not self.sectors and not self.sizes:
             return Content((self.number, self.syncs), self.durable, self.size)
-        size = _arrived(self.sizes, self.durable_size, chance, rng)
+        done = [rng.random() < chance for _ in range(self.truncations)]
+
+        def arrived(versions: Sequence[_Version[T]]) -> T | None:
+            """Each came to the disk with this chance, in order: the newest that did is what is there."""
+            came = (value for value, whole in reversed(versions) if (rng.random() < chance if whole is None else done[whole]))
+            return next(came, None)
+
+        newest = arrived(self.sizes)
+        size = self.durable_size if newest is None else newest
         left = self.durable[:size]
         for sector, versions in self.sectors.items():
-            start = sector * SECTOR
-            version = _arrived(versions, None, chance, rng)
+            start, version = sector * SECTOR, arrived(versions)
             if version is not None and start < size:
                 _fill(left, start + SECTOR)
                 left[start : start + SECTOR] = version
         del left[size:]
         return Content(None, left, size)
 
-    def _resize(self, size: int) -> None:
+    def _resize(self, size: int, whole: int | None = None) -> None:
         self.size = size
-        self.sizes.append(size)
+        self.sizes.append((size, whole))
 
-    def _changed(self, start: int, end: int) -> None:
+    def _changed(self, start: int, end: int, whole: int | None = None) -> None:
         for sector in range(start // SECTOR, -(-end // SECTOR)):
-            version = bytes(self.live[sector * SECTOR : (sector + 1) * SECTOR])
-            self.sectors.setdefault(sector, []).append(version.ljust(SECTOR, b"\0"))
+            content = bytes(self.live[sector * SECTOR : (sector + 1) * SECTOR])
+            self.sectors.setdefault(sector, []).append((content.ljust(SECTOR, b"\0"), whole))
 
 
 @dataclass(eq=False, slots=True)
@@ -285,11 +298,6 @@ def _apply(names: Mapping[str, Node | None], entries: dict[str, Node]) -> None:
             entries.pop(name, None)
         else:
             entries[name] = node
-
-
-def _arrived(versions: Sequence[T], durable: T, chance: float, rng: Random) -> T:
-    """Each version came to the disk with this chance, in order: the newest that did is what is there."""
-    return next((version for version in reversed(versions) if rng.random() < chance), durable)
 
 
 def _fill(content: bytearray, end: int) -> None:

@@ -105,17 +105,21 @@ static int place_of_fd(int fd, char *into) {
     return 1;
 }
 
-/* The absolute form of `path`; 0 when it lies elsewhere. The tree under ROOT holds no links, so text is enough. */
+/* The absolute form of `path`, its folder without links and dots; 0 when it lies elsewhere or its folder does not exist. */
 static int place_of_path(int folder, const char *path, char *into) {
-    if (trace < 0 || path == NULL) return 0;
-    if (path[0] == '/') {
-        if (strlen(path) >= PATH_MAX) return 0;
-        strcpy(into, path);
-    } else {
-        char base[PATH_MAX];
+    char whole[2 * PATH_MAX], base[PATH_MAX];
+    if (trace < 0 || path == NULL || strlen(path) >= PATH_MAX) return 0;
+    if (path[0] == '/') strcpy(whole, path);
+    else {
         if (folder == AT_FDCWD ? getcwd(base, sizeof base) == NULL : !place_of_fd(folder, base)) return 0;
-        if (snprintf(into, PATH_MAX, "%s/%s", base, path) >= PATH_MAX) return 0;
+        snprintf(whole, sizeof whole, "%s/%s", base, path);
     }
+    size_t end = strlen(whole);
+    while (end > 1 && whole[end - 1] == '/') whole[--end] = 0;
+    char *name = strrchr(whole, '/');
+    if (name == whole || strcmp(name, "/.") == 0 || strcmp(name, "/..") == 0) return realpath(whole, into) != NULL && inside(into);
+    *name++ = 0;
+    if (realpath(whole, base) == NULL || snprintf(into, PATH_MAX, "%s/%s", base, name) >= PATH_MAX) return 0;
     return inside(into);
 }
 
@@ -227,6 +231,12 @@ PWRITE_AS(pwrite) PWRITE_AS(pwrite64)
     REAL(ssize_t, name, int, const struct iovec *, int, off64_t); \
     RECORDED(ssize_t, fd, real(fd, parts, count, offset), note_parts(&to, parts, count, result, offset)); }
 PWRITEV_AS(pwritev) PWRITEV_AS(pwritev64)
+
+#define PWRITEV2_AS(name) ssize_t name(int fd, const struct iovec *parts, int count, off64_t offset, int flags) { \
+    REAL(ssize_t, name, int, const struct iovec *, int, off64_t, int); \
+    RECORDED(ssize_t, fd, real(fd, parts, count, offset, flags), \
+             note_parts(&to, parts, count, result, offset < 0 ? written_at(fd, result) : (uint64_t)offset)); }
+PWRITEV2_AS(pwritev2) PWRITEV2_AS(pwritev64v2)
 
 #define FTRUNCATE_AS(name) int name(int fd, off64_t size) { \
     REAL(int, name, int, off64_t); \

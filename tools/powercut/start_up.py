@@ -59,7 +59,9 @@ def _missing_commits(db: sqlite3.Connection, promised: Promised) -> list[str]:
         behind = promised.acknowledged - 1 - promised.states.index(state)
         return [f"commits lost: {behind}"]
     if promised.acknowledged == 0:
-        return [] if db.execute("SELECT count(*) FROM job").fetchone()[0] == 0 else ["unknown state: jobs before the first commit"]
+        return (
+            [] if db.execute("SELECT count(*) FROM job").fetchone()[0] == 0 else ["unknown state: jobs before the first commit"]
+        )
     return ["unknown state: no commit ever left the database like this"]
 
 

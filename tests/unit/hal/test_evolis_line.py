@@ -255,8 +255,9 @@ async def test_a_printer_with_another_serial_number_inside_is_not_ours() -> None
 
 async def test_a_silent_printer_is_late() -> None:
     async with wired() as wire:
-        wire.device.say("Pem;2")
-        wire.device.say("Rsn")
+        for _ in range(2):  # the second time its port was reset
+            wire.device.say("Pem;2")
+            wire.device.say("Rsn")
         with pytest.raises(DeviceUnknown, match="printer_late: the printer does not answer; port status 18h"):
             await wire.driver.open()
 
@@ -311,3 +312,52 @@ async def test_closing_ends_an_act_that_waits() -> None:
         await wire.driver.close()
         with pytest.raises(DeviceUnknown, match="printer_lost"):
             await feeding
+
+
+async def test_an_examination_asks_twice_between_three_marks(wire: Wired) -> None:
+    assert await wire.driver.examine() == PrinterWitness(CardPosition.NONE, 1000, 5000, 187)
+    asked = " ".join(command for command in wire.device.heard if command != "Pem;2").split("Rsn")
+    assert (asked[0], asked[-1]) == ("", "")
+    assert [part.split()[:3] for part in asked[1:-1]] == [["Rlr;p", "Rco;c", "Rco;p"]] * 2
+
+
+@pytest.mark.parametrize("late", [b"OK\0", b"OK\0OK\0", b"O", b"CONTACTLESS CARD\0", b"PRINT POS\0", b"1001\0"])
+@pytest.mark.parametrize("answer", ["OK", "CONTACTLESS CARD"])
+async def test_a_late_reply_is_never_evidence(wire: Wired, late: bytes, answer: str) -> None:
+    """`OK` means both "done" and "no card": a late one must not say that the printer is empty, nor that it is not."""
+    wire.device.says["Rlr;p"] = answer
+    wire.device.emit(late)
+    position = (await wire.driver.examine()).position
+    assert position is (CardPosition.NONE if answer == "OK" else CardPosition.CONTACTLESS)
+
+
+@pytest.mark.parametrize("late", [b"OK\0", b"CONTACTLESS CARD\0"])
+async def test_a_reply_that_slips_in_between_the_readings_is_found_out(wire: Wired, late: bytes) -> None:
+    wire.device.at["Rlr;p"] = lambda: wire.device.emit(late)
+    with pytest.raises(DeviceUnknown):
+        await wire.driver.examine()
+
+
+@pytest.mark.parametrize(("command", "second"), [("Rlr;p", "CONTACTLESS CARD"), ("Rco;c", "1001"), ("Rco;p", "5001")])
+async def test_a_record_that_changes_between_the_readings_is_no_evidence(wire: Wired, command: str, second: str) -> None:
+    wire.device.say(command, wire.device.says[command].encode() + b"\0")
+    wire.device.says[command] = second
+    with pytest.raises(DeviceUnknown, match=r"printer_moving: .* became "):
+        await wire.driver.examine()
+
+
+@pytest.mark.parametrize("answer", [b"OK\0", b"SIM-E-0002\0", b"CONTACTLESS CARD\0"])
+@pytest.mark.parametrize("turn", [0, 1, 2])
+async def test_without_the_serial_number_nothing_that_was_heard_is_evidence(wire: Wired, answer: bytes, turn: int) -> None:
+    for _ in range(turn):
+        wire.device.say("Rsn", SERIAL.encode() + b"\0")
+    wire.device.say("Rsn", answer)
+    with pytest.raises((DeviceUnknown, DeviceAbsent)):
+        await wire.driver.examine()
+
+
+async def test_a_printer_that_was_not_opened_cannot_be_examined() -> None:
+    async with wired() as wire:
+        with pytest.raises(DeviceAbsent, match="has to be opened first"):
+            await wire.driver.examine()
+        assert wire.device.heard == []

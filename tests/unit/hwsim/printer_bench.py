@@ -29,9 +29,12 @@ class Notebook:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.beam_s = 0.0  # how long a card takes through a beam
 
     async def pass_beam(self, beam: str, _seconds: float) -> None:
         self.lines.append(beam)
+        if self.beam_s:
+            await asyncio.sleep(self.beam_s)
 
     def chip_arrives(self, blank: str) -> None:
         self.lines.append(f"{blank} in field")

@@ -46,11 +46,28 @@ def test_the_example_is_right() -> None:
         ("127.0.0.1:8888", "127.0.0.1:3240", "address 127.0.0.1:3240 is used twice"),
         ("[[lanes]]", "[lanes]", "lanes must be a list"),
         ("seed = 1", "seed = ", "is not TOML"),
+        (
+            'busid = "1-1"',
+            'busid = "1-1", card_at_power_on = "eats"',
+            "card_at_power_on must be one of holds, ejects, not 'eats'",
+        ),
+        ("127.0.0.1:35977", "127.0.0.1:35963", "address 127.0.0.1:35963 is used twice"),
+        ('vpcd = "127.0.0.1:35977" ', "", r"desk_reader\.vpcd is missing"),
+        ('name = "1"', 'name = "desk"', "a lane cannot be called 'desk'"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, words: str) -> None:
     with pytest.raises(SimError, match=words):
         changed(tmp_path, old, new)
+
+
+def test_a_desk_reader_may_be_missing_and_a_lane_may_say_what_power_on_does(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8").replace("[desk_reader]", "[other]")
+    text = text.replace('busid = "1-1"', 'busid = "1-1", card_at_power_on = "ejects"')
+    file = tmp_path / "hw-sim.toml"
+    file.write_text(text[: text.index("[other]")] + text[text.index("[front_panel]") :], encoding="utf-8")
+    config = load_config(file)
+    assert (config.desk, config.lanes[0].card_at_power_on) == (None, "ejects")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ async def test_a_card_that_has_reached_the_exit_beam_falls_out_without_power() -
     bench = Bench(1, speed=SLOW)
     async with bench.on():
         await bench.ask("Sic")
+    bench.notes.beam_s = 0.5
     async with cut_during(bench, b"Se\r", lambda: "exit_beam" in bench.notes.lines):
         assert place(bench) == Place(Spot.OUTPUT, "1")
 
@@ -192,9 +193,10 @@ async def asked(host: Host, data: bytes) -> bytes:
 
 
 async def left(host: Host, data: bytes) -> None:
-    """Send it and die without reading anything."""
+    """Send it and die without reading anything, when the printer has answered."""
     host.submit(1, OUT, data)
     await host.reply()
+    await settle()
     await host.close()
 
 
@@ -213,6 +215,7 @@ async def test_half_a_panel_of_a_dead_host_swallows_what_the_next_one_says_until
         await left(await Host.importing(rig.station.usb.port), b"Rtp\r")
         again = await Host.importing(rig.station.usb.port)
         assert (await again.control(*GET_PORT_STATUS)).data == b"\x18"
+        assert rig.lane.exchanges.counts["usb"] == 1  # Rtp never was a command
         await again.control(*SOFT_RESET)
         assert await asked(again, b"Rok\r") == b"OK\0"
         await again.close()

@@ -143,6 +143,26 @@ async def test_a_torn_write_ends_the_session_and_the_next_presentation_works(tmp
         assert await rig.reader.ask(SELECT_DF, SELECT_BIODATA, "00B0000005") == ["9000", "9000", "00004142009000"]
 
 
+async def test_a_hung_chip_answers_again_when_it_is_presented_anew(tmp_path: Path) -> None:
+    async with running(tmp_path, blanks=1) as rig:
+        arm(rig.station, "hung_chip", None, {})
+        await rig.ask("Sic")
+        with pytest.raises(TimeoutError):
+            await rig.reader.ask(UID)
+        await rig.ask("Si", "Sic")
+        assert await rig.reader.ask(UID) == [uid_of(rig)]
+
+
+async def test_a_hung_reader_answers_only_when_it_goes_on(tmp_path: Path) -> None:
+    async with running(tmp_path, blanks=1) as rig:
+        arm(rig.station, "reader_hang", None, {"at": "Rok"})
+        await rig.ask("Sic", "Rok", "Si", "Sic")
+        assert not rig.lane.slot.connected
+        arm(rig.station, "reader_thaw", None, {})
+        assert await rig.reader.ask() == []
+        assert await rig.reader.ask(UID) == [uid_of(rig)]
+
+
 @pytest.mark.parametrize(("name", "inside"), [("wrong_chip", FIRST), ("swapped_card", "blank-00002")])
 async def test_at_the_second_presentation_another_chip_answers(tmp_path: Path, name: str, inside: str) -> None:
     async with running(tmp_path, blanks=1) as rig:

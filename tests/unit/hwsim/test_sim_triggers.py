@@ -103,6 +103,14 @@ async def test_power_lost_after_a_command_was_acted_on_takes_its_reply(tmp_path:
         assert await rig.ask("Rco;c") == ["1001"]
 
 
+async def test_a_cable_pulled_before_a_command_is_acted_on_leaves_it_undone(tmp_path: Path) -> None:
+    async with running(tmp_path, blanks=1) as rig:
+        await armed(rig, "usb", 1, "before", do="fault", name="usb_unplug")
+        await rig.lane.printer.bulk_out(1, b"Sic\r")
+        await settle()
+        assert (rig.station.world.where(FIRST).spot, rig.lane.printer.busy) == (Spot.HOPPER, False)
+
+
 async def test_a_cable_pulled_before_a_reply_is_fetched_keeps_it_from_the_host(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         await armed(rig, "usb", 2, "before", do="fault", name="usb_unplug")
@@ -128,13 +136,17 @@ async def test_several_things_happen_in_their_order(tmp_path: Path, victim: subp
         assert (victim.poll(), rig.lane.powered) == (-signal.SIGKILL, False)
 
 
-async def test_what_cannot_be_done_is_told_later_and_nothing_else_is_disturbed(tmp_path: Path) -> None:
+async def test_what_cannot_be_done_is_told_later_and_nothing_else_is_disturbed(
+    tmp_path: Path, victim: subprocess.Popen[bytes]
+) -> None:
+    victim.kill()
+    victim.wait()
     async with running(tmp_path) as rig:
-        await armed(rig, "usb", 1, "before", do="fault", name="dead_chip")
-        await armed(rig, "usb", 1, "before", do="pcscd")
-        assert await rig.ask("Rok") == ["OK"]
-        assert [error for _, error in await triggers(rig)] == ["lane 1 has no blank 1 (0 is the one inside, 1 the next to be fed)",
-                                                               "pcscd does not run"]  # fmt: skip
+        await armed(rig, "usb", 1, "before", do="kill", pid=victim.pid)
+        await armed(rig, "usb", 1, "before", do="fault", name="reply_wrong", values={"text": "NO"})
+        assert await rig.ask("Rok") == ["NO"]
+        gone = f"process {victim.pid} cannot be sent signal 9: No such process"
+        assert await triggers(rig) == [(True, gone), (True, None)]
 
 
 async def test_cleared_triggers_never_fire(tmp_path: Path) -> None:

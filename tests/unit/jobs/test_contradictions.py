@@ -48,6 +48,11 @@ def _card(db: sqlite3.Connection, serial: str = "SN") -> None:
     finish(db, number, Verdict.GOOD)
 
 
+def _cards(db: sqlite3.Connection, count: int) -> None:
+    for _ in range(count):
+        _card(db)
+
+
 async def _open(store: Store) -> list[str]:
     return [f"{row.kind}: {row.detail}" for row in await store.read(incidents.open_incidents)]
 
@@ -104,7 +109,7 @@ async def test_many_feeds_move_the_base_line_along(store: Store) -> None:
     await store.transact(fill, "1", COMPARED_FEEDS)
     watch = Watch("1")
     await watch.look(store, "SN", _witness(0), LEVELS)
-    await store.transact(lambda db: [_card(db) for _ in range(COMPARED_FEEDS)])
+    await store.transact(_cards, COMPARED_FEEDS)
     await watch.look(store, "SN", _witness(COMPARED_FEEDS), EMPTY)
     seen = await store.read(lambda db: db.execute("SELECT cards_fed FROM printer_seen").fetchone()[0])
     assert (seen, await _open(store)) == (COMPARED_FEEDS, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.errors import RequestRefused, StoreError
+from controller.errors import StoreError
 from controller.jobs import journal, ledger, queue
 from controller.jobs.journal import ChipRefused, Claim, Passage
 from controller.jobs.spool import Spool
@@ -66,7 +66,7 @@ async def test_a_spoiled_blank_is_made_again_once_and_then_needs_a_person(store:
         passage = await _begin(store, job_ids[0])
         await store.transact(journal.end, passage, Verdict.SPOILED, "chip_silent", 1)
         assert await _state(store, job_ids[0]) is expected
-    assert await store.read(ledger.of_lane, "1") == Balance(8, 0)
+    assert await store.read(ledger.of_lane, "1") == Balance(8, 0, 2)
 
 
 async def test_still_blank_costs_no_blank_and_no_remake(store: Store, job_ids: list[int]) -> None:

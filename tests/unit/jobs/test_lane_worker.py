@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from controller.errors import DeviceRefused, DeviceUnknown, Problem, RendererFailed, RenderError
-from controller.jobs import journal, lane_worker, queue, stages
+from controller.errors import DeviceError, DeviceRefused, DeviceUnknown, Problem, RendererFailed, RenderError
+from controller.jobs import journal, lane_worker, questions, queue, stages
 from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
+from controller.jobs.evidence import Look
+from controller.jobs.journal import Claim
 from controller.jobs.ledger import Balances
-from controller.jobs.passage import MARKING
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
+from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
 from controller.model import Beam, CardPosition, JobState, LaneStatus, Verdict
 from tests.fakes.chip import Faults
@@ -60,6 +62,7 @@ class Site:
     panel_up: bool = True
     statuses: list[LaneStatus] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
+    rulings: list[Ruling] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     worker: LaneWorker = field(init=False)
 
@@ -72,8 +75,9 @@ class Site:
             status=self._status,
             stage_took=lambda _stage, _seconds: None,
             passage_over=self._over,
+            ruled=self.rulings.append,
         )
-        policy = LanePolicy("held", max_remakes=1, max_rejects_in_row=3)
+        policy = LanePolicy("held", ejects_at_power_on=False, reader="reader 1", max_remakes=1, max_rejects_in_row=3)
         self.worker = LaneWorker("1", self.lane.devices, self.store, self.spool, Balances(), workshop, policy, links)
         self.lane.sensors.on_change(self.worker.wake)
 
@@ -114,7 +118,8 @@ class Site:
 
 @pytest.fixture
 async def site(store: Store, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setattr(stages, "BEAM_WAIT_S", 0.01)  # a constant, not behaviour: no test should wait 3 s for a beam
+    monkeypatch.setattr(stages, "BEAM_WAIT_S", 0.01)  # constants, not behaviour: no test should wait 3 s for a beam,
+    monkeypatch.setattr(lane_worker, "BACK_OFF_S", (0.01, 1.0, 2.0))  # nor a second for each cause to go away
     return Site(store, spool, FakeLane(), Artist())
 
 
@@ -345,29 +350,127 @@ async def test_a_card_found_inside_is_not_touched(site: Site) -> None:
     assert site.lane.acts == ["close"]
 
 
-def _lose_the_print(site: Site) -> Callable[[], None]:
-    def lost() -> None:
-        raise DeviceUnknown("printer_late", "no reply")
+def _raises(error: DeviceError) -> Callable[[], None]:
+    def trouble() -> None:
+        raise error
 
-    return lost
+    return trouble
 
 
-async def test_an_unknown_passage_holds_the_lane_until_a_person_speaks(site: Site) -> None:
+def _once(site: Site, act: str, trouble: Callable[[], None]) -> None:
+    """The trouble strikes the first such act only."""
+
+    def strike() -> None:
+        del site.lane.before[act]
+        trouble()
+
+    site.lane.before[act] = strike
+
+
+async def test_a_print_that_cannot_be_proven_is_thrown_out_and_the_card_made_again(site: Site) -> None:
+    await site.load(3)
+    await site.submit(b"a")
+    _once(site, "print", _raises(DeviceUnknown("printer_late", "no reply")))
+    async with working(site):
+        await site.until(lambda: site.verdicts == [None, Verdict.SPOILED, Verdict.GOOD])
+    assert [ruling.row for ruling in site.rulings] == ["face doubtful"]
+    assert (len(site.lane.rejected), len(site.lane.output), site.lane.output[0].prints) == (1, 1, 1)
+
+
+async def test_a_lost_reader_is_waited_for_and_the_card_goes_on(site: Site) -> None:
+    await site.load(2)
+    await site.submit(b"a")
+
+    def kill_pcscd() -> None:
+        del site.lane.before["to_chip_station"]
+        site.lane.chip.absent = "pcsc_absent"
+
+    site.lane.before["to_chip_station"] = kill_pcscd
+    async with working(site):
+        await site.until_waiting_for("pcsc_absent")
+        assert site.worker.status.activity == "recover"
+        site.lane.chip.absent = ""
+        site.worker.wake()
+        await site.until(lambda: site.verdicts[-1:] == [Verdict.GOOD])
+    assert [ruling.row for ruling in site.rulings] == ["face whole"]
+    assert (len(site.lane.output), site.lane.rejected) == (1, [])
+
+
+async def test_a_card_that_left_unseen_is_asked_for_and_an_answer_lets_the_lane_go_on(site: Site) -> None:
     await site.load(3)
     await site.submit(b"a", b"b")
-    site.lane.before["print"] = _lose_the_print(site)
+
+    def gone() -> None:
+        site.lane.inside = None
+        site.lane.position = CardPosition.NONE
+        raise DeviceUnknown("printer_lost", "power")
+
+    _once(site, "print", gone)
     async with working(site):
-        await site.until_waiting_for("passage_unknown")
+        await site.until_waiting_for("ask_desk")
         assert site.worker.status.passage_id == 1
-        del site.lane.before["print"]
-        await site.store.transact(journal.resolve, 1, Verdict.SPOILED, "budi", "seen inside", 1, MARKING)
-        site.worker.wake()
-        await site.until_waiting_for("card_inside")
-        assert site.lane.acts[-1] == "print"  # the station moves no card by itself that no passage knows
-        site.lane.inside, site.lane.position = None, CardPosition.NONE  # a person takes it out
+        assert site.lane.acts == ["feed", "print"]  # nothing is fed while a card is asked for
+        await site.store.transact(questions.look, 1, Look.SPOILED, "budi", "torn", 1)
         site.worker.wake()
         await site.until(lambda: site.verdicts.count(Verdict.GOOD) == 2)
-    assert site.lane.rejected == []
+
+
+async def test_an_interrupted_passage_is_settled_at_start_before_anything_is_fed(site: Site) -> None:
+    await site.load(2)
+    await site.submit(b"a")
+    await site.store.transact(journal.begin, Claim(1, "1", "held", "SN1", "reader 1"), "feed", {"cards_fed": 100})
+    await site.store.transact(journal.suspect_all)
+    async with working(site):
+        await site.until(lambda: site.verdicts == [Verdict.STILL_BLANK, Verdict.GOOD])
+    assert [ruling.row for ruling in site.rulings] == ["not fed"]
+
+
+@pytest.mark.parametrize(("serial", "reader"), [("SN2", "reader 1"), ("SN1", "reader 2")])
+async def test_a_passage_of_other_devices_waits_for_a_person(site: Site, serial: str, reader: str) -> None:
+    await site.load(2)
+    await site.submit(b"a")
+    await site.store.transact(journal.begin, Claim(1, "1", "held", serial, reader), "feed", {"cards_fed": 100})
+    await site.store.transact(journal.suspect_all)
+    async with working(site):
+        await site.until_waiting_for("ask_desk")
+    assert [ruling.row for ruling in site.rulings] == ["other devices"]
+    assert site.lane.acts == ["close"]
+
+
+async def test_nothing_is_settled_while_the_sensors_are_blind(site: Site) -> None:
+    await site.load(2)
+    await site.submit(b"a")
+
+    def blind() -> None:
+        site.lane.sensors.lose()
+        raise DeviceUnknown("printer_late", "no reply")
+
+    _once(site, "print", blind)
+    async with working(site):
+        await site.until_waiting_for("pins_dead")
+        assert site.lane.acts == ["feed", "print"]
+        site.lane.sensors.restore()
+        await site.until(lambda: site.verdicts == [None, Verdict.SPOILED, Verdict.GOOD])
+
+
+async def test_a_feeder_that_jams_each_time_is_asked_ever_more_rarely(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_worker, "BACK_OFF_S", (0.01, 0.02, 60.0))  # constants, not behaviour
+    asked = 0
+
+    def jam() -> None:
+        nonlocal asked
+        asked += 1
+        raise DeviceRefused("card_jam", "CARD JAM")
+
+    site.lane.before["feed"] = jam
+    await site.load(1)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until(lambda: site.verdicts == [None, Verdict.STILL_BLANK] * 3)
+        await site.until_waiting_for("card_jam")
+        site.worker.wake()
+        await site.until_waiting_for("card_jam")
+    assert asked == 3
 
 
 async def test_a_cancelled_job_is_skipped_even_when_it_was_prepared(site: Site) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
 
-from controller.errors import StoreError, StoreFull
+from controller.errors import PayloadLost, StoreError, StoreFull
 from controller.jobs.spool import Spool
 
 
@@ -30,13 +31,15 @@ def test_a_payload_file_is_private(spool: Spool) -> None:
 def test_a_changed_payload_is_refused(spool: Spool) -> None:
     payload = spool.put(b"record")
     spool.path(payload).write_bytes(b"forged")
-    with pytest.raises(StoreError, match="was changed on disk"):
+    with pytest.raises(PayloadLost, match=rf"{payload}.json was changed.*print-station submit"):
         spool.get(payload)
+    assert not spool.holds(payload)
 
 
 def test_a_missing_payload_is_named_with_the_way_out(spool: Spool) -> None:
-    with pytest.raises(StoreError, match="restore it from the backup"):
+    with pytest.raises(PayloadLost, match=r"0{64}.json is missing; hand the record in again with 'print-station submit'"):
         spool.get("0" * 64)
+    assert not spool.holds("0" * 64)
 
 
 def test_a_full_disk_stores_nothing(tmp_path: Path) -> None:
@@ -49,8 +52,14 @@ def test_a_full_disk_stores_nothing(tmp_path: Path) -> None:
 def test_a_spool_that_cannot_be_written_says_so(spool: Spool) -> None:
     spool.folder.rmdir()
     spool.folder.write_bytes(b"")
-    with pytest.raises((StoreError, OSError)):
+    with pytest.raises(StoreError, match=re.escape(str(spool.folder))):
         spool.put(b"record")
+
+
+def test_a_spool_that_is_only_read_is_not_made(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "nowhere", reserve_bytes=0, make=False)
+    assert not spool.holds("0" * 64)
+    assert not spool.folder.exists()
 
 
 def test_the_sweep_removes_torn_and_unwanted_files_only(spool: Spool) -> None:

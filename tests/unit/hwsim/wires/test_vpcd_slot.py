@@ -292,3 +292,46 @@ async def test_a_card_inserted_into_a_closed_slot_stays_silent(slot: VpcdSlot, d
     slot.insert(Card())
     await driver.take_visitor()
     assert len(driver.writers) == 1
+
+
+# A reader that hangs
+
+
+async def test_a_hung_reader_answers_when_it_goes_on(slot: VpcdSlot, card: Card, driver: Driver) -> None:
+    slot.hang()
+    driver.send(GET_UID)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await driver.answer()
+    slot.thaw()
+    assert await driver.answer() == b"\x90\x00"
+
+
+async def test_a_hung_reader_does_not_notice_that_its_card_left_until_it_goes_on(
+    slot: VpcdSlot, card: Card, driver: Driver
+) -> None:
+    slot.hang()
+    driver.send(GET_UID)
+    slot.remove()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await driver.sees_card_leave()
+    slot.thaw()
+    assert await driver.sees_card_leave()
+
+
+async def test_a_card_put_into_a_hung_reader_is_seen_when_it_goes_on(slot: VpcdSlot, driver: Driver) -> None:
+    slot.hang()
+    slot.insert(Card())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await driver.take_card()
+    slot.thaw()
+    await driver.take_card()
+
+
+async def test_a_slot_whose_reader_hangs_can_be_closed(slot: VpcdSlot, card: Card, driver: Driver) -> None:
+    slot.hang()
+    slot.remove()
+    await slot.close()
+    assert await driver.sees_card_leave()

@@ -1,0 +1,86 @@
+"""print-station store check|snapshot|restore|trust"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from controller.clock import wall_text
+from controller.commands.asking import add_who, say_problems
+from controller.errors import StoreBroken
+from controller.jobs import restore, snapshot, store_check
+from controller.jobs.restore import Restored
+
+STATE_DIR = Path("/var/lib/print-station")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options."""
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    check = verbs.add_parser("check", help="look whether a state folder or a copy of one is whole; changes nothing")
+    check.add_argument("state_dir", type=Path, nargs="?", default=STATE_DIR, metavar="STATE_DIR")
+    take = verbs.add_parser("snapshot", help="save the state, running or not, into a new folder")
+    take.add_argument("out", type=Path, metavar="OUT")
+    take.add_argument("--state-dir", type=Path, default=STATE_DIR, metavar="DIR", help=f"default: {STATE_DIR}")
+    back = verbs.add_parser("restore", help="bring a snapshot back; the daemon must be stopped, nothing is deleted")
+    back.add_argument("snapshot", type=Path, metavar="SNAPSHOT")
+    back.add_argument("state_dir", type=Path, metavar="STATE_DIR")
+    add_who(back, reason="restore")
+    vouch = verbs.add_parser("trust", help="vouch for the state as it is, after a loss or a restore; the daemon must be stopped")
+    vouch.add_argument("state_dir", type=Path, metavar="STATE_DIR")
+    add_who(vouch, reason="trust")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked; 1 when something is wrong or refused."""
+    try:
+        return {"check": _check, "snapshot": _snapshot, "restore": _restore, "trust": _trust}[arguments.verb](arguments)
+    except StoreBroken as error:
+        say_problems([error.problem])
+        return 1
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    try:
+        problems = list(store_check.check(arguments.state_dir))
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}")
+        return 1
+    say_problems(problems)
+    if not problems:
+        print(f"{arguments.state_dir}: whole")
+    return 1 if problems else 0
+
+
+def _snapshot(arguments: argparse.Namespace) -> int:
+    manifest = snapshot.take(arguments.state_dir, arguments.out)
+    print(f"{arguments.out}: {manifest.jobs} jobs, taken {wall_text(manifest.taken_us)}")
+    print(f"  event log up to {manifest.head or 'nothing'}")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    done = restore.restore(arguments.snapshot, arguments.state_dir, arguments.who)
+    print(f"{arguments.state_dir}: restored, epoch {done.epoch}; the station is on HOLD")
+    if done.aside is not None:
+        print(f"  what was here before lies in {done.aside}")
+    print(f"  {done.held} jobs are held: make sure that their cards were never issued, then 'print-station retry JOB'")
+    if done.unknown:
+        print(f"  {done.unknown} cards were in work: see 'print-station question list' once the station runs")
+    _say_adopted(done)
+    if done.missing:
+        print(f"  {done.missing} jobs have no record in the spool: hand the records in again with 'print-station submit'")
+    print(f"  new records are held as well until 'print-station store trust {arguments.state_dir}' (daemon stopped)")
+    return 0
+
+
+def _trust(arguments: argparse.Namespace) -> int:
+    done = restore.trust(arguments.state_dir, arguments.who)
+    print(f"{arguments.state_dir}: trusted as it is, epoch {done.epoch}")
+    _say_adopted(done)
+    return 0
+
+
+def _say_adopted(done: Restored) -> None:
+    if done.adopted:
+        print(f"  {done.adopted} records of the spool had no job and are held jobs now")
