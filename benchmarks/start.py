@@ -27,7 +27,7 @@ def measure() -> list[Section]:
         station.start()  # not counted: writes bytecode and makes the database
         station.stop_station()
         for _ in range(STARTS):
-            ours.append(_start(station))
+            ours.append(first_answer_s(station))
             peer.append(_import())
             station.stop_station()
     median_s = statistics.median(ours)
@@ -40,7 +40,8 @@ def measure() -> list[Section]:
     return [Section(f"Start, {STARTS} warm starts", figures, {"station_s": ours, "peer_s": peer})]
 
 
-def _start(station: Rig) -> float:
+def first_answer_s(station: Rig) -> float:
+    """Start the daemon; returns how long it took to its first answer, which it gives when it is ready for work."""
     begun_s = time.monotonic()
     station.start_station(wait=False)
     while not _answers(station.address.removeprefix("unix:")):

@@ -77,8 +77,11 @@ class Spool:
         return len(stale)
 
     def has_room(self, size_bytes: int = 0) -> bool:
-        """Whether `size_bytes` more fit without touching the reserve. One fast system call."""
-        room = os.statvfs(self.folder)
+        """Whether `size_bytes` more fit without touching the reserve; not in a spool that is gone. One fast system call."""
+        try:
+            room = os.statvfs(self.folder)
+        except OSError:
+            return False
         return room.f_bavail * room.f_frsize >= size_bytes + self._reserve_bytes
 
     def _fault(self, error: OSError) -> StoreError:
@@ -89,7 +92,7 @@ class Spool:
             temp.unlink(missing_ok=True)
 
     def _check_room(self, size_bytes: int) -> None:
-        if not self.has_room(size_bytes):
+        if self.folder.is_dir() and not self.has_room(size_bytes):  # otherwise writing will say what is wrong
             raise StoreFull("the disk is full up to the reserve kept for the journal; nothing was stored")
 
 

@@ -107,7 +107,7 @@ def fault_of(error: Exception, folder: Path, file: str = DATABASE) -> StoreError
     if isinstance(error, sqlite3.Error):
         return _of_sqlite(error, folder, file)
     if isinstance(error, OSError):
-        named = Path(str(error.filename)).name if error.filename else file
+        named = str(Path(str(error.filename)).absolute()) if error.filename else file
         return _of_errno(error.errno or 0, folder, named, str(error.strerror))
     return StoreError(f"the station's storage failed: {error}")
 

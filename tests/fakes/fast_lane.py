@@ -223,7 +223,8 @@ class FastLane:
     def _lay_down(self, panels: Sequence[Panel], count: int) -> None:
         if self.inside is not None and count:
             self.inside.faces.append(tuple(panel.sha256 for panel in panels[:count]))
-            self.inside.turn()
+            if self.profile.holds_card:  # one that prints and ejects in one act lets nobody look at the chip again
+                self.inside.turn()
             self.ribbon -= 1
 
     def _jam(self, act: str) -> None:

@@ -44,7 +44,7 @@ class Books:
         self._town = town
         self._db = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, isolation_level=None)
         self._records = records  # of every digest that was handed in
-        self._hash, self.seq = GENESIS_PREV, 0
+        self.hash, self.seq = GENESIS_PREV, 0
         self.last: deque[str] = deque(maxlen=KEPT_EVENTS)
         self.balances: Counter[str] = Counter()
         self.jobs: dict[int, str] = {}  # that are not issued
@@ -72,9 +72,9 @@ class Books:
         for seq, body, digest in self._db.execute("SELECT seq, body, hash FROM event WHERE seq > ? ORDER BY seq", (self.seq,)).fetchall():  # fmt: skip
             self.last.append(body)
             event = json.loads(body)
-            linked = seq == event["seq"] == self.seq + 1 and event["prev"] == self._hash
+            linked = seq == event["seq"] == self.seq + 1 and event["prev"] == self.hash
             self._must(linked and hashlib.sha256(body.encode()).hexdigest() == digest, f"event {seq} does not continue the chain")
-            self.seq, self._hash = seq, digest
+            self.seq, self.hash = seq, digest
             handle = self._kinds.get(event["kind"])
             if handle is not None:
                 handle(event["facts"])

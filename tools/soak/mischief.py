@@ -34,9 +34,9 @@ FAULTS = (
     Fault("reader lost", 0.002, ("feed", "to_chip_station")),
     Fault("reader hung", 0.002, ("feed", "to_chip_station")),
     Fault("pins blind", 0.003, MOVES),
-    Fault("station killed", 0.001, MOVES),
-    Fault("whole room dark", 0.0007, MOVES),
-    Fault("station restarted", 0.0001, MOVES),
+    Fault("station killed", 0.003, MOVES),
+    Fault("whole room dark", 0.001, MOVES),
+    Fault("station restarted", 0.0003, MOVES),
     Fault("hold", 0.0002, MOVES),
 )
 SOON_S = 4.0
@@ -100,7 +100,9 @@ class Imp:
     def _troubled(self, lane: SoakLane, name: str) -> None:
         """Something of the printer's own happened; power and cable come back by and by."""
         self._town.faults[name] += 1
-        if name in ("power", "unplug"):
+        if name == "double":
+            lane.gap += 1  # two left the hopper, the books know of one
+        elif name in ("power", "unplug"):
             self._later(self._town.spread(*BACK_S), self._back, lane)
 
     @staticmethod

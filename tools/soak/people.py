@@ -40,7 +40,8 @@ Work = Callable[[sqlite3.Connection], Mapping[str, Any]]
 class People:
     """Everybody. `life` is the station as it is now; each of its lives gets the same people."""
 
-    def __init__(self, town: Town, books: Books, spool: Spool, records: dict[str, bytes], wanted: int) -> None:
+    def __init__(self, town: Town, books: Books, spool: Spool, records: dict[str, bytes], wanted: int,
+                 fail: Callable[[BaseException], None]) -> None:  # fmt: skip
         self._town = town
         self._books = books
         self._spool = spool
@@ -52,8 +53,9 @@ class People:
         self._count_due = COUNT_EVERY
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._desk_card: FastCard | None = None
+        self._at_desk = asyncio.Lock()
         self._desk = FastChipStation(town.chip, lambda: self._desk_card, town.air_s)
-        self.failed: BaseException | None = None
+        self._fail = fail
         self.finished = asyncio.Event()
         self.life: Life | None = None
         self._up = asyncio.Event()
@@ -82,7 +84,7 @@ class People:
         if lane.status.condition in self._answers and not lane.busy:
             lane.busy = True
             self._town.conditions[str(lane.status.condition)] += 1
-            asyncio.get_running_loop().call_later(self._town.spread(0.5, 4.0), self._start, self._attend(lane))
+            asyncio.get_running_loop().call_later(self._town.spread(0.5, 4.0), self.start, self._attend(lane))
 
     def card_over(self) -> None:
         """A card is done: hand in more, retry what failed, count when it is time."""
@@ -93,30 +95,31 @@ class People:
         waiting = len(books.jobs)
         if not self._handing_in and self._handed_in < self._wanted and waiting < BACKLOG:
             self._handing_in = True
-            self._start(self._hand_in())
+            self.start(self._hand_in())
         for job in books.failed:
             if self._town.rng.random() < 0.2:
-                self._start(self._retry(job))
+                self.start(self._retry(job))
         if len(books.issued) >= self._count_due and not self._counting:
             self._counting, self._count_due = True, self._count_due + COUNT_EVERY
-            self._start(self._day_count())
+            self.start(self._day_count())
 
     def press(self, *, held: bool) -> None:
         """HOLD or GO."""
-        self._start(self._press(held=held))
+        self.start(self._press(held=held))
 
-    # How they do it
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Somebody does something, whatever becomes of the station meanwhile."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = None
         task.add_done_callback(self._ended)
 
+    # How they do it
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
-        if not task.cancelled() and task.exception() is not None and self.failed is None:
-            self.failed = task.exception()
-            self.finished.set()
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, StationGoneError):
+            self._fail(error)
 
     async def _attend(self, lane: SoakLane) -> None:
         """Do what the lane's condition asks for, then look again in a while in case it did not help."""
@@ -298,11 +301,15 @@ class People:
         lane.tray.extend(lane.clear(take_out=orphan or self._town.rng.random() < 0.3))
         self._changed()
 
-    async def _answer(self, lane: SoakLane) -> None:
-        life = await self._station()
-        question = next((row for row in await life.read(questions.open_all) if row.passage.lane == lane.name), None)
-        if question is None:
-            return
+    async def _answer(self, _lane: SoakLane) -> None:
+        """The display shows the oldest question: that one is answered first, whichever lane called."""
+        async with self._at_desk:
+            life = await self._station()
+            shown = await life.read(questions.open_all)
+            if shown:
+                await self._answer_shown(life, shown[0], self._town.lanes[shown[0].passage.lane])
+
+    async def _answer_shown(self, life: Life, question: Question, lane: SoakLane) -> None:
         if lane.inside is not None and lane.motion is None:  # of a printer that was exchanged, or that nobody believes
             lane.tray.extend(lane.clear(take_out=True))
         card = next((card for card in (*lane.tray, *lane.rejected) if card is lane.current), None)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
-from controller.jobs.store import prepare
-from tests.fakes.virtual_time import StuckError, TurnConnection, VirtualClock, VirtualLoop
+from controller.jobs.verdict import ROWS
+from tests.fakes.virtual_time import START_S, StuckError, TurnConnection, VirtualClock, VirtualLoop
 from tools.soak.books import Books
 from tools.soak.mischief import Imp
 from tools.soak.people import People
@@ -24,6 +26,7 @@ from tools.soak.town import Broken, SoakLane, Town
 
 STALLED_S = 4 * 3600.0  # virtual; the longest day count with every fault at once takes minutes
 DOWN_S = (0.2, 8.0)
+AT_AN_INSTANT = 0.4  # of the kills; the others hit a store call
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,58 +45,60 @@ class Soak:
     def __init__(self, order: Order) -> None:
         self._order = order
         self.town = Town(order.seed)
-        self._state = order.folder / "state"
+        self.state = order.folder / "state"
         self._records: dict[str, bytes] = {}
         self._life: Life | None = None
-        self._ending = asyncio.Event()
+        self._seen_issued = 0
         self.lives = 0
-        self.books: Books | None = None
-        self._last_progress_s = 0.0
         self.broken: str | None = None
+        self.imp = Imp(self.town, self._kill, self._restart, lambda: self.people.press(held=True))
+        self.books: Books
+        self.people: People
 
     async def run(self) -> None:
         """To the last card, or to a broken promise."""
-        loop = asyncio.get_running_loop()
-        self._imp = Imp(self.town, self._kill, self._restart, lambda: self._people.press(held=True))
         await self._begin()
-        self._last_progress_s = loop.time()
-        while not self._people.finished.is_set():
+        asyncio.get_running_loop().call_later(STALLED_S, self._watch)
+        while not self.people.finished.is_set():
             await self._live()
-        if self._people.failed is not None:
-            raise self._people.failed
-        await self._end()
+        if self.broken is None:
+            await self._end()
+        self.books.close()
+
+    def fail(self, error: BaseException | str) -> None:
+        """A promise was broken, or a part of the station or of the soak has failed: the first one counts."""
+        if self.broken is None:
+            self.broken = error if isinstance(error, str) else "".join(traceback.format_exception(error))
+            self.people.finished.set()
 
     async def _begin(self) -> None:
         """The first start makes the folder, for the books to look into."""
-        first = Life(self.town, self._state, lambda _lane, _result: None, lambda _lane: None)
+        first = Life(self.town, self.state, self._over, lambda _lane: None, self.fail)
         await first.start()
         await first.stop()
         await first.bury()
-        self.books = Books(self.town, self._state / "station.db", self._records)
-        spool = Spool(self._state / "spool", 0)
-        self._people = People(self.town, self.books, spool, self._records, self._order.cards)
+        self.books = Books(self.town, self.state / "station.db", self._records)
+        spool = Spool(self.state / "spool", 0)
+        self.people = People(self.town, self.books, spool, self._records, self._order.cards, self.fail)
 
     async def _live(self) -> None:
         """One life of the station, and what people do while it is down."""
         self.lives += 1
-        life = self._life = Life(self.town, self._state, self._over, self._people.see)
+        life = self._life = Life(self.town, self.state, self._over, self.people.see, self.fail)
         try:
             await life.start()
-            self._look()
-            self._people.station_is_up(life)
         except StationGoneError:
             pass
-        finished = asyncio.ensure_future(self._people.finished.wait())
-        died = asyncio.ensure_future(life.died.wait())
-        await asyncio.wait([finished, died], return_when=asyncio.FIRST_COMPLETED)
-        finished.cancel()
-        died.cancel()
+        else:
+            self._look()
+            self.people.station_is_up(life)
+        await _first(self.people.finished.wait(), life.died.wait())
         if not life.dead:
             return
-        self._people.station_is_down()
+        self.people.station_is_down()
         await life.bury()
         self._look()
-        self._imp.while_dark()
+        self.imp.while_dark()
         await asyncio.sleep(self.town.spread(*DOWN_S))
         for lane in self.town.lanes.values():
             lane.power_on()
@@ -104,11 +109,96 @@ class Soak:
             await life.stop()
             await life.bury()
         self._look()
+        db = sqlite3.connect(self.state / "station.db", isolation_level=None)
+        try:
+            self.books.compare_tables(db)
+        except Broken as broken:
+            self.fail(str(broken))
+        finally:
+            db.close()
 
     def _over(self, _lane: SoakLane, _result: Result) -> None:
         self._look()
-        self._people.card_over()
+        self.people.card_over()
+        self._order.progress(len(self.books.issued))
 
     def _look(self) -> None:
         """Read what was committed and compare; a broken promise ends the run."""
-        ...
+        try:
+            self.books.catch_up()
+        except Broken as broken:
+            self.fail(str(broken))
+
+    def _watch(self) -> None:
+        """Work that stands still for hours is lost work."""
+        issued = len(self.books.issued)
+        if issued == self._seen_issued and not self.people.finished.is_set():
+            shown = [f"lane {lane.name}: {lane.status}" for lane in self.town.lanes.values()]
+            self.fail("\n".join([f"no card in {STALLED_S / 3600:g} virtual hours", *shown]))
+        self._seen_issued = issued
+        asyncio.get_running_loop().call_later(STALLED_S, self._watch)
+
+    def _kill(self, at_once: bool) -> None:
+        """At an instant of virtual time, or just before or after a commit or a look."""
+        life = self._life
+        if life is None or life.dead:
+            return
+        if at_once or self.town.rng.random() < AT_AN_INSTANT:
+            life.kill()
+        else:
+            life.kill_at_call(self.town.rng.randrange(1, 40), after=self.town.rng.random() < 0.5)
+
+    def _restart(self) -> None:
+        if self._life is not None and self._life.up:
+            self.people.start(self._life.stop())
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+
+
+def run(order: Order) -> dict[str, Any]:
+    """One process of the soak, in this process, whose time is virtual from here on. Returns its figures."""
+    logging.disable(logging.CRITICAL)
+    started_s, started_cpu_s = time.perf_counter(), time.process_time()
+    clock = VirtualClock()
+    clock.install()
+    TurnConnection.install()
+    loop = VirtualLoop(clock)
+    asyncio.set_event_loop(loop)
+    soak = Soak(order)
+    try:
+        loop.run_until_complete(soak.run())
+    except StuckError as error:
+        soak.fail(error)
+    made_s = time.perf_counter() - started_s
+    if soak.broken is None:
+        _verify_log(soak)
+    return _figures(soak, made_s, started_s, started_cpu_s, clock)
+
+
+def _verify_log(soak: Soak) -> None:
+    """The stand-alone verifier over the whole log, with the newest head as its anchor."""
+    anchor = f"{soak.books.seq}:{soak.books.hash}"
+    command = [sys.executable, "-m", "controller.verify_log", str(soak.state / "station.db"), "--anchor", anchor]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        soak.fail(f"verify-log: {done.stdout}{done.stderr}")
+
+
+def _figures(soak: Soak, made_s: float, started_s: float, started_cpu_s: float, clock: VirtualClock) -> dict[str, Any]:
+    books, town = soak.books, soak.town
+    seconds = time.perf_counter() - started_s
+    return {
+        "seed": town.seed, "issued": len(books.issued), "blanks": books.verdicts["good"] + books.verdicts["spoiled"],
+        "verdicts": dict(books.verdicts), "faults": dict(sorted(town.faults.items())), "lives": soak.lives,
+        "rows": {row.name: town.rulings[row.name] for row in ROWS}, "questions": dict(books.questions),
+        "conditions": dict(town.conditions), "checks": books.checks, "events": books.seq,
+        "database_bytes": (soak.state / "station.db").stat().st_size,
+        "seconds": round(seconds, 1), "cpu_seconds": round(time.process_time() - started_cpu_s, 1),
+        "cards_a_second": round(len(books.issued) / made_s, 1), "virtual_hours": round((clock.now_s - START_S) / 3600, 1),
+        "broken": soak.broken, "last_events": list(books.last) if soak.broken is not None else [],
+    }  # fmt: skip

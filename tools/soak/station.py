@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 MAX_REMAKES = 1
 MAX_REJECTS_IN_ROW = 3
+ASKED = "asked"  # a task whose failure is the asker's
 
 
 class StationGoneError(Exception):
@@ -48,11 +49,13 @@ class StationGoneError(Exception):
 class Life:
     """One run of the station."""
 
-    def __init__(self, town: Town, folder: Path, over: Callable[[SoakLane, Result], None], seen: Callable[[SoakLane], None]) -> None:  # fmt: skip
+    def __init__(self, town: Town, folder: Path, over: Callable[[SoakLane, Result], None], seen: Callable[[SoakLane], None],
+                 fail: Callable[[BaseException], None]) -> None:  # fmt: skip
         self._town = town
         self._folder = folder
         self._over = over
         self._seen = seen
+        self._fail = fail
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._store: Store | None = None
         self._keeper: LogKeeper | None = None
@@ -97,8 +100,7 @@ class Life:
         self.up = False
         for worker in self.workers.values():
             worker.stop()
-        for task in [task for task in self._tasks if task.get_name().startswith("lane")]:
-            await task
+        await asyncio.wait([task for task in self._tasks if task.get_name().startswith("lane")])
         await self._on_task(self._need_keeper().finish())
         await self._on_task(self._need_store().close())
         self.kill()
@@ -195,13 +197,16 @@ class Life:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         del self._tasks[task]
+        error = None if task.cancelled() else task.exception()
+        if error is not None and task.get_name() != ASKED:
+            self._fail(error)
 
     async def _on_task(self, work: Coroutine[Any, Any, T]) -> T:
         """So that a kill ends the work and not whoever asked for it."""
         if self.dead:
             work.close()
             raise StationGoneError
-        task = self._run("asked", work)
+        task = self._run(ASKED, work)
         await asyncio.wait([task])
         if task.cancelled():
             raise StationGoneError

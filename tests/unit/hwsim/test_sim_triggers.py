@@ -93,6 +93,12 @@ async def test_power_lost_before_a_command_is_acted_on_leaves_it_undone(tmp_path
         assert (rig.station.world.where(FIRST).spot, await triggers(rig)) == (Spot.HOPPER, [(True, None)])
 
 
+async def test_counting_may_begin_at_a_label(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        await armed(rig, "usb", 3, "before", start="> Rsn", do="fault", name="reply_wrong", values={"text": "NO"})
+        assert await rig.ask("Rok", "Rtp", "Rsn", "Rok", "Rok") == ["OK", "Evolis Primacy", "SIM-E-0001", "NO", "OK"]
+
+
 async def test_power_lost_after_a_command_was_acted_on_takes_its_reply(tmp_path: Path) -> None:
     async with running(tmp_path, blanks=1) as rig:
         await armed(rig, "usb", 1, "after", do="fault", name="printer_off")

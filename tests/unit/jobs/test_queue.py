@@ -48,6 +48,27 @@ async def test_a_lost_payload_comes_back_with_its_record(store: Store, spool: Sp
     assert spool.get(job.payload) == b"a"
 
 
+async def test_a_changed_payload_comes_back_and_its_held_job_goes_on(store: Store, spool: Spool) -> None:
+    job = (await _accept(store, spool, "a")).job
+    spool.path(job.payload).write_bytes(b"changed")
+    await store.transact(queue.hold, job.id, Problem(queue.PAYLOAD_LOST, "", "Hilang.", "Lost."))
+    again = await _accept(store, spool, "a")
+    assert (again.job.id, again.job.state, spool.get(job.payload)) == (job.id, JobState.READY, b"a")
+
+
+async def test_the_same_content_under_a_new_seal_brings_a_lost_payload_back(store: Store, spool: Spool) -> None:
+    job = (await _accept(store, spool, "a")).job
+    spool.path(job.payload).unlink()
+    again = (await store.transact(queue.accept, spool, "digest-a", "a", b"sealed anew")).job
+    assert (again.id, spool.get(again.payload)) == (job.id, b"sealed anew")
+
+
+async def test_a_job_held_for_another_reason_stays_held_when_its_record_comes_again(store: Store, spool: Spool) -> None:
+    job = (await _accept(store, spool, "a")).job
+    await store.transact(queue.hold, job.id, Problem("layout.too_long", "", "Terlalu panjang.", "Too long."))
+    assert (await _accept(store, spool, "a")).job.state is JobState.HELD
+
+
 async def test_a_held_job_is_tried_again_with_all_its_remakes(store: Store, spool: Spool) -> None:
     job = (await _accept(store, spool, "a")).job
     why = Problem("layout.too_long", "person.name", "Terlalu panjang.", "Too long.")

@@ -74,7 +74,7 @@ async def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> N
     with sqlite3.connect(tmp_path / "station.db") as db:
         db.execute("CREATE TABLE somebody_elses (x)")
     db.close()
-    with pytest.raises(StoreError, match="station.db is not a print-station database; move it away.*store restore"):
+    with pytest.raises(StoreError, match=r"station.db is not a print-station database; move it away.*store restore"):
         await Store.open(tmp_path)
 
 
@@ -83,13 +83,13 @@ async def test_a_newer_database_is_refused_with_the_way_out(tmp_path: Path) -> N
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreError, match="has schema 99.*install the newer print-station: 'apt install print-station'"):
+    with pytest.raises(StoreError, match=r"has schema 99.*install the newer print-station: 'apt install print-station'"):
         await Store.open(tmp_path)
 
 
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "station.db").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(StoreError, match="station.db is damaged.*store check"):
+    with pytest.raises(StoreError, match=r"station.db is damaged.*store check"):
         await Store.open(tmp_path)
 
 

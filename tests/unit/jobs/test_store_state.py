@@ -218,7 +218,7 @@ def _raises(error: BaseException) -> Callable[[sqlite3.Connection], None]:
 
 
 async def test_after_a_disk_error_nothing_is_tried_again(store: Store) -> None:
-    with pytest.raises(StoreBroken, match="the disk reports an error.*'dmesg'"):
+    with pytest.raises(StoreBroken, match=r"the disk reports an error.*'dmesg'"):
         await store.transact(_raises(OSError(5, "Input/output error")))
     with pytest.raises(StoreBroken, match="the disk reports an error"):
         await store.transact(epoch.doubt)

@@ -1,0 +1,141 @@
+"""The storage is looked after beside the work: damage ends the station in good order, a failed journal ends it at once."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from controller.errors import StoreBroken
+from controller.jobs import queue, store_check, upkeep
+from controller.jobs.snapshot import Interrupted, read_manifest, read_only
+from controller.jobs.spool import Spool
+from controller.jobs.storage_faults import DATABASE
+from controller.jobs.store import Store
+from controller.jobs.upkeep import SNAPSHOTS_KEPT, Upkeep, in_background
+
+
+class Told:
+    """Whom the upkeep tells."""
+
+    def __init__(self) -> None:
+        self.errors: list[StoreBroken] = []
+        self.stopped = asyncio.Event()
+
+
+def _upkeep(store: Store, told: Told) -> Upkeep:
+    return Upkeep(store, Spool(store.state_dir / "spool", reserve_bytes=0), told.errors.append)
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "SETTLE_S", 0.0)
+    monkeypatch.setattr(upkeep, "ANSWER_S", 0.0)
+
+
+async def test_a_journal_that_fails_ends_the_watch_with_the_reason(store: Store, fast: None) -> None:
+    told = Told()
+    watch = asyncio.create_task(_upkeep(store, told).watch())
+
+    def fails(_db: sqlite3.Connection) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.raises(StoreBroken):
+        await store.transact(fails)
+    with pytest.raises(StoreBroken, match="the disk reports an error"):
+        await watch
+    assert [error.problem.code for error in told.errors] == ["store.io"]
+
+
+async def test_damage_that_is_found_stops_the_station_in_good_order(tmp_path: Path, fast: None) -> None:
+    first, spool = await Store.open(tmp_path), Spool(tmp_path / "spool", reserve_bytes=0)
+    for number in range(200):
+        await first.transact(queue.accept, spool, f"digest-{number}", f"record-{number}", str(number).encode())
+    await first.close()
+    with (tmp_path / DATABASE).open("rb+") as file:
+        file.seek(-4096 * 3, 2)
+        file.write(b"\xff" * 4096)
+    store, told = await Store.open(tmp_path), Told()
+    care = _upkeep(store, told)
+    task = asyncio.create_task(care.run(told.stopped.set))
+    await asyncio.wait_for(told.stopped.wait(), 10)
+    task.cancel()
+    await asyncio.wait([task])
+    with pytest.raises(StoreBroken, match=r"station.db is damaged"):
+        care.raise_damage()
+    with pytest.raises(StoreBroken):
+        store.must_be_trusted()
+    await store.close()
+
+
+async def test_a_whole_database_stops_nothing(store: Store, fast: None) -> None:
+    told = Told()
+    care = _upkeep(store, told)
+    await care._look_for_damage()
+    care.raise_damage()
+    assert told.errors == []
+
+
+async def test_a_snapshot_is_taken_once_a_day(store: Store) -> None:
+    care = _upkeep(store, Told())
+    out = await care.snapshot_if_due()
+    assert out is not None
+    assert out.name.startswith("000001-")
+    assert read_manifest(out).jobs == 0
+    assert await care.snapshot_if_due() is None
+
+
+@pytest.mark.parametrize("jump_s", [-3 * 86400, 3 * 86400])
+async def test_only_the_last_snapshots_are_kept_whatever_the_clock_does(store: Store, jump_s: int) -> None:
+    care = _upkeep(store, Told())
+    for number in range(1, SNAPSHOTS_KEPT + 3):
+        out = await care.snapshot_if_due()
+        assert out is not None
+        assert out.name.startswith(f"{number:06}-")
+        os.utime(out, (out.stat().st_mtime + jump_s,) * 2)
+    kept = sorted(path.name[:6] for path in out.parent.iterdir())
+    assert kept == [f"{number:06}" for number in range(3, SNAPSHOTS_KEPT + 3)]
+
+
+async def test_no_snapshot_is_taken_where_room_is_scarce(store: Store) -> None:
+    care = Upkeep(store, Spool(store.state_dir / "spool", reserve_bytes=1 << 60), Told().errors.append)
+    assert await care.snapshot_if_due() is None
+    assert not (store.state_dir / "snapshots").exists()
+
+
+async def test_background_work_is_told_to_stop_and_waited_for() -> None:
+    entered, ended = threading.Event(), threading.Event()
+
+    def work(stop: threading.Event) -> None:
+        entered.set()
+        stop.wait(10)
+        ended.set()
+
+    task = asyncio.create_task(in_background(work))
+    await asyncio.to_thread(entered.wait, 5)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert ended.is_set()
+
+
+async def test_background_work_runs_at_the_lowest_priority() -> None:
+    nice = await in_background(lambda _stop: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    assert nice == 19
+    assert os.getpriority(os.PRIO_PROCESS, 0) < 19
+
+
+async def test_the_look_for_damage_can_be_interrupted(store: Store) -> None:
+    stop = threading.Event()
+    stop.set()
+    with read_only(store.state_dir / DATABASE) as db:
+        db.execute(
+            "CREATE TEMP TABLE t AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT i FROM n"
+        )
+        with pytest.raises(Interrupted):
+            list(store_check.structure_faults(db, stop))
