@@ -27,6 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     jobs = ", ".join(f"{count} {state}" for state, count in now["jobs"].items() if count)
     print(f"{now['name']}: {jobs or 'no jobs'}{'; HOLD is on' if now['held'] else ''}{'; stopping' if now['stopping'] else ''}")
+    if any(now["incidents"].values()):
+        print(f"{sum(now['incidents'].values())} open incidents; see 'print-station incident list'")
     for lane in now["lanes"]:
         ribbon = "ribbon unknown" if lane["ribbon_remaining"] is None else f"ribbon for {lane['ribbon_remaining']} cards"
         print(f"lane {lane['name']}: {lane['activity']}, {lane['hopper']} blanks in the hopper, {ribbon}")

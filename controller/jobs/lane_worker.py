@@ -164,14 +164,18 @@ class LaneWorker:
         self._heard_until_s = monotonic_s() + RESCUE_S
         found = await self._rescue.attempt(unknown, self._since, self._hooks(group))
         if isinstance(found, Waiting):
-            self._tell(activity="recover", condition=found.condition, detail=found.detail)
+            self._tell(activity="recover", condition=found.condition, detail=found.detail,
+                       printer_up=not found.condition.startswith("printer_"),
+                       reader_up=not found.condition.startswith(("reader_", "pcsc_")))  # fmt: skip
         else:
             self._since = found.before
             self._tell(condition=None, detail=found.detail, passage_id=None, job_id=None)
             self._links.passage_over(found)
         if isinstance(found, Waiting) or found.verdict is None:
+            wait_s = _back_off_s(self._rescues)
             self._rescues += 1
-            await self._pause(_back_off_s(self._rescues - 1))
+            self._heard_until_s = monotonic_s() + wait_s + SILENCE_S
+            await self._pause(wait_s)
             return
         self._rescues = 0
         if found.verdict is Verdict.STILL_BLANK:  # a feeder that jams each time is not asked at wire speed

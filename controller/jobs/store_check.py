@@ -54,6 +54,8 @@ def structure_faults(db: sqlite3.Connection, stop: threading.Event, rest: float 
     db.set_progress_handler(stop.is_set, _STEPS_A_LOOK)
     tables = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0")]
     for table in tables:
+        if stop.is_set():
+            raise Interrupted
         started = monotonic_s()
         try:
             yield from (row[0] for row in db.execute(f'PRAGMA quick_check("{table}")') if row[0] != "ok")

@@ -101,7 +101,7 @@ class Upkeep:
         except StoreError as error:
             logger.warning("no snapshot", extra={"facts": {"text": str(error)}})
             return None
-        for old in kept[: len(kept) + 1 - SNAPSHOTS_KEPT]:
+        for old in kept[: max(0, len(kept) + 1 - SNAPSHOTS_KEPT)]:
             await asyncio.to_thread(shutil.rmtree, old, ignore_errors=True)
         logger.info("snapshot taken", extra={"facts": {"path": str(out)}})
         return out

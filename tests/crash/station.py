@@ -12,23 +12,21 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
-from controller.clock import Deadline
-from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown, RequestRefused
-from controller.jobs import journal, questions, queue
-from controller.jobs.evidence import Ask, Look
+from controller.errors import DeviceAbsent, DeviceUnknown
+from controller.jobs import journal, queue
 from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
 from controller.jobs.ledger import Balances
-from controller.jobs.recovery import read_contents
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
 from controller.model import JobState, LaneStatus
-from tests.fakes.chip import FakeChipStation, ektp
-from tests.fakes.lane import FILES, PANELS, Card, FakeLane
+from tests.crash import oracle
+from tests.crash.person import Person
+from tests.fakes.lane import FILES, PANELS, FakeLane
 from tests.fakes.stock import fill
 
 P = ParamSpec("P")
@@ -50,6 +48,20 @@ class Blow:
 
     kill: bool  # the daemon
     event: str = ""  # power, unplug, pcscd, reader, or nothing else
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """An exchange with a device that a point lies in."""
+
+    condition: str  # of its device, when that is lost
+    sent: bool  # the device may have got the command
+
+    def break_off(self, event: str) -> None:
+        """Raise what the driver would, if the event hit this device."""
+        hit = ("pcscd", "reader") if self.condition == "reader_lost" else ("power", "unplug")
+        if event in hit:
+            raise (DeviceUnknown if self.sent else DeviceAbsent)(self.condition, event)
 
 
 @dataclass(slots=True)
@@ -96,10 +108,10 @@ class Station:
         self.folder, self.plan, self.lane, self.strikes = folder, plan, lane, strikes
         self.rulings: list[Ruling] = []
         self.results: list[Result] = []
-        self.asked: list[Ask] = []  # one entry per question
         self.status = LaneStatus("1")
         self.kills = self.losses = 0
-        self.settled: set[int] = set()  # cards that the person has dealt with, by id()
+        self.person = Person(self)
+        self.broken: list[str] = []  # what the oracle found when it was over
         self._dead = False
         self._down = ""  # the device that is away
         self._news = asyncio.Event()
@@ -117,15 +129,6 @@ class Station:
         while not await self._one_life():
             self.kills += 1
 
-    async def look(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Look into the store after everything is over."""
-        self.strikes.armed = False
-        store = await self._open()
-        try:
-            return await store.read(work, *args, **kwargs)
-        finally:
-            await store.close()
-
     async def _open(self) -> MortalStore:
         store = await MortalStore.open(self.folder)
         assert isinstance(store, MortalStore)
@@ -138,12 +141,15 @@ class Station:
         store = await self._open()
         try:
             await store.transact(journal.suspect_all)
+            await self.person.come_back(store)
             worker = self._worker(store)
             running = asyncio.create_task(worker.run())
             try:
                 await self._until_over(store, worker, running)
             finally:
                 await self._end(worker, running)
+            if not self._dead:
+                self.broken = await store.read(oracle.broken_promises, self)
         except Killed:
             return False
         finally:
@@ -155,7 +161,7 @@ class Station:
             while not running.done():
                 self._news.clear()
                 if self.status.condition is not None and self.status.condition.startswith("ask_"):
-                    await Person(self, store).answer(Ask(self.status.condition.removeprefix("ask_")))
+                    await self.person.answer(store)
                     worker.wake()
                 if (await store.read(queue.find, 1)).state in OVER:
                     return
@@ -181,7 +187,7 @@ class Station:
             self.lane.new_daemon()
 
     def _worker(self, store: Store) -> LaneWorker:
-        workshop = Workshop(store, Spool(self.folder / "spool", 0), Painter(), self.folder, lambda _path: PANELS,
+        workshop = Workshop(store, Spool(self.folder / "spool", 0), Painter(), self.folder / "rendered", lambda _path: PANELS,
                             lambda _record: FILES, set())  # fmt: skip
         links = LaneLinks(lambda: False, lambda: True, self._on_status, lambda _stage, _seconds: None, self.results.append,
                           self.rulings.append)  # fmt: skip
@@ -201,8 +207,7 @@ class Station:
 
     def _wire_point(self, name: str) -> None:
         reader = name.startswith("apdu")
-        words = name.split()
-        sent = words[-1] == "answered" if reader else len(words) > 1
+        sent = reader or " " in name or name == "witness"
         self._strike(name, _Exchange("reader_lost" if reader else "printer_lost", sent))
 
     def _strike(self, name: str, exchange: _Exchange | None) -> None:

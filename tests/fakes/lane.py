@@ -40,6 +40,11 @@ class Card:
         """How often it was printed, whole or in part."""
         return max(Counter(panel.name for panel in self.face).values(), default=0)
 
+    @property
+    def face_complete(self) -> bool:
+        """Every panel of `PANELS` once, in order."""
+        return [(panel.name, panel.data) for panel in self.face] == [(panel.name, panel.data) for panel in PANELS]
+
 
 @dataclass(eq=False)
 class FakeLane:

@@ -1,4 +1,4 @@
-"""`make crash`: every part of the crash tests in full, each in a sandbox of its own, two side by side, within an hour.
+"""`make crash`: every part of the crash tests in full, each in a sandbox of its own, side by side, within an hour.
 
 Prints one table, ours and CUPS's figures one below the other, and writes build/crash/report.json. Exit 0 only when every part
 that was asked for ran to its end and kept every promise. A part is one program, tools/crash/PART.py; `tools.crash.report` says
@@ -19,12 +19,13 @@ from types import FrameType
 from typing import NoReturn
 
 from tools.crash import report
-from tools.crash.report import OUT, ROOT, PartReport
+from tools.crash.report import OUT, ROOT, SHARE_VARIABLE, PartReport
 from tools.crash.side_by_side import Ended, Program, SideBySide
 
 TOTAL_S = 60 * 60.0
 CORES = 2
 LOG_LINES = 20  # shown of a part that failed
+LINE_CHARACTERS = 400
 INTERRUPTED = 130
 
 
@@ -33,18 +34,18 @@ class Part:
     """One row of the plan."""
 
     minutes: float  # most that it may take
-    cores: int = 1
+    cores: float = 1.0
     lanes: int | None = 1  # readers of its sandbox; None: it needs no sandbox
-    full: Sequence[str] = ()  # what it is given in a full run ...
-    quick: Sequence[str] = ("--quick",)  # ... and in a short one
+    shares: int = 1  # of a full run: programs with a seed each that do `kills` together
+    kills: int = 0
 
 
-# The longest first: the short ones fill the second core when it becomes free.
+# The longest first: the short ones fill the cores when they become free. Parts on real wires mostly wait for simulated motion.
 PARTS: Mapping[str, Part] = {
-    "random_kills": Part(minutes=50, lanes=6),
-    "kill_points": Part(minutes=40),
-    "power_cuts": Part(minutes=15, lanes=None),
-    "cups": Part(minutes=10),
+    "random_kills": Part(minutes=55, cores=0.5, lanes=6, shares=3, kills=1000),
+    "kill_points": Part(minutes=55, cores=0.5),
+    "power_cuts": Part(minutes=25, lanes=None),
+    "cups": Part(minutes=15, cores=0.5),
 }
 
 
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     absent = [name for name in names if not _program(name).exists()]
-    programs = [_plan(name, PARTS[name], quick=options.quick) for name in names if name not in absent]
+    programs = [one for name in names if name not in absent for one in _plan(name, PARTS[name], quick=options.quick)]
     missing = [PartReport(name, problem=f"there is no {_program(name).relative_to(ROOT)}") for name in absent]
     return run(programs, missing)
 
@@ -63,16 +64,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(programs: Sequence[Program], missing: Sequence[PartReport] = (), out: Path = OUT, total_s: float = TOTAL_S) -> int:
     """Run the programs, join what they wrote, say it; returns the exit code. ``missing`` are parts that cannot be run."""
     out.mkdir(parents=True, exist_ok=True)
-    for old in [out / "report.json", *(out / f"{program.name}.json" for program in programs)]:
-        old.unlink(missing_ok=True)  # what an earlier run proved is no proof of this one
+    for old in (old for kind in ("json", "log") for old in out.glob(f"*.{kind}")):
+        old.unlink()  # what an earlier run proved is no proof of this one
     started_s = time.monotonic()
     try:
         with SideBySide(out, CORES, say=_say) as side_by_side:
-            ended = {one.name: one for one in side_by_side.run(programs, total_s)}
+            ended = side_by_side.run(programs, total_s)
     except KeyboardInterrupt:
         _say("interrupted; nothing is left running")
         return INTERRUPTED
-    parts = [*(_result(ended[program.name], out) for program in programs), *missing]
+    order = [program.name for program in programs]
+    parts = [*_results(sorted(ended, key=lambda one: order.index(one.name)), out), *missing]
     merged = report.merge(parts, time.monotonic() - started_s)
     (out / "report.json").write_text(json.dumps(merged, indent=1) + "\n", encoding="utf-8")
     _show(parts, merged["seconds"], out)
@@ -98,24 +100,34 @@ def _program(name: str) -> Path:
     return ROOT / "tools" / "crash" / f"{name}.py"
 
 
-def _plan(name: str, part: Part, *, quick: bool) -> Program:
-    command = [sys.executable, "-m", f"tools.crash.{name}", *(part.quick if quick else part.full)]
-    if part.lanes is not None:
-        command = [str(ROOT / "tools" / "sandbox"), "--lanes", str(part.lanes), "--", *command]
-    return Program(name, command, limit_s=part.minutes * 60, cores=part.cores)
+def _plan(name: str, part: Part, *, quick: bool) -> list[Program]:
+    sandbox = [] if part.lanes is None else [str(ROOT / "tools" / "sandbox"), "--lanes", str(part.lanes), "--"]
+    command = [*sandbox, sys.executable, "-m", f"tools.crash.{name}"]
+    if quick or part.shares == 1:
+        return [Program(name, [*command, *(["--quick"] if quick else [])], part.minutes * 60, part.cores)]
+    kills = -(-part.kills // part.shares)
+    return [
+        Program(f"{name}.{share}", [*command, "--kills", str(kills), "--seed", str(share)], part.minutes * 60, part.cores,
+                {SHARE_VARIABLE: str(share)})
+        for share in range(1, part.shares + 1)
+    ]  # fmt: skip
 
 
-def _result(ended: Ended, out: Path) -> PartReport:
-    found = report.read(ended.name, ended.exit_code, out)
-    return replace(found, seconds=ended.seconds, problem=ended.problem or found.problem)
+def _results(ended: Sequence[Ended], out: Path) -> list[PartReport]:
+    """What each part left, its shares joined."""
+    found: dict[str, list[PartReport]] = {}
+    for one in ended:
+        left = report.read(one.name, one.exit_code, out)
+        left = replace(left, seconds=one.seconds, problem=one.problem or left.problem)
+        found.setdefault(one.name.partition(".")[0], []).append(left)
+    return [report.join(part, shares) for part, shares in found.items()]
 
 
 def _show(parts: Sequence[PartReport], seconds: float, out: Path) -> None:
-    for part in parts:
-        log = out / f"{part.part}.log"
-        if not part.passed and log.exists():
-            _say(f"\n--- end of {log.relative_to(ROOT) if log.is_relative_to(ROOT) else log}")
-            _say("\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:]))
+    for log in (log for part in parts if not part.passed for log in sorted(out.glob(f"{part.part}*.log"))):
+        _say(f"\n--- end of {log.relative_to(ROOT) if log.is_relative_to(ROOT) else log}")
+        for line in log.read_text(errors="replace").splitlines()[-LOG_LINES:]:
+            _say(line[:LINE_CHARACTERS])
     for line in report.lines(parts):
         _say(line)
     failed = [part.part for part in parts if not part.passed]

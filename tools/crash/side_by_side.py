@@ -10,8 +10,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -28,7 +28,8 @@ class Program:
     name: str
     command: Sequence[str]
     limit_s: float  # after that it is stopped
-    cores: int = 1  # how many it keeps busy: programs that would disturb each other do not fit side by side
+    cores: float = 1  # how many it keeps busy: programs that would disturb each other do not fit side by side
+    environment: Mapping[str, str] = field(default_factory=dict)  # besides ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Ended:
 class SideBySide:
     """The programs that run now. A context manager: on the way out, every one that still runs is ended."""
 
-    def __init__(self, logs: Path, cores: int, say: Callable[[str], None] = print) -> None:
+    def __init__(self, logs: Path, cores: float, say: Callable[[str], None] = print) -> None:
         """``logs`` receives NAME.log, all that a program says."""
         self._logs = logs
         self._cores = cores
@@ -106,7 +107,8 @@ class _Running:
 def _start(program: Program, log: Path) -> subprocess.Popen[bytes]:
     command = ["setpriv", "--pdeathsig", "TERM", *program.command]
     with log.open("wb") as output:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                                env={**os.environ, **program.environment})  # fmt: skip
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -122,3 +123,12 @@ def test_every_entry_is_an_event_that_holds_no_words_of_staff(db: sqlite3.Connec
     assert '"document":"BAST 1"' in row["body"]
     assert '"reason":"sha256:' in row["body"]
     assert "Budi" not in row["body"]
+
+
+def test_the_document_names_every_account_incident_and_reason_to_refuse_a_chip() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "ledger.md").read_text(encoding="utf-8")
+    ribbons = (ledger.RIBBON_SUPPLIER, ledger.RIBBON_STORE, ledger.RIBBON_USED, ledger.RIBBON_WASTED, ledger.RIBBON_MISSING,
+               ledger.RIBBON_UNRECORDED)  # fmt: skip
+    lane = (hopper("LANE"), in_passage("LANE"), reject_bin("LANE"), ledger.ribbon("LANE"))
+    named = (*ledger.PLACES, *ribbons, *lane, *incidents.KINDS, "chip_unknown", "chip_used", "chip_destroyed")
+    assert [name for name in named if f"`{name}`" not in text] == []

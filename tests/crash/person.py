@@ -1,0 +1,126 @@
+"""The person at a station in memory: answers a question by what can be seen, and puts each card where it then belongs."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Protocol
+
+from controller.clock import Deadline
+from controller.errors import DeviceRefused, RequestRefused
+from controller.jobs import questions
+from controller.jobs.evidence import Ask, ChipEvidence, Look
+from controller.jobs.questions import Question
+from controller.jobs.recovery import read_contents
+from controller.jobs.store import Store
+from controller.model import Verdict
+from tests.fakes.chip import FakeChipStation, ektp
+from tests.fakes.lane import Card, FakeLane
+
+
+class Workplace(Protocol):
+    """Where the person stands."""
+
+    lane: FakeLane
+
+
+class Person:
+    """Reads the display, lays cards on the desk reader, presses GO and HOLD. Nobody steals a card, so none is ever missing."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+        self._desk = FakeChipStation(ektp())
+        self._in_hand: Card | None = None  # it was laid down, and where it belongs is not known yet
+        self._done: list[Card] = []  # cards that need no more care
+        self.answered: list[Look | str] = []  # what was said
+
+    async def come_back(self, store: Store) -> None:
+        """After a restart: a card in hand whose passage got its verdict meanwhile goes where it belongs."""
+        if self._in_hand is not None:
+            verdict = await store.read(_verdict_of, self._in_hand.chip.uid)
+            if verdict is not None:
+                self._put_away(verdict)
+
+    async def answer(self, store: Store) -> None:
+        """Do what the display asks for; nothing when the question is gone already."""
+        asked = await store.read(questions.open_all)
+        if not asked:
+            return
+        question = asked[0]
+        if question.kind is Ask.LOOK:
+            await self._look(store, question)
+        elif not await self._lay_down(store):
+            await self._say(store, question, Look.NONE if question.kind is Ask.TRAY else self._about_the_rest())
+
+    async def _look(self, store: Store, question: Question) -> None:
+        if self._in_hand is None:
+            raise AssertionError("a look is asked for and no card is in hand")
+        await self._say(store, question, Look.COMPLETE if self._in_hand.face_complete else Look.SPOILED)
+
+    def _about_the_rest(self) -> Look:
+        """No card that can be read is the one: one that cannot be read is spoiled, and no card at all is missing."""
+        silent = [card for card in self._candidates() if not card.chip.powered]
+        self._in_hand = silent[0] if silent else None
+        return Look.SPOILED if silent else Look.MISSING
+
+    async def _say(self, store: Store, question: Question, said: Look) -> None:
+        self.answered.append(said)
+        ruling = await store.transact(questions.look, question.id, said, "budi", "seen", 1)
+        self._put_away(Verdict(ruling.answer))
+
+    async def _lay_down(self, store: Store) -> bool:
+        """Lay each card that lies about on the desk reader, newest first, until one is the one."""
+        for card in self._candidates():
+            chip = await self._read(store, card)
+            if chip is None:
+                continue
+            self._in_hand = card
+            try:
+                question = await store.read(questions.card_for, card.chip.uid)
+                ruling = await store.transact(questions.sight, question.id, chip, 1)
+            except RequestRefused:
+                self._in_hand = None
+                continue
+            self.answered.append("desk")
+            if ruling.ask is None:
+                self._put_away(Verdict(ruling.answer))
+            return True
+        return False
+
+    async def _read(self, store: Store, card: Card) -> ChipEvidence | None:
+        wire, card.chip.wire = card.chip.wire, lambda _point: None  # the desk reader is no part of the lane
+        self._desk.card = card.chip
+        try:
+            sight = await self._desk.identify(Deadline.after(1))
+            asked = await store.read(questions.card_for, sight.uid)
+            return await read_contents(self._desk, sight, asked.past)
+        except (DeviceRefused, RequestRefused):
+            return None
+        finally:
+            card.chip.wire = wire
+
+    def _candidates(self) -> list[Card]:
+        """Cards that lie about: the output tray, then the reject bin, newest first."""
+        lane = self._place.lane
+        return [card for card in (*reversed(lane.output), *reversed(lane.rejected)) if card not in self._done]
+
+    def _put_away(self, verdict: Verdict) -> None:
+        card, self._in_hand = self._in_hand, None
+        if card is None:
+            return
+        lane = self._place.lane
+        if verdict is Verdict.GOOD:
+            self._done.append(card)
+            return
+        for pile in (lane.output, lane.rejected):
+            if card in pile:
+                pile.remove(card)
+        if verdict is Verdict.STILL_BLANK:
+            lane.hopper.append(card)
+        else:
+            lane.rejected.append(card)
+            self._done.append(card)
+
+
+def _verdict_of(db: sqlite3.Connection, uid: str) -> Verdict | None:
+    row = db.execute("SELECT verdict FROM passage WHERE chip_uid = ? ORDER BY id DESC LIMIT 1", (uid,)).fetchone()
+    return None if row is None or row[0] is None else Verdict(row[0])
