@@ -74,6 +74,7 @@ def take(state_dir: Path, out: Path, stop: threading.Event | None = None) -> Man
             raise StoreError(f"{out} exists already; choose another name")
         shutil.rmtree(temp, ignore_errors=True)  # of a snapshot that a power cut broke off
         temp.mkdir(parents=True, mode=0o700)
+        sync_folder(out.parent.parent)  # the folder of the snapshots may be new
         manifest = _fill(state_dir, temp, stop or threading.Event())
         sync_folder(temp)
         temp.rename(out)

@@ -45,11 +45,13 @@ REST = 1.0  # the look for damage rests as long as it works
 class Upkeep:
     """Watches over one store. `tell` is called when it cannot be trusted any more, before anything is stopped."""
 
-    def __init__(self, store: Store, spool: Spool, tell: Callable[[StoreBroken], None]) -> None:
+    def __init__(self, store: Store, spool: Spool, tell: Callable[[StoreBroken], None], *, settle_s: float = SETTLE_S,
+                 answer_s: float = ANSWER_S) -> None:  # fmt: skip
         self.damage: StoreBroken | None = None
         self._store = store
         self._spool = spool
         self._tell = tell
+        self._settle_s, self._answer_s = settle_s, answer_s
         self._stop_station: Callable[[], None] = lambda: None
 
     def raise_damage(self) -> None:
@@ -61,14 +63,14 @@ class Upkeep:
         """Raise StoreBroken as soon as the journal has failed: nothing may go on then."""
         error = await self._store.until_broken()
         self._tell(error)
-        await asyncio.sleep(ANSWER_S)
+        await asyncio.sleep(self._answer_s)
         raise error
 
     async def run(self, stop_station: Callable[[], None]) -> None:
         """Look after the storage for as long as the station runs; `stop_station` lets it finish the cards in hand."""
         self._stop_station = stop_station
         await self._store.keep_room()
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(self._settle_s)
         await self._look_for_damage()
         first_s = monotonic_s() + FIRST_SNAPSHOT_S
         while True:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from controller.jobs.evidence import Ask, ChipEvidence, LaneEvidence, Look, Past, Phase
+from controller.jobs.evidence import Ask, Beams, ChipEvidence, LaneEvidence, Look, Past, Phase
 from controller.model import CardPosition
 
 
@@ -198,8 +198,8 @@ ROWS: tuple[Row, ...] = (
         "no card inside; the exit beam saw exactly one card; panels risen by exactly this face",
         lambda c: c.gone and c.phase is Phase.LEAVING and c.panels_complete and c.beams is not None and c.beams.exit == 1,
         _A.GOOD, "issued"),
-    Row("seen not to be fed", "before or during the feed", "no card inside or counted; the feed beam saw none with open eyes",
-        lambda c: c.gone and _feeding(c) and c.fed == 0 and c.beams is not None and c.beams.feed == 0, _A.STILL_BLANK,
+    Row("seen not to be fed", "before or during the feed", "no card inside or counted; no beam saw one with open eyes",
+        lambda c: c.gone and _feeding(c) and c.fed == 0 and c.beams == Beams(0, 0, 0), _A.STILL_BLANK,
         "the job goes on with the next blank", "interrupted"),
     Row("not fed", "before or during the feed", "no card inside or counted; the beams were blind; this printer keeps its card",
         lambda c: c.gone and _feeding(c) and c.fed == 0 and c.beams is None and not c.evidence.ejects, _A.STILL_BLANK,

@@ -26,6 +26,7 @@ class FastCard:
     dead: bool = False  # the chip does not answer
     tears_after_bytes: int | None = None  # the chip loses its power when so many more bytes were written, once
     refuses_write: bool = False  # says so to the next write, once
+    kills_reader: bool = False  # each time it comes into the field
     changes_to: str = ""  # the UID it has after it was printed
     written_bytes: int = 0
 
@@ -59,6 +60,8 @@ class FastChipStation:
             if self._pace_s() > 0:  # else a test, which has no time
                 await asyncio.sleep(deadline.left_s())
             raise DeviceRefused("chip_silent", "no card answered")
+        if card.kills_reader:
+            raise self._lost("reader_lost")
         self._taken = (card, card.uid)
         return ChipSight(card.uid, fresh=not any(card.files.values()))
 

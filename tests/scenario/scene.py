@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from controller.client import Answer
 from controller.conditions import CONDITIONS
 from tests.scenario.records import Record, as_bytes, fresh_record
+from tools import ejecting
 from tools.agreement import disagreements, good_cards
+from tools.person import Person
 from tools.rig import Rig
 
 Json = dict[str, Any]
@@ -19,17 +21,23 @@ BLANKS = 40
 
 
 class Scene:
-    """A station, and every record that was handed in to it."""
+    """A station, every record that was handed in to it, and the person who answers its questions."""
 
-    def __init__(self, folder: Path, *, speed: str = "max", edits: Mapping[str, str] | None = None) -> None:
-        self.rig = Rig(folder, speed=speed, edits=edits)
+    def __init__(self, folder: Path, *, speed: str = "max", edits: Mapping[str, str] | None = None, lanes: int = 1,
+                 ejects: Sequence[str] = ()) -> None:  # fmt: skip
+        """`ejects`: the lanes whose printer ejects its card at power-on; the others hold it."""
+        profiles = ejecting.profiles(folder) if ejects else None
+        self.rig = Rig(folder, speed=speed, edits={**(edits or {}), **ejecting.edits(ejects)}, lanes=lanes, profiles=profiles)
+        self.person = Person(self.rig)
         self.records: dict[str, Record] = {}
+        self._lanes = lanes
 
     def start(self, blanks: int = BLANKS) -> Scene:
-        """Start hardware and station, fill the hopper and count it in."""
+        """Start hardware and station, fill the hoppers and count them in."""
         self.rig.start()
-        if blanks:
-            self.rig.load("1", blanks)
+        for lane in range(1, self._lanes + 1):
+            if blanks:
+                self.rig.load(str(lane), blanks)
         return self
 
     # Jobs
@@ -63,6 +71,11 @@ class Scene:
     def stages(self, number: int) -> list[tuple[str, str | None]]:
         """Name and outcome of each stage of a job's last passage."""
         return [(stage["name"], stage["outcome"]) for stage in self.job(number)["passages"][-1]["stages"]]
+
+    def rows(self, number: int) -> list[str]:
+        """The rows of the verdict table that settled the passages of a job, oldest first."""
+        stages = [stage for passage in self.job(number)["passages"] for stage in passage["stages"]]
+        return [stage["evidence"]["row"] for stage in stages if stage["name"] == "verdict"]
 
     def until_state(self, state: str, *numbers: int) -> None:
         """Wait until the jobs are in this state."""
@@ -107,16 +120,40 @@ class Scene:
         """Wait until exactly these lamps are lit in the world."""
         self.rig.until(lambda: self.lit() == set(lamps), f"the lamps {lamps}")
 
-    def resolve(self, number: int, verdict: str) -> None:
-        """A person looks at the card of a job's last passage and says what became of it."""
-        passage = self.job(number)["passages"][-1]["id"]
-        command = self.rig.command("passage", "resolve", str(passage), verdict, "--reason", "seen by a person")
-        assert command.returncode == 0, command.stderr
+    # What happens to the station
 
-    def spoil(self, number: int, *, where: str) -> None:
-        """A person takes the card of a job's last passage away, out of the printer or the bin, and calls it spoiled."""
-        assert self.rig.take(where)
-        self.resolve(number, "spoiled")
+    def kill_at(self, wire: str, start: str, at: int = 1, when: str = "after", *more: Json) -> None:
+        """The daemon dies at the `at`-th exchange from the first with the label `start`; `more` happens at the same moment."""
+        kill = {"do": "kill", "pid": self.rig.station_pid}
+        self.rig.trigger(wire, at, when, [kill, *more], start=start)
+
+    def until_killed(self) -> None:
+        """Wait until the daemon is dead."""
+        self.rig.until(lambda: self.rig.station_exit() is not None, "the daemon to die", CARD_S)
+
+    # What the station asks
+
+    def until_asked(self, kind: str) -> Json:
+        """Wait until the station asks a question of this kind; returns it."""
+        return self.rig.until(lambda: self._first_asked(kind), f"a question of kind '{kind}'")
+
+    def question(self, number: int) -> Json | None:
+        """This question, while it is open."""
+        return next((question for question in self.person.questions() if question["id"] == number), None)
+
+    def until_settled(self, question: Json) -> None:
+        """Wait until nobody is asked this any more."""
+        self.rig.until(lambda: self.question(question["id"]) is None, f"question {question['id']} to be settled")
+
+    def settle(self, kind: str) -> None:
+        """A person answers the question of this kind by what the world shows, through the desk reader and the buttons."""
+        self.person.answer(self.until_asked(kind))
+
+    def answer(self, question: Json, answer: str, *, limit: int = 200) -> Answer:
+        """Answer a question through the API; `limit` is the highest status that will do."""
+        told = self.rig.post(f"/api/v1/questions/{question['id']}/answer", {"answer": answer, "who": "scene", "reason": "seen"})
+        assert told.status <= limit, told.body
+        return told
 
     def press(self, button: str) -> None:
         """Somebody presses GO or HOLD, once the station listens."""
@@ -149,6 +186,9 @@ class Scene:
     def _differences(self) -> list[str]:
         jobs = [self.job(job["id"]) for job in self.rig.get("/api/v1/jobs", limit=500).body["jobs"]]
         return disagreements(self.world(), self.rig.station(), jobs, self.records)
+
+    def _first_asked(self, kind: str) -> Json | None:
+        return next((question for question in self.person.questions() if question["kind"] == kind), None)
 
     def _until_lane(self, field: str, value: str, limit_s: float) -> Json:
         found: list[Json] = []

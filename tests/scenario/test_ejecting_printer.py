@@ -1,4 +1,4 @@
-"""A profile without a no-eject row: printing and delivering is one act, proven by exit beam and panel counter."""
+"""A profile without a no-eject row: printing and delivering is one act, proven by exit beam and panel counter, or else by a person."""
 
 from __future__ import annotations
 
@@ -41,21 +41,28 @@ def test_a_ribbon_that_ends_before_the_print_spoils_the_card_inside(scene: Scene
     assert scene.verdicts(number) == [("spoiled", "ribbon_end"), ("good", "")]
 
 
-def test_a_card_nobody_saw_leaving_is_unknown(scene: Scene) -> None:
+def test_a_card_nobody_saw_leaving_is_good_by_its_chip_and_the_panel_counter(scene: Scene) -> None:
     scene.rig.fault("lost_card")
     (number,) = scene.submit()
-    scene.until_waits("passage_unknown")
-    scene.spoil(number, where="bin")
+    scene.settle("desk")
     scene.until_state("issued", number)
+    assert scene.verdicts(number) == [("good", "")]
 
 
-def test_a_kill_while_it_prints_and_delivers_is_unknown(scene: Scene) -> None:
-    output = scene.there()["output"]
-    scene.rig.fault("reply_late", at="Se", seconds=1.0)
+def test_a_card_that_came_out_during_a_kill_is_good_by_its_chip_and_the_panel_counter(scene: Scene) -> None:
+    scene.kill_at("usb", "> Se")
     (number,) = scene.submit()
-    scene.rig.until(lambda: scene.there()["output"] > output, "the card to be out")
-    scene.rig.kill_station()
+    scene.until_killed()
     scene.rig.start_station()
-    scene.until_waits("passage_unknown")
-    scene.spoil(number, where="bin")
+    scene.settle("desk")
     scene.until_state("issued", number)
+    assert scene.verdicts(number) == [("good", "")]
+
+
+def test_a_cable_pulled_at_the_end_of_the_print_is_settled_by_the_exit_beam(scene: Scene) -> None:
+    scene.rig.trigger("usb", 1, "after", [{"do": "fault", "name": "usb_unplug"}], start="> Se")
+    (number,) = scene.submit()
+    scene.until_waits("printer_absent")
+    scene.rig.fault("usb_replug")
+    scene.until_state("issued", number)
+    assert (scene.verdicts(number), scene.person.questions()) == ([("good", "")], [])

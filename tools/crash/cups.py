@@ -32,7 +32,7 @@ DATA = b"%" * 700  # as in reliability.md 3.4
 NEARLY_ALL = 0.9  # a machine that is held up for 0.1 s may kill too late
 POLL_S = 0.005
 PRINTED_LIMIT_S = 60.0  # for all jobs of one run; normally 3 s
-AFTER_ONE_PRINT_S = PRINT_S + 0.03  # to the next one, with the start of its backend
+KILLED_WITHIN = 0.85  # of the time that all jobs take without a kill; most kills would miss a run that ends sooner
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Run:
     printed_before: int | None  # when it was killed, None when it was not
     lost: int
     printed_twice: int
+    printing_s: float  # from the last acknowledgement to the last print, without a kill
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(settings: Settings, seed: str, kills: int, jobs: int = JOBS) -> tuple[Run, list[Run]]:
-    """One run without a kill, then ``kills`` runs with one each, at moments that follow from ``seed``."""
+    """One run without a kill, then ``kills`` runs with one each, at moments spread evenly by ``seed`` over the time of printing."""
     chance = random.Random(seed)  # noqa: S311  repeatable, not secret
-    moments = [Moment(chance.randrange(jobs - 2), chance.uniform(0.0, AFTER_ONE_PRINT_S)) for _ in range(kills)]
+    control = run(settings, jobs, None)
+    moments = [Moment(0, chance.uniform(0.0, KILLED_WITHIN * control.printing_s)) for _ in range(kills)]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        control, *runs = pool.map(lambda moment: run(settings, jobs, moment), [None, *moments])
+        runs = list(pool.map(lambda moment: run(settings, jobs, moment), moments))
     return control, runs
 
 
@@ -88,11 +90,14 @@ def run(settings: Settings, jobs: int, moment: Moment | None, print_s: float = P
         with IppClient(cupsd.socket) as client:
             for title in titles:
                 client.submit(title, DATA)
+        accepted_s = time.monotonic()
         printed_before = None if moment is None else _kill(cupsd, moment)
         _print_all(cupsd)
+        printing_s = time.monotonic() - accepted_s
         cupsd.stop()
         prints = Counter(cupsd.prints())
-    return Run(jobs, printed_before, sum(prints[title] == 0 for title in titles), sum(count > 1 for count in prints.values()))
+    lost, twice = sum(prints[title] == 0 for title in titles), sum(count > 1 for count in prints.values())
+    return Run(jobs, printed_before, lost, twice, printing_s)
 
 
 def summed(runs: Sequence[Run]) -> dict[str, int]:

@@ -19,11 +19,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.jobs.passage import PLANS, REJECT
 from tools.crash import report
 from tools.crash.room import Broken, Room
 from tools.pcscd import Pcscd
 from tools.rig import RigError
 
+STAGE_NAMES = frozenset(stage.name for plan in PLANS.values() for stage in (*plan, REJECT))
 FEED = "> Sic"  # the first act of a passage; what the idle lane asks before it is not counted
 DIE_LIMIT_S = 60.0
 ROOM_POINTS = 40  # then a fresh station: the world must stay small enough to be compared quickly
@@ -203,7 +205,8 @@ def _pcscd_back(_room: Room) -> None:
 
 
 def _reader_back(room: Room) -> None:
-    room.rig.until(lambda: room.rig.lane()["activity"] == "recover", "the lane to give up waiting", DIE_LIMIT_S)
+    """Once the lane has noticed: it recovers, or the card has gone its way."""
+    room.rig.until(lambda: room.rig.lane()["activity"] not in STAGE_NAMES, "the lane to notice the hung reader", DIE_LIMIT_S)
     room.rig.fault("reader_thaw")
 
 

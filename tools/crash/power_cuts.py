@@ -63,6 +63,7 @@ def _figures(tally: Tally) -> Mapping[str, Any]:
         "cuts_with_losses": tally.lossy,
         "losses": dict(tally.kinds),
         "cuts_per_minute": round(60 * tally.cuts / tally.seconds),
+        "cuts_per_minute_of_one_processor": round(60 * tally.cuts / tally.processor_s),
         "aim_per_minute": AIM_A_MINUTE,
         "examples": tally.examples,
     }

@@ -103,6 +103,11 @@ class PrivateCupsd:
         path = self._folder / "prints"
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
+    def printing(self) -> str:
+        """The title of the print that was begun last."""
+        path = self._folder / "printing"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
     def log(self) -> str:
         """The end of cupsd's own words."""
         return "".join(path.read_text(errors="replace") for path in sorted((self._folder / "log").iterdir()))[-LOG_CHARACTERS:]

@@ -92,7 +92,7 @@ class Round:
         cut_us = time.time_ns() // 1000
         room.kill(power)
         room.restart(power)
-        answered = room.answer_all()
+        answered = room.person.answer_all()
         asked = room.questions_between(cut_us, time.time_ns() // 1000)
         self.figures += Counter({"kills": 1, "with power": bool(power), "answered": answered})
         self.figures["questions too many"] += sum(count - 1 for count in asked.values())

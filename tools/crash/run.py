@@ -64,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(programs: Sequence[Program], missing: Sequence[PartReport] = (), out: Path = OUT, total_s: float = TOTAL_S) -> int:
     """Run the programs, join what they wrote, say it; returns the exit code. ``missing`` are parts that cannot be run."""
     out.mkdir(parents=True, exist_ok=True)
-    for old in (old for kind in ("json", "log") for old in out.glob(f"*.{kind}")):
-        old.unlink()  # what an earlier run proved is no proof of this one
+    (out / "report.json").unlink(missing_ok=True)
+    for old in (old for program in programs for kind in ("json", "log") for old in _files(program.name, out, kind)):
+        old.unlink(missing_ok=True)  # what an earlier run proved is no proof of this one
     started_s = time.monotonic()
     try:
         with SideBySide(out, CORES, say=_say) as side_by_side:
@@ -123,8 +124,14 @@ def _results(ended: Sequence[Ended], out: Path) -> list[PartReport]:
     return [report.join(part, shares) for part, shares in found.items()]
 
 
+def _files(name: str, out: Path, kind: str) -> list[Path]:
+    """Those of a program's part and of all its shares."""
+    part = name.partition(".")[0]
+    return sorted([*out.glob(f"{part}.{kind}"), *out.glob(f"{part}.*.{kind}")])
+
+
 def _show(parts: Sequence[PartReport], seconds: float, out: Path) -> None:
-    for log in (log for part in parts if not part.passed for log in sorted(out.glob(f"{part.part}*.log"))):
+    for log in (log for part in parts if not part.passed for log in _files(part.part, out, "log")):
         _say(f"\n--- end of {log.relative_to(ROOT) if log.is_relative_to(ROOT) else log}")
         for line in log.read_text(errors="replace").splitlines()[-LOG_LINES:]:
             _say(line[:LINE_CHARACTERS])

@@ -68,6 +68,7 @@ class Tally:
     kinds: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     seconds: float = 0.0  # for cutting and starting, without the run itself
+    processor_s: float = 0.0  # the same, of this process
 
     def add(self, place: str, found: Sequence[str]) -> None:
         """Count one cut."""
@@ -85,6 +86,7 @@ class Tally:
         self.kinds.update(other.kinds)
         self.examples += other.examples[: EXAMPLES_KEPT - len(self.examples)]
         self.seconds += other.seconds
+        self.processor_s += other.processor_s
 
 
 @contextmanager
@@ -146,12 +148,13 @@ def prove_complete(calls: Sequence[Call], root: Path) -> None:
 def cut(calls: Sequence[Call], cuts: int, seed: int, folder: Path) -> Tally:
     """Cut the power `cuts` times anywhere in the run; each time start on what is left."""
     rng = Random(seed)  # noqa: S311 - chosen again by the same seed
-    return asyncio.run(_cut(calls, cuts, rng, ImageFolder(folder, settled=["state/spool"])))
+    return asyncio.run(_cut(calls, cuts, rng, ImageFolder(folder, settled=["state/spool", "state/snapshots"])))
 
 
 async def _cut(calls: Sequence[Call], cuts: int, rng: Random, image: ImageFolder) -> Tally:
     places = Counter(rng.randrange(1, len(calls) + 1) for _ in range(cuts))
-    disk, said, tally, begun_s = Disk(), _Said(), Tally(), time.monotonic()
+    disk, said, tally = Disk(), _Said(), Tally()
+    begun_s, processor_s = time.monotonic(), time.process_time()
     for place, call in enumerate(calls, start=1):
         disk.apply(call)
         said.hear(call)
@@ -159,10 +162,11 @@ async def _cut(calls: Sequence[Call], cuts: int, rng: Random, image: ImageFolder
             chance = rng.choice(CHANCES)
             image.lay(disk.image(chance, rng))
             found = await losses(
-                image.folder, Promised(said.states, said.acknowledged), verify_log=tally.cuts % LOG_VERIFIED == 0
+                image.folder, Promised(said.states, said.acknowledged, said.snapshots), verify_log=tally.cuts % LOG_VERIFIED == 0
             )
             tally.add(f"call {place} ({call.op.name} {Path(call.path).name}), chance {chance:g}", found)
-    tally.commits, tally.seconds = said.acknowledged, time.monotonic() - begun_s
+    tally.commits = said.acknowledged
+    tally.seconds, tally.processor_s = time.monotonic() - begun_s, time.process_time() - processor_s
     image.remove()
     return tally
 
@@ -173,6 +177,7 @@ class _Said:
     def __init__(self) -> None:
         self.states: list[str] = []
         self.acknowledged = 0
+        self.snapshots: list[str] = []
         self._before = 0  # commits of earlier lives
 
     def hear(self, call: Call) -> None:
@@ -184,5 +189,7 @@ class _Said:
             self._before = len(self.states)
         elif word == "will":
             self.states.append(rest)
+        elif word == "snapshot":
+            self.snapshots.append(rest)
         else:
             self.acknowledged = max(self.acknowledged, self._before + int(rest))

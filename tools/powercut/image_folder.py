@@ -7,16 +7,17 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from tools.powercut.disk import Content, Image
+from tools.powercut.disk import Image
+from tools.powercut.inodes import Content
 
 
 class ImageFolder:
-    """`folder` is made, and belongs to this object. Files in the folders named `settled` are changed by nobody else (they may be
-    removed): only there an equal stamp saves the writing."""
+    """`folder` is made, and belongs to this object. Files below the folders named `settled` are changed by nobody else (they may
+    be removed): only there an equal stamp saves the writing."""
 
     def __init__(self, folder: Path, settled: Collection[str]) -> None:
         self.folder = folder
-        self._settled = frozenset(settled)
+        self._settled = tuple(f"{name}/" for name in settled)
         self._stamps: dict[str, tuple[int, int]] = {}
         folder.mkdir(parents=True)
 
@@ -53,7 +54,7 @@ class ImageFolder:
         return left
 
     def _remember(self, path: str, stamp: tuple[int, int] | None) -> None:
-        if stamp is not None and path.rpartition("/")[0] in self._settled:
+        if stamp is not None and path.startswith(self._settled):
             self._stamps[path] = stamp
         else:
             self._stamps.pop(path, None)

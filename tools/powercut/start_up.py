@@ -11,8 +11,9 @@ from pathlib import Path
 
 from controller.errors import PayloadLost, StoreError
 from controller.jobs import journal, ledger, queue
+from controller.jobs.snapshot import read_manifest
 from controller.jobs.spool import Spool
-from controller.jobs.storage_faults import DATABASE
+from controller.jobs.storage_faults import DATABASE, SNAPSHOTS
 from controller.jobs.store import Store
 from controller.log_keeper import LogKeeper
 from controller.verify_log import verify as verify_log_file
@@ -25,6 +26,7 @@ class Promised:
 
     states: Sequence[str]  # digests of the database after each commit that was begun, in order
     acknowledged: int  # so many of them were said to be durable
+    snapshots: Sequence[str] = ()  # that were said to be taken
 
 
 async def losses(root: Path, promised: Promised, *, verify_log: bool = False) -> list[str]:
@@ -42,6 +44,7 @@ async def losses(root: Path, promised: Promised, *, verify_log: bool = False) ->
         await LogKeeper(store, "cut station", spool.has_room, lambda: None).begin()
         await store.transact(journal.suspect_all)
         found += await store.read(_broken, spool)
+        found += _lost_snapshots(root / "state" / SNAPSHOTS, promised.snapshots)
     except StoreError as error:
         return [f"no start: {error}"]
     else:
@@ -80,6 +83,18 @@ def _broken(db: sqlite3.Connection, spool: Spool) -> list[str]:
     live = db.execute("SELECT count(*) FROM passage WHERE state = 'live'").fetchone()[0]
     rows = ((f"books: the sum is {total}", total != 0), (f"live after a start: {live} passages", live > 0))
     return found + [text for text, applies in rows if applies]
+
+
+def _lost_snapshots(folder: Path, promised: Sequence[str]) -> list[str]:
+    """Every snapshot that was taken is there, and every one that is there is whole; what is under way begins with a dot."""
+    there = {path.name for path in folder.glob("[!.]*")}
+    found = [f"snapshot lost: {name}" for name in promised if name not in there]
+    for name in there:
+        try:
+            read_manifest(folder / name)
+        except StoreError as error:
+            found.append(f"snapshot broken: {error}")
+    return found
 
 
 def _log_findings(database: Path) -> list[str]:

@@ -11,16 +11,18 @@ from typing import NoReturn
 
 from controller.errors import DeviceRefused, DeviceUnknown
 from controller.intake import Intake
-from controller.jobs import batches, journal, ledger, queue, stock
+from controller.jobs import batches, journal, ledger, queue, snapshot, stock
 from controller.jobs.journal import Claim
 from controller.jobs.passage import PLANS
 from controller.jobs.runner import Hooks, PassageRunner, Result
 from controller.jobs.spool import Spool
+from controller.jobs.storage_faults import SNAPSHOTS
 from controller.jobs.store import Store
 from controller.log_keeper import LogKeeper
 from controller.model import JobState, Verdict
 from tests.fakes.lane import FakeLane
 from tests.unit.records.samples import CENTRE_KEYS, CHIP_MAX_BYTES
+from tools.powercut.recorder import mark
 
 LANES, WHO = ("1", "2"), "ani"
 MAX_REMAKES = 1
@@ -50,7 +52,6 @@ class Life:
     async def start_up(self) -> None:
         """What the daemon does before it takes work, and what staff do at the first start."""
         await self._log.begin()
-        await self._store.keep_room()
         if not await self._store.read(ledger.held, ledger.STORE):
             await self._store.transact(batches.receive, "B-1", 2000, "SJ 1", WHO, "delivered")
             for lane in LANES:
@@ -124,7 +125,14 @@ class Life:
         await self._store.transact(spoiled)
 
     async def _something_else(self, record: bytes) -> None:
-        acts = (self._hold_and_go, self._cancel_and_submit_again, self._count_hopper, self._leave_an_orphan, self._checkpoint)
+        acts = (
+            self._take_snapshot,
+            self._hold_and_go,
+            self._cancel_and_submit_again,
+            self._count_hopper,
+            self._leave_an_orphan,
+            self._checkpoint,
+        )
         await self._rng.choice(acts)(record)
 
     async def _hold_and_go(self, _record: bytes) -> None:
@@ -146,6 +154,12 @@ class Life:
         payload = await asyncio.to_thread(self._spool.put, self._rng.randbytes(700))
         if self._rng.random() < 0.5:
             await self._store.read(queue.drop_unowned, self._spool, payload)
+
+    async def _take_snapshot(self, _record: bytes) -> None:
+        name = f"{self._rng.getrandbits(32):08x}"
+        out = self._store.state_dir / SNAPSHOTS / name
+        await asyncio.gather(asyncio.to_thread(snapshot.take, self._store.state_dir, out), self._issue(LANES[0]))
+        mark(f"snapshot {name}")
 
     async def _checkpoint(self, _record: bytes) -> None:
         mode = self._rng.choice(["PASSIVE", "FULL", "RESTART", "TRUNCATE"])

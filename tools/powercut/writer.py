@@ -5,7 +5,7 @@ in the middle of a print, as by kill -9. The same seed gives the same work, if n
 side.
 
 Marks in the trace, one line each: `life` (a start), `will DIGEST` (a commit that leaves the database in this state comes next),
-`did N` (the caller of this life's Nth commit has been told that it is durable).
+`did N` (the caller of this life's Nth commit has been told that it is durable), `snapshot NAME` (it was taken).
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ async def live(root: Path, records: Sequence[bytes], variant: str, rng: Random, 
     mark("life")
     store = await ToldStore.open(root / "state")
     assert isinstance(store, ToldStore)
+    await store.keep_room()
     await store.transact(lambda _db: None)  # what was found is promised as well
     if variant in UNSAFE:
         await _make_unsafe(store, variant)

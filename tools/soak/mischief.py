@@ -35,14 +35,14 @@ FAULTS = (
     Fault("reader hung", 0.002, ("feed", "to_chip_station")),
     Fault("pins blind", 0.003, MOVES),
     Fault("station killed", 0.003, MOVES),
-    Fault("whole room dark", 0.001, MOVES),
+    Fault("whole room dark", 0.003, MOVES),
     Fault("station restarted", 0.0003, MOVES),
     Fault("hold", 0.0002, MOVES),
 )
 SOON_S = 4.0
 BACK_S = (0.5, 6.0)  # until somebody has put it right
-SWAPPED = 0.03  # of the dark times: somebody exchanges a printer
-TAKEN = 0.02  # of the dark times and lanes: somebody takes out a card and it is never seen again
+SWAPPED = 0.08  # of the dark times: somebody exchanges a printer
+TAKEN = 0.05  # of the dark times and lanes: somebody takes out a card and it is never seen again
 
 
 class Imp:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from controller.clock import Deadline
-from controller.errors import DeviceRefused, RequestRefused
+from controller.errors import DeviceError, RequestRefused
 from controller.jobs import acts, batches, incidents, journal, ledger, questions, queue, ribbons, stock
 from controller.jobs.evidence import Ask, Look
 from controller.jobs.questions import Question
@@ -329,7 +329,7 @@ class People:
             found = await life.read(questions.card_for, sight.uid)
             chip = await read_contents(self._desk, sight, found.past)
             ruling = await life.transact(questions.sight, found.id, chip, MAX_REMAKES)
-        except (RequestRefused, DeviceRefused):
+        except (RequestRefused, DeviceError):
             self._town.faults["desk: not that card"] += 1
             return None
         finally:

@@ -27,6 +27,7 @@ ACT_S = {"feed": 2.0, "print": 6.0, "print_and_deliver": 7.0, "to_chip_station":
 AIR_S = 0.5
 FLAWS = (  # of a blank as it comes, and how often
     ("dead", 0.004), ("used", 0.003), ("torn", 0.004), ("refusing", 0.002), ("changing", 0.003), ("stranger", 0.002), ("clone", 0.001),
+    ("deadly", 0.001),
 )  # fmt: skip
 
 
@@ -147,6 +148,8 @@ class Town:
             card.refuses_write = True
         elif flaw == "changing":
             card.changes_to = f"08{self.rng.getrandbits(48):012X}"
+        elif flaw == "deadly":
+            card.kills_reader = True
         elif flaw == "stranger":
             card.uid = f"08{self.rng.getrandbits(48):012X}"
         elif self.used_uids:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import StoreBroken
-from controller.jobs import queue, store_check, upkeep
+from controller.jobs import queue, store_check
 from controller.jobs.snapshot import Interrupted, read_manifest, read_only
 from controller.jobs.spool import Spool
 from controller.jobs.storage_faults import DATABASE
@@ -29,16 +29,10 @@ class Told:
 
 
 def _upkeep(store: Store, told: Told) -> Upkeep:
-    return Upkeep(store, Spool(store.state_dir / "spool", reserve_bytes=0), told.errors.append)
+    return Upkeep(store, Spool(store.state_dir / "spool", reserve_bytes=0), told.errors.append, settle_s=0, answer_s=0)
 
 
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "SETTLE_S", 0.0)
-    monkeypatch.setattr(upkeep, "ANSWER_S", 0.0)
-
-
-async def test_a_journal_that_fails_ends_the_watch_with_the_reason(store: Store, fast: None) -> None:
+async def test_a_journal_that_fails_ends_the_watch_with_the_reason(store: Store) -> None:
     told = Told()
     watch = asyncio.create_task(_upkeep(store, told).watch())
 
@@ -52,7 +46,7 @@ async def test_a_journal_that_fails_ends_the_watch_with_the_reason(store: Store,
     assert [error.problem.code for error in told.errors] == ["store.io"]
 
 
-async def test_damage_that_is_found_stops_the_station_in_good_order(tmp_path: Path, fast: None) -> None:
+async def test_damage_that_is_found_stops_the_station_in_good_order(tmp_path: Path) -> None:
     first, spool = await Store.open(tmp_path), Spool(tmp_path / "spool", reserve_bytes=0)
     for number in range(200):
         await first.transact(queue.accept, spool, f"digest-{number}", f"record-{number}", str(number).encode())
@@ -73,7 +67,7 @@ async def test_damage_that_is_found_stops_the_station_in_good_order(tmp_path: Pa
     await store.close()
 
 
-async def test_a_whole_database_stops_nothing(store: Store, fast: None) -> None:
+async def test_a_whole_database_stops_nothing(store: Store) -> None:
     told = Told()
     care = _upkeep(store, told)
     await care._look_for_damage()

@@ -9,14 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tools.crash import report
-from tools.crash.report import COMPARED, ROOT, PartReport
-from tools.crash.run import main, run
+from tools.crash.report import COMPARED, ROOT, SHARE_VARIABLE, PartReport
+from tools.crash.run import PARTS, _plan, main, run
 from tools.crash.side_by_side import Program, SideBySide
 
 KEPT = {"nothing is lost": True}
@@ -28,8 +29,13 @@ def part(out: Path, name: str, promises: Mapping[str, bool] = KEPT, *, exit_code
     return program(name, f"from pathlib import Path; from tools.crash import report; {write}; raise SystemExit({exit_code})")
 
 
-def program(name: str, code: str, *, limit_s: float = 20.0, cores: int = 1) -> Program:
+def program(name: str, code: str, *, limit_s: float = 20.0, cores: float = 1) -> Program:
     return Program(name, [sys.executable, "-c", code], limit_s, cores)
+
+
+def share(out: Path, number: int, promises: Mapping[str, bool] = KEPT, figures: str = "{}") -> Program:
+    """One share of part a."""
+    return replace(part(out, "a", promises, figures=figures), name=f"a.{number}", environment={SHARE_VARIABLE: f"{number}"})
 
 
 def merged(out: Path) -> Any:
@@ -93,6 +99,29 @@ def test_no_parts_at_all_is_no_pass(tmp_path: Path) -> None:
 def test_the_words_of_a_failed_part_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run([program("a", "raise SystemExit('the disk is on fire')")], out=tmp_path)
     assert "the disk is on fire" in capsys.readouterr().out
+
+
+def test_shares_of_a_part_are_added_up(tmp_path: Path) -> None:
+    figures = ["{'kills': 500, 'rows': {'fed': 2}, 'kind': 'x'}", "{'kills': 501, 'rows': {'fed': 3, 'gone': 1}, 'kind': 'x'}"]
+    assert run([share(tmp_path, 1, figures=figures[0]), share(tmp_path, 2, figures=figures[1])], out=tmp_path) == 0
+    assert merged(tmp_path)["parts"]["a"]["figures"] == {"kills": 1001, "rows": {"fed": 5, "gone": 1}, "kind": "x"}
+
+
+def test_a_promise_that_one_share_broke_is_broken(tmp_path: Path) -> None:
+    assert run([share(tmp_path, 1), share(tmp_path, 2, {"nothing is lost": False})], out=tmp_path) == 1
+    assert merged(tmp_path)["parts"]["a"]["promises"] == [{"text": "nothing is lost (each of 2 shares)", "kept": False}]
+
+
+def test_a_share_that_is_missing_fails_its_part(tmp_path: Path) -> None:
+    assert run([share(tmp_path, 1), replace(share(tmp_path, 2), command=["true"])], out=tmp_path) == 1
+    assert merged(tmp_path)["parts"]["a"]["problem"] == "a.2 ended with 0 and wrote no a.2.json"
+
+
+def test_the_full_run_has_a_share_of_the_kills_for_each_seed() -> None:
+    programs = _plan("random_kills", PARTS["random_kills"], quick=False)
+    kills, seeds = ([one.command[one.command.index(option) + 1] for one in programs] for option in ("--kills", "--seed"))
+    assert sum(map(int, kills)) >= 1000
+    assert len(set(seeds)) == len({one.environment[SHARE_VARIABLE] for one in programs}) == len(programs)
 
 
 def test_a_part_over_its_time_is_stopped_with_all_its_children(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from tools.powercut.disk import SECTOR, Disk
+from tools.powercut.disk import Disk
+from tools.powercut.inodes import SECTOR
 from tools.powercut.trace import Call, Op, TraceError
 
 SEEDS = range(200)

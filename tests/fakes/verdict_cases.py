@@ -1,0 +1,125 @@
+"""The recorded cases of the verdict table: at least one for each row, whose answer would be another without that row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from controller.jobs.evidence import Beams, ChipEvidence, LaneEvidence, Look, Past, Phase
+from controller.model import CardPosition, PrinterWitness
+
+UID, OTHER = "04AA", "04BB"
+FILES = {"6FF1": "a", "6FF2": "b"}
+NOTHING = Beams(0, 0, 0)
+
+BLANK = Past(Phase.FEEDING, fed_before=100)
+FED = Past(Phase.FED, UID, fed_before=100)
+UNREAD = replace(FED, uid=None)
+WRITING = Past(Phase.WRITING, UID, FILES, 100)
+PRINTING = Past(Phase.PRINTING, UID, FILES, 100, 500, 5)
+PRINTED = replace(PRINTING, printed=True)
+CHECKED = replace(PRINTED, phase=Phase.CHECKED)
+LEAVING = replace(PRINTING, phase=Phase.LEAVING)
+WRONG = replace(FED, phase=Phase.CONDEMNED, wrong="chip_refused")
+REJECTING = replace(WRONG, rejecting=True)
+
+WHOLE = ChipEvidence(UID, False, FILES)
+TORN = ChipEvidence(UID, False, {"6FF1": "a", "6FF2": ""})
+FRESH = ChipEvidence(UID, True)
+SILENT = ChipEvidence("")
+FOREIGN = ChipEvidence(OTHER, False, FILES)
+
+
+def gone(fed: int = 1, panels: int = 0, beams: Beams | None = None, *, ejects: bool = False) -> LaneEvidence:
+    """No card inside."""
+    return LaneEvidence(True, ejects, PrinterWitness(CardPosition.NONE, 100 + fed, 500 + panels, 9), None, beams)
+
+
+def inside(chip: ChipEvidence | None = None, fed: int = 1, panels: int = 0, beams: Beams | None = None) -> LaneEvidence:
+    """A card at the reader."""
+    return LaneEvidence(True, False, PrinterWitness(CardPosition.CONTACTLESS, 100 + fed, 500 + panels, 9), chip, beams)
+
+
+def desk(chip: ChipEvidence | None, look: Look | None = None, panels: int = 0) -> LaneEvidence:
+    """A card on the desk reader, or a person's word."""
+    return replace(gone(panels=panels), desk=chip, look=look)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A case and the row that answers it."""
+
+    row: str
+    past: Past
+    evidence: LaneEvidence
+
+
+CASES = (
+    Recorded("nobody has it", PRINTING, desk(None, Look.MISSING)),
+    Recorded("nobody has it", PRINTING, desk(WHOLE, Look.MISSING, panels=5)),
+    Recorded("called spoiled", PRINTING, desk(None, Look.SPOILED)),
+    Recorded("called spoiled", PRINTING, desk(WHOLE, Look.SPOILED, panels=4)),
+    Recorded("tray empty", BLANK, replace(gone(0, ejects=True), look=Look.NONE)),
+    Recorded("blank on the desk", BLANK, replace(gone(0, ejects=True), desk=FRESH)),
+    Recorded("blank on the desk", FED, desk(FRESH)),
+    Recorded("blank on the desk", UNREAD, desk(FRESH)),
+    Recorded("good on the desk", PRINTING, desk(WHOLE, panels=5)),
+    Recorded("good on the desk", PRINTED, desk(WHOLE)),
+    Recorded("good on the desk", CHECKED, desk(WHOLE)),
+    Recorded("good on the desk", LEAVING, desk(WHOLE, panels=5)),
+    Recorded("good on the desk", PRINTED, LaneEvidence(same_devices=False, desk=WHOLE)),
+    Recorded("good by look", PRINTING, desk(WHOLE, Look.COMPLETE, panels=4)),
+    Recorded("good by look", PRINTING, LaneEvidence(same_devices=False, desk=WHOLE, look=Look.COMPLETE)),
+    Recorded("look once", PRINTING, desk(WHOLE, panels=4)),
+    Recorded("look once", PRINTING, desk(WHOLE, panels=0)),
+    Recorded("look once", LEAVING, desk(WHOLE, panels=6)),
+    Recorded("spoiled on the desk", PRINTING, desk(TORN, panels=5)),
+    Recorded("spoiled on the desk", WRITING, desk(WHOLE)),
+    Recorded("spoiled on the desk", WRITING, desk(FRESH)),
+    Recorded("spoiled on the desk", WRONG, desk(FRESH)),
+    Recorded("other devices", PRINTED, replace(inside(WHOLE, panels=5), same_devices=False)),
+    Recorded("other devices", BLANK, replace(gone(0, beams=NOTHING), same_devices=False)),
+    Recorded("other devices", FED, LaneEvidence(same_devices=False)),
+    Recorded("condemned inside", WRONG, inside()),
+    Recorded("condemned inside", REJECTING, inside()),
+    Recorded("too often", replace(PRINTED, resumed=3), inside(WHOLE)),
+    Recorded("just fed", BLANK, inside()),
+    Recorded("just fed", BLANK, inside(SILENT)),
+    Recorded("fed", FED, inside(FRESH)),
+    Recorded("fed", UNREAD, inside()),
+    Recorded("chip whole", WRITING, inside(WHOLE)),
+    Recorded("chip half written", WRITING, inside(TORN)),
+    Recorded("chip half written", WRITING, inside(FRESH)),
+    Recorded("chip half written", WRITING, inside(SILENT)),
+    Recorded("chip half written", WRITING, inside(FOREIGN)),
+    Recorded("chip half written", WRITING, inside(None)),
+    Recorded("face whole", PRINTED, inside(WHOLE)),
+    Recorded("face whole", PRINTING, inside(WHOLE, panels=5)),
+    Recorded("checked inside", CHECKED, inside(WHOLE)),
+    Recorded("face doubtful", PRINTING, inside(WHOLE, panels=0)),
+    Recorded("face doubtful", PRINTING, inside(WHOLE, panels=4)),
+    Recorded("face doubtful", PRINTING, inside(WHOLE, panels=6)),
+    Recorded("face doubtful", PRINTING, inside(FOREIGN, panels=5)),
+    Recorded("face doubtful", PRINTING, inside(SILENT, panels=5)),
+    Recorded("face doubtful", CHECKED, inside(FOREIGN)),
+    Recorded("face doubtful", LEAVING, inside(WHOLE, panels=5)),
+    Recorded("doubtful inside", BLANK, inside(fed=0)),
+    Recorded("doubtful inside", BLANK, inside(fed=2)),
+    Recorded("doubtful inside", FED, inside(FOREIGN)),
+    Recorded("doubtful inside", FED, inside(SILENT)),
+    Recorded("seen falling", REJECTING, gone(beams=Beams(0, 0, 1))),
+    Recorded("seen leaving", CHECKED, gone(beams=Beams(0, 1, 0))),
+    Recorded("printed and seen leaving", LEAVING, gone(panels=5, beams=Beams(0, 1, 0))),
+    Recorded("seen not to be fed", BLANK, gone(0, beams=NOTHING)),
+    Recorded("seen not to be fed", BLANK, gone(0, beams=NOTHING, ejects=True)),
+    Recorded("not fed", BLANK, gone(0)),
+    Recorded("perhaps in the tray", BLANK, gone(0, ejects=True)),
+    Recorded("left unseen", BLANK, gone(1)),
+    Recorded("left unseen", BLANK, gone(0, beams=Beams(1, 0, 0))),
+    Recorded("left unseen", BLANK, gone(0, beams=Beams(0, 1, 0), ejects=True)),  # the printer ejected it before it counted
+    Recorded("left unseen", FED, gone(beams=NOTHING)),
+    Recorded("left unseen", PRINTING, gone(panels=5, beams=Beams(0, 1, 0))),  # never checked
+    Recorded("left unseen", CHECKED, gone()),
+    Recorded("left unseen", CHECKED, gone(beams=Beams(0, 2, 0))),
+    Recorded("left unseen", LEAVING, gone(panels=4, beams=Beams(0, 1, 0))),
+    Recorded("left unseen", REJECTING, gone()),
+)

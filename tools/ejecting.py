@@ -1,0 +1,32 @@
+"""The Primacy once more, as a machine that clears its card path when its power comes back: for stations that have both kinds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.rig import ROOT
+
+EJECTS = "evolis-primacy-ejects"
+
+
+def profiles(folder: Path) -> Path:
+    """Make a copy of the shipped profiles with the ejecting one beside them; returns its folder, for `Rig(profiles=...)`."""
+    copy = folder / "profiles"
+    shutil.copytree(ROOT / "firmware_profiles", copy)
+    text = (copy / "printers" / "evolis-primacy.toml").read_text(encoding="utf-8")
+    changed = text.replace('card_inside = "holds"', 'card_inside = "ejects"')
+    if changed == text:
+        raise ValueError("the Primacy's profile does not say what it does with a card at power-on")
+    (copy / "printers" / f"{EJECTS}.toml").write_text(changed, encoding="utf-8")
+    return copy
+
+
+def edits(lanes: Sequence[str]) -> dict[str, str]:
+    """What makes the printers of these lanes such machines, for daemon and hw-sim; a lane's printer is told by its serial number."""
+    return {
+        f'profile = "evolis-primacy", {field}"SIM-E-{int(lane):04}"': f'profile = "{EJECTS}", {field}"SIM-E-{int(lane):04}"'
+        for lane in lanes
+        for field in ("serial = ", 'usb = "usbip://127.0.0.1:3240", serial = ')
+    }
