@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from controller.jobs import batches, queue, stock
 from controller.jobs.journal import Claim
@@ -49,7 +49,7 @@ class CountedStore(Store):
             self.waited_s += time.perf_counter() - begun_s
 
 
-async def run(folder: Path, cards: int, told: Callable[[str], None]) -> dict[str, object]:
+async def run(folder: Path, cards: int, told: Callable[[str], None]) -> dict[str, Any]:
     """Issue so many cards; returns commits, milliseconds of each card, and sizes before and after in bytes."""
     store = await CountedStore.open(folder)
     assert isinstance(store, CountedStore)

@@ -67,7 +67,7 @@ class DeskReader:
             self._weighed = None
             self._station.desk_reader_says(up=True)
             return
-        if self._weighed != (sight.uid, asked):
+        if asked and self._weighed != (sight.uid, asked):  # with nothing asked any more, what was said of it stands
             self._station.desk_reader_says(up=True, notice=await self._weigh(sight))
             self._weighed = (sight.uid, await self._open())
 

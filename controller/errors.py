@@ -75,7 +75,7 @@ class StoreFull(StoreError):
 
 
 class StoreBroken(StoreError):
-    """The state is damaged, lost, not ours or cannot be written; trying again could lose more. `problem` names file and command."""
+    """The state is damaged, lost, not ours or cannot be written; to try again could lose more. `problem`: file and command."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.en)

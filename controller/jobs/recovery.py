@@ -32,7 +32,7 @@ class Recovery:
         self._devices = devices
         self._reader = reader
         self._ejects = ejects
-        self._lost_chip: tuple[int, int] = (0, 0)  # passage, and how often the reader was lost while its chip was read
+        self._lost_chip: tuple[int, int] = (0, 0)  # passage, and how often the reader was lost at its chip
 
     async def past(self, passage: Passage) -> Past:
         """What the journal proves; the stage that was under way is closed as interrupted first."""
@@ -49,7 +49,7 @@ class Recovery:
         A card that was read stays held by the reader. Raises DeviceError while a device cannot be asked: try again later.
         """
         identity = await self._devices.printer.open()
-        await self._devices.chip.check()
+        reader_works = await self._reader_works(passage)
         if identity.serial != passage.printer_serial or passage.reader not in ("", self._reader):
             return LaneEvidence(same_devices=False, ejects=self._ejects)
         witness = await self._devices.printer.examine()
@@ -57,7 +57,7 @@ class Recovery:
         if witness.position is not CardPosition.NONE and past.phase is not Phase.CONDEMNED:
             moved = await self._to_reader(passage, witness)
             witness = moved or witness
-            chip = None if moved is None else await self._read_chip(passage, past)
+            chip = None if moved is None else await self._read_chip(passage, past, reader_works=reader_works)
         return LaneEvidence(True, self._ejects, witness, chip, self._beams_since(since))
 
     async def release(self) -> None:
@@ -93,17 +93,33 @@ class Recovery:
         elapsed_ms = round((monotonic_s() - started_s) * 1000)
         await self._store.transact(journal.conclude, passage.id, outcome, facts, elapsed_ms)
 
-    async def _read_chip(self, passage: Passage, past: Past) -> ChipEvidence:
+    async def _reader_works(self, passage: Passage) -> bool:
+        """False when a command to the card has not come back for too long: only moving the card away can end that."""
+        try:
+            await self._devices.chip.check()
+        except DeviceAbsent as error:
+            if error.condition != "reader_lost" or not self._lost_too_often(passage):
+                raise
+            return False
+        return True
+
+    async def _read_chip(self, passage: Passage, past: Past, *, reader_works: bool) -> ChipEvidence:
+        if not reader_works:
+            return ChipEvidence("")
         try:
             return await read_card(self._devices.chip, past, Deadline.after(CHIP_WAIT_S))
         except DeviceAbsent:
             raise
         except DeviceUnknown:
-            number, tries = self._lost_chip
-            self._lost_chip = (passage.id, tries + 1 if number == passage.id else 1)
-            if self._lost_chip[1] < READER_TRIES:
+            if not self._lost_too_often(passage):
                 raise
             return ChipEvidence("")
+
+    def _lost_too_often(self, passage: Passage) -> bool:
+        """Count that the reader was lost at this passage's chip; True from the READER_TRIES-th time on."""
+        number, tries = self._lost_chip
+        self._lost_chip = (passage.id, tries + 1 if number == passage.id else 1)
+        return self._lost_chip[1] >= READER_TRIES
 
 
 async def read_card(reader: ChipStation, past: Past, wait: Deadline) -> ChipEvidence:

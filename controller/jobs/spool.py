@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
 from controller.errors import PayloadLost, StoreError, StoreFull
 from controller.jobs.storage_faults import fault_of
+
+_NAME = re.compile(r"[0-9a-f]{64}\.json")
 
 
 class Spool:
@@ -69,9 +73,9 @@ class Spool:
         """Forget a payload that no job refers to."""
         self.path(payload).unlink(missing_ok=True)
 
-    def sweep(self, wanted: set[str]) -> int:
+    def sweep(self, wanted: Container[str]) -> int:
         """Remove torn temp files and payloads of submits that never got their row; returns how many."""
-        stale = [path for path in self.folder.iterdir() if path.suffix == ".tmp" or path.stem not in wanted]
+        stale = [path for path in self.folder.iterdir() if not _NAME.fullmatch(path.name) or path.stem not in wanted]
         for path in stale:
             path.unlink()
         return len(stale)

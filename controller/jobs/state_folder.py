@@ -8,6 +8,7 @@ is a lost database, never a first start. `examine` is pure: facts in, all proble
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -103,7 +104,7 @@ def look(folder: Path) -> Found:
         database_bytes=(folder / DATABASE).stat().st_size if (folder / DATABASE).exists() else None,
         wal=(folder / WAL).exists(),
         spool=spool.is_dir(),
-        payloads=spool.is_dir() and any(path.suffix == ".json" for path in spool.iterdir()),
+        payloads=spool.is_dir() and _holds_payloads(spool),
     )
 
 
@@ -149,3 +150,9 @@ def _marker_or_fault(folder: Path) -> Marker | MarkerWrong | None:
         return read_marker(folder)
     except MarkerWrong as error:
         return error
+
+
+def _holds_payloads(spool: Path) -> bool:
+    """Looks no further than the first: with 100,000 of them a whole look takes 0.1 s of the start."""
+    with os.scandir(spool) as entries:
+        return any(entry.name.endswith(".json") for entry in entries)

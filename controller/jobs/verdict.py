@@ -76,6 +76,11 @@ class Case:
         return self.evidence.witness.panels_printed - self.past.panels_before == self.past.panels
 
     @property
+    def chip_silent(self) -> bool:
+        """The card inside was asked for its chip, and there was no answer."""
+        return self.evidence.chip is not None and not self.evidence.chip.uid
+
+    @property
     def chip_untouched(self) -> bool:
         """The card inside is the one that was fed, as far as its chip was read before, and nothing is on its chip."""
         chip = self.evidence.chip
@@ -162,7 +167,7 @@ ROWS: tuple[Row, ...] = (
     Row("look once", "from the print on", "desk reader: this card, chip whole; the panels prove nothing",
         lambda c: c.desk_whole, _A.ASK, "one look at the face: GO complete, HOLD spoiled", ask=Ask.LOOK),
     Row("spoiled on the desk", "any", "desk reader: this card, anything else",
-        lambda c: c.desk_ours, _A.SPOILED, _BY_HAND, "chip_differs"),
+        lambda c: c.desk_ours, _A.SPOILED, _BY_HAND, "interrupted"),
     # Another epoch
     Row("other devices", "any", "the printer or the reader is not the one of the intents",
         lambda c: not c.evidence.same_devices, _A.ASK, "the card on the desk reader", ask=Ask.DESK),
@@ -173,6 +178,8 @@ ROWS: tuple[Row, ...] = (
         lambda c: c.inside and c.past.resumed >= MAX_RESUMED, _A.SPOILED, _BIN, "interrupted"),
     Row("just fed", "during or after the feed", "card inside, counted exactly once",
         lambda c: c.inside and _feeding(c) and c.fed == 1, _A.CONTINUE, "probe", resume="probe"),
+    Row("chip silent", "after the feed, before the chip", "card inside, its chip does not answer",
+        lambda c: c.inside and c.phase is Phase.FED and c.chip_silent, _A.SPOILED, _BIN, "chip_silent"),
     Row("fed", "after the feed, before the chip", "card inside; no chip bound yet, or the bound chip, empty",
         lambda c: c.inside and c.phase is Phase.FED and c.chip_untouched, _A.CONTINUE, "probe", resume="probe"),
     Row("chip whole", "during or after encode", "card inside, bound chip, every file equal to the intent",

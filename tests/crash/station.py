@@ -104,8 +104,9 @@ class MortalStore(Store):
 class Station:
     """One lane, one folder, one job."""
 
-    def __init__(self, folder: Path, plan: str, lane: FakeLane, strikes: Strikes) -> None:
+    def __init__(self, folder: Path, plan: str, lane: FakeLane, strikes: Strikes, *, bad_chip: bool = False) -> None:
         self.folder, self.plan, self.lane, self.strikes = folder, plan, lane, strikes
+        self._bad_chip = bad_chip  # the first blank refuses its first command
         self.rulings: list[Ruling] = []
         self.results: list[Result] = []
         self.status = LaneStatus("1")
@@ -121,7 +122,9 @@ class Station:
         """Begin with one job and some blanks; run, die and rise until the job is over."""
         self.strikes.armed = False
         store = await self._open()
-        self.lane.load(BLANKS)
+        first = self.lane.load(BLANKS)[0]
+        if self._bad_chip:
+            first.chip.faults.answers[0] = "6f00"
         await store.transact(fill, "1", BLANKS)
         await store.transact(queue.accept, Spool(self.folder / "spool", 0), "digest", "r", b"{}")
         await store.close()

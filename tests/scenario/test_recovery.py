@@ -156,7 +156,7 @@ def test_a_device_that_is_lost_and_comes_back(
     _at(scene, passage, stage, {"do": "pcscd"} if lost == "pcscd" else _fault(lost))
     (number,) = scene.submit()
     lane = scene.until_waits(condition)
-    assert (lane["activity"], lane["job"]) == ("recover", number)
+    assert (lane["activity"], lane["job_id"]) == ("recover", number)
     if lost in BACK:
         scene.rig.fault(BACK[lost])
     else:

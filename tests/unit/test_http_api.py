@@ -17,6 +17,7 @@ from controller.http_input import read_command
 from controller.jobs import events, journal
 from controller.jobs.journal import Claim
 from controller.jobs.spool import Spool
+from controller.jobs.storage_faults import broken
 from controller.jobs.store import Store
 from tests.fakes.site import ROOT, Site, served
 
@@ -65,6 +66,15 @@ async def test_a_full_disk_is_said_and_stores_nothing(site: Site) -> None:
     site.spool._reserve_bytes = 1 << 60
     answer = await site.post("/api/v1/jobs", RECORD)
     assert (answer.status, answer.problems[0].code) == (507, "store.full")
+    assert (await site.get("/api/v1/jobs")).body["jobs"] == []
+
+
+async def test_storage_that_is_not_trusted_takes_no_record_and_names_file_and_command(site: Site) -> None:
+    site.store.distrust(broken("corrupt", site.store.state_dir, "station.db", "page 7"))
+    answer = await site.post("/api/v1/jobs", RECORD)
+    assert (answer.status, answer.problems[0].code) == (503, "store.corrupt")
+    assert "station.db rusak" in answer.problems[0].id
+    assert "'print-station store restore" in answer.problems[0].en
     assert (await site.get("/api/v1/jobs")).body["jobs"] == []
 
 

@@ -32,7 +32,6 @@ DATA = b"%" * 700  # as in reliability.md 3.4
 NEARLY_ALL = 0.9  # a machine that is held up for 0.1 s may kill too late
 POLL_S = 0.005
 PRINTED_LIMIT_S = 60.0  # for all jobs of one run; normally 3 s
-KILLED_WITHIN = 0.85  # of the time that all jobs take without a kill; most kills would miss a run that ends sooner
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(settings: Settings, seed: str, kills: int, jobs: int = JOBS) -> tuple[Run, list[Run]]:
-    """One run without a kill, then ``kills`` runs with one each, at moments spread evenly by ``seed`` over the time of printing."""
+    """One run without a kill, then ``kills`` runs with one each.
+
+    ``seed`` spreads the moments evenly: any print but the last ones, and any part of the time from one to the next.
+    """
     chance = random.Random(seed)  # noqa: S311  repeatable, not secret
     control = run(settings, jobs, None)
-    moments = [Moment(0, chance.uniform(0.0, KILLED_WITHIN * control.printing_s)) for _ in range(kills)]
+    moments = [Moment(chance.randrange(jobs - 2), chance.uniform(0.0, control.printing_s / jobs)) for _ in range(kills)]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         runs = list(pool.map(lambda moment: run(settings, jobs, moment), moments))
     return control, runs

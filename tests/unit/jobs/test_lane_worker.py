@@ -12,9 +12,9 @@ import pytest
 
 from controller.errors import DeviceError, DeviceRefused, DeviceUnknown, Problem, RendererFailed, RenderError
 from controller.jobs import journal, lane_worker, questions, queue, stages
-from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
 from controller.jobs.evidence import Look
 from controller.jobs.journal import Claim
+from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
 from controller.jobs.ledger import Balances
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool

@@ -124,3 +124,11 @@ async def test_counts_name_every_state(store: Store, spool: Spool) -> None:
     counts = await store.read(queue.counts)
     assert set(counts) == set(JobState)
     assert counts[JobState.READY] == 1
+
+
+async def test_what_jobs_own_is_known_without_keeping_every_name(store: Store, spool: Spool) -> None:
+    owned, orphan = (await _accept(store, spool, "a")).job.payload, spool.put(b"orphan")
+    found = await store.read(queue.Owned)
+    assert (owned in found, orphan in found, "f" * 64 in found) == (True, False, False)
+    assert await store.read(lambda db: spool.sweep(queue.Owned(db))) == 1
+    assert spool.holds(owned)

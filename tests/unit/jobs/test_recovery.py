@@ -216,6 +216,24 @@ async def test_a_chip_that_takes_its_reader_down_each_time_is_read_no_more(bench
     assert (await bench.gather(Phase.WRITING)).chip == ChipEvidence("")
 
 
+async def test_a_command_that_never_comes_back_lets_the_card_be_moved_away(bench: Bench) -> None:
+    bench.put_in(CardPosition.CONTACTLESS)
+    bench.lane.chip.absent = "reader_lost"
+    for _ in range(READER_TRIES - 1):
+        with pytest.raises(DeviceAbsent):
+            await bench.gather(Phase.WRITING)
+    assert (await bench.gather(Phase.WRITING)).chip == ChipEvidence("")
+
+
+@pytest.mark.parametrize("condition", ["pcsc_absent", "reader_absent"])
+async def test_a_reader_that_is_not_there_is_waited_for(bench: Bench, condition: str) -> None:
+    bench.put_in(CardPosition.CONTACTLESS)
+    bench.lane.chip.absent = condition
+    for _ in range(READER_TRIES + 1):
+        with pytest.raises(DeviceAbsent):
+            await bench.gather(Phase.WRITING)
+
+
 async def test_a_reader_that_is_away_is_no_fault_of_the_chip(bench: Bench) -> None:
     bench.put_in(CardPosition.CONTACTLESS)
     bench.lane.chip.absent = "reader_absent"

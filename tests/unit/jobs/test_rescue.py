@@ -9,7 +9,7 @@ import pytest
 
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, Problem, RendererFailed, RenderError
-from controller.jobs import journal, ledger, questions, queue, stages
+from controller.jobs import batches, journal, ledger, questions, queue, stages
 from controller.jobs.evidence import Ask, Phase
 from controller.jobs.recovery import Recovery
 from controller.jobs.rescue import Rescue, Waiting
@@ -143,7 +143,7 @@ async def test_a_card_that_is_gone_becomes_a_question_and_stays_one(bench: Bench
     bench.lane.inside = None
     bench.lane._stand(CardPosition.NONE)
     assert await bench.attempt() == Waiting("ask_desk")
-    assert await bench.store.read(questions.open_in, "1") is Ask.DESK
+    assert await bench.store.read(questions.unsettled, "1") == (await bench.store.read(journal.find, 1), Ask.DESK)
     assert await bench.state() == (JobState.ACTIVE, Balance(2, 1))
 
 
@@ -218,12 +218,18 @@ async def test_a_card_that_is_interrupted_again_and_again_is_not_kept_for_ever(b
     assert ([ruling.row for ruling in bench.rulings][-1], result.verdict) == ("too often", Verdict.SPOILED)
 
 
-async def test_the_policy_for_unlisted_chips_holds_after_an_interruption_too(bench: Bench) -> None:
-    bench.unknown_uid = "warn"
+@pytest.mark.parametrize(("policy", "verdict"), [("warn", Verdict.GOOD), ("refuse", Verdict.SPOILED)])
+async def test_the_policy_for_unlisted_chips_holds_after_an_interruption_too(
+    store: Store, spool: Spool, policy: str, verdict: Verdict
+) -> None:
+    bench = Bench(store, spool, unknown_uid=policy)
+    listed = ["04AA0000000001-04AA0000000003"]
+    await store.transact(lambda db: batches.receive(db, "B1", 3, "doc", "ani", "new", listed))
+    await store.transact(lambda db: ledger.post(db, ledger.STORE, ledger.hopper("1"), 3, who="ani", reason="filled"))
     await bench.stop(Phase.FED, uid=None)
     result = await bench.attempt()
     assert isinstance(result, Result)
-    assert result.verdict is Verdict.GOOD
+    assert result.verdict is verdict
 
 
 async def test_the_journal_tells_what_was_found_and_decided(bench: Bench) -> None:
