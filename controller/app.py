@@ -33,7 +33,6 @@ from controller.http_server import HttpServer, listen
 from controller.intake import Intake
 from controller.jobs import events, incidents, journal, ledger, questions, queue
 from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
-from controller.jobs.ledger import Balances
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.stages import LaneDevices
@@ -118,7 +117,6 @@ class _Parts:
         self.log = LogKeeper(store, config.station.name, self._spool.has_room, self._recount.set)
         self.upkeep = Upkeep(store, self._spool, self._storage_failed)
         self._taken: set[int] = set()
-        self._balances = Balances()
         self._renderers = {lane.printer.raster: Renderer(lane.printer.raster) for lane in setup.lanes}
         self._lanes = [self._build_lane(lane) for lane in setup.lanes]
         self._panel_pins = PinSource(config.front_panel.gpio)
@@ -214,7 +212,7 @@ class _Parts:
         policy = LanePolicy("held" if lane.printer.holds_card else "ejecting", lane.printer.ejects_at_power_on,
                             lane.table.reader.name, config.max_remakes, config.max_rejects_in_row,
                             config.unknown_uid)  # fmt: skip
-        worker = LaneWorker(name, LaneDevices(printer, chip, sensors), self._store, self._spool, self._balances, workshop,
+        worker = LaneWorker(name, LaneDevices(printer, chip, sensors), self._store, self._spool, workshop,
                             policy, self._links(name))  # fmt: skip
         sensors.on_change(worker.wake)
         return _Lane(worker, pins, chip)

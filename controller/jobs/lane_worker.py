@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 
 from controller.clock import Deadline, monotonic_s
 from controller.errors import DeviceError
-from controller.jobs import gate, questions
+from controller.jobs import gate, ledger, questions
 from controller.jobs.contradictions import Watch
 from controller.jobs.evidence import Ask
 from controller.jobs.gate import LaneFacts
 from controller.jobs.journal import Claim, Passage
-from controller.jobs.ledger import Balances
 from controller.jobs.passage import FEED, Stage
 from controller.jobs.recovery import Recovery
 from controller.jobs.rescue import Rescue, Waiting
@@ -63,13 +62,12 @@ class LaneLinks:
 class LaneWorker:
     """Runs one lane until the station stops; finishes the card in hand first."""
 
-    def __init__(self, name: str, devices: LaneDevices, store: Store, spool: Spool, balances: Balances, workshop: Workshop,
+    def __init__(self, name: str, devices: LaneDevices, store: Store, spool: Spool, workshop: Workshop,
                  policy: LanePolicy, links: LaneLinks) -> None:  # fmt: skip
         self.status = LaneStatus(name)
         self._devices = devices
         self._store = store
         self._spool = spool
-        self._balances = balances
         self._workshop = workshop
         self._policy = policy
         self._links = links
@@ -243,7 +241,7 @@ class LaneWorker:
 
     async def _gather(self) -> tuple[LaneFacts, dict[str, str]]:
         """Ask everything that bears on feeding a blank; also what the devices themselves said, by condition."""
-        balance = await self._store.read(self._balances.of, self.status.name)
+        balance = await self._store.read(ledger.of_lane, self.status.name)
         printer, witness, printer_trouble = await self._ask_printer()
         reader_trouble = await self._ask_reader()
         if printer is not None:

@@ -170,11 +170,3 @@ def places(db: sqlite3.Connection) -> Mapping[str, int]:
     """The station's own accounts of blanks, those without entries as 0."""
     known = balances(db)
     return {name: known.get(name, 0) for name in PLACES}
-
-
-class Balances:
-    """The lanes' balances as the lane worker asks for them."""
-
-    def of(self, db: sqlite3.Connection, lane: str) -> Balance:
-        """The lane's balances."""
-        return of_lane(db, lane)

@@ -21,7 +21,6 @@ from pathlib import Path
 from controller.clock import wall_text, wall_us
 from controller.errors import StoreError
 from controller.jobs import epoch, events, journal, queue, state_folder
-from controller.jobs.events import append
 from controller.jobs.queue import Job
 from controller.jobs.snapshot import COPY, Manifest, read_manifest
 from controller.jobs.spool import sync_folder, write_synced
@@ -139,7 +138,7 @@ def _rewrite(db: sqlite3.Connection, spool: Path, manifest: Manifest, marker: Ma
     adopted = _adopt(db, spool)
     facts = {"epoch": marker.epoch, "taken_us": manifest.taken_us, "head": manifest.head, "held": held, "unknown": unknown,
              "adopted": adopted, "who": who}  # fmt: skip
-    append(db, "state_restored", facts)
+    events.append(db, "state_restored", facts)
     needed = db.execute("SELECT payload FROM job WHERE state IN ('held', 'active')").fetchall()
     missing = sum(not (spool / f"{row[0]}.json").exists() for row in needed)
     return held, unknown, adopted, missing
@@ -214,7 +213,7 @@ def _trust(state_dir: Path, who: str) -> Restored:
         def write() -> int:
             adopted = _adopt(db, state_dir / SPOOL)
             epoch.trust(db)
-            append(db, "state_trusted", {"epoch": number, "adopted": adopted, "who": who})
+            events.append(db, "state_trusted", {"epoch": number, "adopted": adopted, "who": who})
             return adopted
 
         adopted = transaction(db, write)

@@ -83,7 +83,7 @@ def single_cases() -> Iterator[Case]:
 
 def double_cases(count: int, seed: int) -> Iterator[Case]:
     """So many cases whose second blow falls after the first: on the recovery itself, or on what follows it."""
-    choose = random.Random(seed)  # noqa: S311 - chooses cases
+    choose = random.Random(seed)
     firsts = [case for case in single_cases() if case.blows[0][1].kill or case.blows[0][1].event]
     made = 0
     while made < count:

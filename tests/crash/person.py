@@ -30,6 +30,7 @@ class Person:
         self._place = place
         self._desk = FakeChipStation(ektp())
         self._in_hand: Card | None = None  # it was laid down, and where it belongs is not known yet
+        self._unreadable: list[Card] = []  # the desk reader got no answer from these
         self._done: list[Card] = []  # cards that need no more care
         self.answered: list[Look | str] = []  # what was said
 
@@ -49,18 +50,20 @@ class Person:
         if question.kind is Ask.LOOK:
             await self._look(store, question)
         elif not await self._lay_down(store):
-            await self._say(store, question, Look.NONE if question.kind is Ask.TRAY else self._about_the_rest())
+            await self._say(store, question, self._about_the_rest(question.kind))
 
     async def _look(self, store: Store, question: Question) -> None:
         if self._in_hand is None:
             raise AssertionError("a look is asked for and no card is in hand")
         await self._say(store, question, Look.COMPLETE if self._in_hand.face_complete else Look.SPOILED)
 
-    def _about_the_rest(self) -> Look:
-        """No card that can be read is the one: one that cannot be read is spoiled, and no card at all is missing."""
-        silent = [card for card in self._candidates() if not card.chip.powered]
-        self._in_hand = silent[0] if silent else None
-        return Look.SPOILED if silent else Look.MISSING
+    def _about_the_rest(self, kind: Ask) -> Look:
+        """No card that can be read is the one: one that cannot be read is spoiled; without one, tray empty or card missing."""
+        dead = [card for card in self._candidates() if card in self._unreadable]
+        self._in_hand = dead[0] if dead else None
+        if dead:
+            return Look.SPOILED
+        return Look.NONE if kind is Ask.TRAY else Look.MISSING
 
     async def _say(self, store: Store, question: Question, said: Look) -> None:
         self.answered.append(said)
@@ -93,7 +96,10 @@ class Person:
             sight = await self._desk.identify(Deadline.after(1))
             asked = await store.read(questions.card_for, sight.uid)
             return await read_contents(self._desk, sight, asked.past)
-        except (DeviceRefused, RequestRefused):
+        except DeviceRefused:
+            self._unreadable.append(card)
+            return None
+        except RequestRefused:
             return None
         finally:
             card.chip.wire = wire

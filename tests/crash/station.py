@@ -17,7 +17,6 @@ from typing import Concatenate, ParamSpec, TypeVar
 from controller.errors import DeviceAbsent, DeviceUnknown
 from controller.jobs import journal, queue
 from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
-from controller.jobs.ledger import Balances
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
@@ -33,6 +32,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 BLANKS = 6
+LOOK_AGAIN_S = 0.02
 LIMIT_S = 20.0  # generous: a run takes about 0.05 s
 OVER = (JobState.ISSUED, JobState.FAILED, JobState.HELD)
 COMES_BACK = ("printer_absent", "printer_lost", "pcsc_absent", "reader_absent", "reader_lost")
@@ -114,7 +114,7 @@ class Station:
         self.person = Person(self)
         self.broken: list[str] = []  # what the oracle found when it was over
         self._dead = False
-        self._down = ""  # the device that is away
+        self._down: set[str] = set()  # the devices that are away
         self._news = asyncio.Event()
         lane.at = self._wire_point
 
@@ -169,7 +169,9 @@ class Station:
                 if (await store.read(queue.find, 1)).state in OVER:
                     return
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), 0.05)
+                    await asyncio.wait_for(self._news.wait(), LOOK_AGAIN_S)
+                if self.status.condition in COMES_BACK:  # a device that is lost a second time is no news
+                    self._come_back()
 
     async def _end(self, worker: LaneWorker, running: asyncio.Task[None]) -> None:
         worker.stop()
@@ -195,7 +197,7 @@ class Station:
         links = LaneLinks(lambda: False, lambda: True, self._on_status, lambda _stage, _seconds: None, self.results.append,
                           self.rulings.append)  # fmt: skip
         policy = LanePolicy(self.plan, self.lane.ejects, "reader 1", max_remakes=1, max_rejects_in_row=9)
-        return LaneWorker("1", self.lane.devices, store, Spool(self.folder / "spool", 0), Balances(), workshop, policy, links)
+        return LaneWorker("1", self.lane.devices, store, Spool(self.folder / "spool", 0), workshop, policy, links)
 
     def _on_status(self, status: LaneStatus) -> None:
         self.status = status
@@ -239,14 +241,14 @@ class Station:
             lane.chip.absent = "pcsc_absent"
         elif blow.event == "reader":
             lane.chip.drop()
-        self._down = blow.event
+        self._down.add(blow.event)
 
     def _come_back(self) -> None:
-        """The device is there again."""
-        down, self._down = self._down, ""
-        if down == "power":
+        """Every device is there again."""
+        down, self._down = self._down, set()
+        if "power" in down:
             self.lane.power_on()
-        elif down == "unplug":
+        if "unplug" in down:
             self.lane.plug()
-        elif down == "pcscd":
+        if "pcscd" in down:
             self.lane.chip.absent = ""

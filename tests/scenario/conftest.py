@@ -31,9 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def shared_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """One running station for a whole module, which may name its SPEED and its EDITS of the example configurations."""
-    speed, edits = getattr(request.module, "SPEED", "max"), getattr(request.module, "EDITS", None)
-    scene = Scene(tmp_path_factory.mktemp("shared"), speed=speed, edits=edits)
+    """One running station for a whole module, which may say what it differs in: SPEED, EDITS, LANES, EJECTS (see `Scene`)."""
+    named = {name.lower(): value for name, value in vars(request.module).items() if name in ("SPEED", "EDITS", "LANES", "EJECTS")}
+    scene = Scene(tmp_path_factory.mktemp("shared"), **named)
     with scene.rig:
         yield scene.start()
 

@@ -95,14 +95,14 @@ class Scene:
 
     # The lane
 
-    def lane(self) -> Json:
-        """What the station says of its lane."""
-        return self.rig.lane()
+    def lane(self, name: str = "1") -> Json:
+        """What the station says of a lane."""
+        return self.rig.lane(name)
 
-    def until_waits(self, condition: str, limit_s: float = 30.0) -> Json:
+    def until_waits(self, condition: str, limit_s: float = 30.0, lane: str = "1") -> Json:
         """Wait until the lane says that it waits for this; returns what it says."""
         assert condition in CONDITIONS
-        return self._until_lane("condition", condition, limit_s)
+        return self._until_lane("condition", condition, limit_s, lane)
 
     def until_free(self) -> None:
         """Wait until nothing keeps the lane from working."""
@@ -110,7 +110,7 @@ class Scene:
 
     def until_stage(self, stage: str) -> Json:
         """Wait until the lane is at this stage; returns what it says."""
-        return self._until_lane("activity", stage, CARD_S)
+        return self._until_lane("activity", stage, CARD_S, "1")
 
     def until_shown(self, text: str) -> None:
         """Wait until the operator display, as people see it, shows this text."""
@@ -141,6 +141,12 @@ class Scene:
         """This question, while it is open."""
         return next((question for question in self.person.questions() if question["id"] == number), None)
 
+    def card(self, question: Json) -> Json:
+        """The card that a question asks for, wherever it lies."""
+        card = self.person.card_of(question)
+        assert card is not None, question
+        return card
+
     def until_settled(self, question: Json) -> None:
         """Wait until nobody is asked this any more."""
         self.rig.until(lambda: self.question(question["id"]) is None, f"question {question['id']} to be settled")
@@ -166,10 +172,10 @@ class Scene:
         """The truth."""
         return self.rig.world()
 
-    def there(self) -> Json:
-        """The truth of the lane."""
-        lane: Json = self.world()["lanes"][0]
-        return lane
+    def there(self, lane: str = "1") -> Json:
+        """The truth of a lane."""
+        found: Json = self.world()["lanes"][int(lane) - 1]
+        return found
 
     def lit(self) -> set[str]:
         """The lamps that are lit in the world."""
@@ -190,11 +196,11 @@ class Scene:
     def _first_asked(self, kind: str) -> Json | None:
         return next((question for question in self.person.questions() if question["kind"] == kind), None)
 
-    def _until_lane(self, field: str, value: str, limit_s: float) -> Json:
+    def _until_lane(self, field: str, value: str, limit_s: float, lane: str) -> Json:
         found: list[Json] = []
 
         def looked() -> bool:
-            found[:] = [self.lane()]
+            found[:] = [self.lane(lane)]
             return bool(found[0][field] == value)
 
         self.rig.until(looked, f"the lane's {field} to be '{value}'", limit_s)

@@ -1,70 +1,22 @@
-"""kill -9 and lost devices in every stage of a card, on a printer that holds it: the answer of the verdict table, nothing made twice.
-
-The points are learned from the running station: a stage is named by an exchange of it, and its number is counted in a record of
-one whole passage.
-"""
+"""kill -9 and lost devices in every stage of a card, on a printer that holds it: the answer of the verdict table, nothing made twice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
-from tests.scenario.scene import Json, Scene
+from tests.scenario.points import FEED, Passage, at, fault, kill, learn
+from tests.scenario.scene import Scene
 from tools.pcscd import Pcscd
 
 PCSCD = Pcscd()
-FEED = "> Sic"  # what the idle lane asks before it is not counted
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """An exchange of a passage: the `nth` one with this label."""
-
-    wire: str
-    label: str
-    nth: int = 1
-
-
-STAGES = {
-    "feed": Point("usb", "> Sic"),
-    "probe": Point("apdu", "CA 0000"),
-    "encode": Point("apdu", "D6 0002", 3),
-    "read back": Point("apdu", "B0 00FA"),
-    "print": Point("usb", "> Db;m;128"),
-    "end of print": Point("usb", "> Se"),
-    "check": Point("usb", "> Sic", 2),
-    "before it leaves": Point("usb", "> Pneab;A;0"),
-    "deliver": Point("usb", "> Se", 2),
-}
 
 
 @pytest.fixture(scope="module")
-def passage(shared_scene: Scene) -> dict[str, list[str]]:
-    """What crosses each wire while a card is made, from the first act on."""
-    shared_scene.until_free()
-    shared_scene.rig.exchanges(record=True)
-    shared_scene.issue()
-    labels: dict[str, list[str]] = shared_scene.rig.exchanges()["1"]["labels"]
-    shared_scene.rig.exchanges(record=False)
-    return {"usb": labels["usb"][labels["usb"].index(FEED) :], "apdu": labels["apdu"]}
-
-
-def _at(scene: Scene, passage: dict[str, list[str]], stage: str, *acts: Json) -> None:
-    """These things happen in this stage of the next card, when its exchange is over."""
-    point = STAGES[stage]
-    numbers = [number for number, label in enumerate(passage[point.wire], 1) if label == point.label]
-    start = FEED if point.wire == "usb" else ""
-    scene.rig.trigger(point.wire, numbers[point.nth - 1], "after", list(acts), start=start)
-
-
-def _kill(scene: Scene, *more: Json) -> list[Json]:
-    return [{"do": "kill", "pid": scene.rig.station_pid}, *more]
-
-
-def _fault(name: str, **values: object) -> Json:
-    return {"do": "fault", "name": name, "values": {key: str(value) for key, value in values.items()}}
+def passage(shared_scene: Scene) -> Passage:
+    """One card, as it crosses the wires."""
+    return learn(shared_scene)
 
 
 @pytest.fixture(autouse=True)
@@ -91,9 +43,9 @@ KILLED = [
 
 @pytest.mark.parametrize(("stage", "row", "verdicts"), KILLED)
 def test_a_card_that_is_inside_after_a_kill_is_settled_without_a_person(
-    scene: Scene, passage: dict[str, list[str]], stage: str, row: str, verdicts: list[tuple[str, str]]
+    scene: Scene, passage: Passage, stage: str, row: str, verdicts: list[tuple[str, str]]
 ) -> None:
-    _at(scene, passage, stage, *_kill(scene))
+    at(scene, passage, stage, kill(scene))
     (number,) = scene.submit()
     scene.until_killed()
     scene.rig.start_station()
@@ -102,8 +54,8 @@ def test_a_card_that_is_inside_after_a_kill_is_settled_without_a_person(
     assert scene.cards_of(number) == 1
 
 
-def test_a_card_that_left_during_a_kill_is_asked_for_once(scene: Scene, passage: dict[str, list[str]]) -> None:
-    _at(scene, passage, "deliver", *_kill(scene))
+def test_a_card_that_left_during_a_kill_is_asked_for_once(scene: Scene, passage: Passage) -> None:
+    at(scene, passage, "deliver", kill(scene))
     (number,) = scene.submit()
     scene.until_killed()
     scene.rig.start_station()
@@ -150,10 +102,10 @@ BACK = {"usb_unplug": "usb_replug", "printer_off": "printer_on"}
 
 @pytest.mark.parametrize(("stage", "lost", "condition", "rows", "verdicts"), LOST)
 def test_a_device_that_is_lost_and_comes_back(
-    scene: Scene, passage: dict[str, list[str]], stage: str, lost: str, condition: str, rows: list[str],
+    scene: Scene, passage: Passage, stage: str, lost: str, condition: str, rows: list[str],
     verdicts: list[tuple[str, str]],
 ) -> None:  # fmt: skip
-    _at(scene, passage, stage, {"do": "pcscd"} if lost == "pcscd" else _fault(lost))
+    at(scene, passage, stage, {"do": "pcscd"} if lost == "pcscd" else fault(lost))
     (number,) = scene.submit()
     lane = scene.until_waits(condition)
     assert (lane["activity"], lane["job_id"]) == ("recover", number)
@@ -166,9 +118,9 @@ def test_a_device_that_is_lost_and_comes_back(
 
 
 def test_a_printed_card_that_a_person_took_out_in_the_dark_is_asked_for_and_good(
-    scene: Scene, passage: dict[str, list[str]]
+    scene: Scene, passage: Passage
 ) -> None:
-    _at(scene, passage, "end of print", *_kill(scene))
+    at(scene, passage, "end of print", kill(scene))
     (number,) = scene.submit()
     scene.until_killed()
     assert len(scene.rig.take("printer")) == 1
@@ -178,8 +130,8 @@ def test_a_printed_card_that_a_person_took_out_in_the_dark_is_asked_for_and_good
     assert (scene.rows(number), scene.verdicts(number)) == (["good on the desk"], [("good", "")])
 
 
-def test_an_unprinted_card_that_a_person_took_out_in_the_dark_is_spoiled(scene: Scene, passage: dict[str, list[str]]) -> None:
-    _at(scene, passage, "read back", *_kill(scene))
+def test_an_unprinted_card_that_a_person_took_out_in_the_dark_is_spoiled(scene: Scene, passage: Passage) -> None:
+    at(scene, passage, "read back", kill(scene))
     (number,) = scene.submit()
     scene.until_killed()
     assert len(scene.rig.take("printer")) == 1
@@ -190,9 +142,9 @@ def test_an_unprinted_card_that_a_person_took_out_in_the_dark_is_spoiled(scene: 
     assert [verdict for verdict, _ in scene.verdicts(number)] == ["spoiled", "good"]
 
 
-def test_a_card_that_a_person_exchanged_inside_is_never_called_good(scene: Scene, passage: dict[str, list[str]]) -> None:
+def test_a_card_that_a_person_exchanged_inside_is_never_called_good(scene: Scene, passage: Passage) -> None:
     scene.rig.fault("swapped_card", presentation=2)
-    _at(scene, passage, "end of print", *_kill(scene))
+    at(scene, passage, "end of print", kill(scene))
     (number,) = scene.submit()
     scene.until_killed()
     scene.rig.start_station()

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from controller.commands.run import NEEDS_A_PERSON
-from tests.scenario.conftest import NewScene
 from tests.scenario.records import as_bytes, fresh_record
-from tests.scenario.scene import Scene
+from tests.scenario.scene import NewScene, Scene
 
 SPEED = "20"  # a card takes long enough to be interfered with
 

@@ -159,7 +159,9 @@ class Books:
         """A passage is over: put the card where its verdict says, as the person at the station does, and compare."""
         card, lane.current = lane.current, None
         where = self._take(lane, card)
-        {"good": self._good, "spoiled": self._spoiled, "still_blank": self._still_blank}[facts["verdict"]](lane, card, where, facts)
+        {"good": self._good, "spoiled": self._spoiled, "still_blank": self._still_blank}[facts["verdict"]](
+            lane, card, where, facts
+        )
         for extra in [*lane.tray, *lane.rejected]:
             lane.settle_extra(extra)
         lane.tray.clear()
@@ -218,9 +220,13 @@ class Books:
         self.catch_up()
         self._must(ledger.faults(db) == [], "stored balances differ from the sum of the entries")
         for account, balance in ledger.balances(db).items():
-            self._must(self.balances[account] == balance, f"{account}: the table says {balance}, the log {self.balances[account]}")
+            self._must(
+                self.balances[account] == balance, f"{account}: the table says {balance}, the log {self.balances[account]}"
+            )
         self._must(sum(self.balances.values()) == 0, "the sum of all balances is not zero")
         counts = queue.counts(db)
-        self._must(counts[JobState.ISSUED] == len(self.issued) == self._town.output, f"issued: {counts}, world {self._town.output}")
+        self._must(
+            counts[JobState.ISSUED] == len(self.issued) == self._town.output, f"issued: {counts}, world {self._town.output}"
+        )
         good = db.execute("SELECT count(*), count(DISTINCT job_id), count(DISTINCT chip_uid) FROM passage WHERE verdict = 'good'")
         self._must(set(good.fetchone()) == {self._town.output}, "good passages, their jobs and their chips are not as many")

@@ -18,7 +18,6 @@ from controller.errors import RendererFailed
 from controller.errors import Problem
 from controller.jobs import journal
 from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
-from controller.jobs.ledger import Balances
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.stages import LaneDevices
@@ -152,7 +151,7 @@ class Life:
         lane.sensors, lane.reader = FakeLaneSensors(), self._reader(lane)
         lane.show_levels()
         devices = LaneDevices(FastPrinter(lane), lane.reader, lane.sensors)
-        worker = LaneWorker(lane.name, devices, store, self._spool, Balances(), workshop, policy, self._links(lane))
+        worker = LaneWorker(lane.name, devices, store, self._spool, workshop, policy, self._links(lane))
         lane.sensors.on_change(worker.wake)
         return worker
 

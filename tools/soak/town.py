@@ -108,7 +108,9 @@ class Town:
         self.rng = Random(self.seed)  # noqa: S311 - a seed that gives the same run again is the point
         self.spread = self.rng.uniform
         holds = replace(tiny_profile(), name="holds")
-        acts = replace(holds.acts, print=None, to_chip_station=None, deliver=None, print_and_deliver=("Ss", "Sr", "@panels", "Se"))
+        acts = replace(
+            holds.acts, print=None, to_chip_station=None, deliver=None, print_and_deliver=("Ss", "Sr", "@panels", "Se")
+        )
         ejecting = replace(holds, name="one-act", acts=acts)
         self.contents = Contents(holds, self.chip)
         for number in range(LANES):

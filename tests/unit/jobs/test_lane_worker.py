@@ -15,7 +15,6 @@ from controller.jobs import journal, lane_worker, questions, queue, stages
 from controller.jobs.evidence import Look
 from controller.jobs.journal import Claim
 from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
-from controller.jobs.ledger import Balances
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
@@ -78,7 +77,7 @@ class Site:
             ruled=self.rulings.append,
         )
         policy = LanePolicy("held", ejects_at_power_on=False, reader="reader 1", max_remakes=1, max_rejects_in_row=3)
-        self.worker = LaneWorker("1", self.lane.devices, self.store, self.spool, Balances(), workshop, policy, links)
+        self.worker = LaneWorker("1", self.lane.devices, self.store, self.spool, workshop, policy, links)
         self.lane.sensors.on_change(self.worker.wake)
 
     async def submit(self, *names: bytes) -> None:

@@ -1,0 +1,126 @@
+"""A fixed sample of every point of a passage in every combination (`make crash` runs them all), and controls of the oracle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from controller.jobs import lane_worker, stages
+from controller.jobs.passage import PLANS, REJECT
+from tests.crash import every_point
+from tests.crash.every_point import Case, Lane, double_cases, play, points, sample, single_cases
+from tests.crash.station import Blow, Station, Strikes
+from tests.fakes.lane import PANELS, FakeLane
+
+EVERY = 41  # prime to the number of combinations, so that points and combinations go through all pairs
+DOUBLES = 40
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the constants back that `quicken` changes."""
+    for module, name in ((stages, "BEAM_WAIT_S"), (lane_worker, "POLL_S"), (lane_worker, "BACK_OFF_S")):
+        monkeypatch.setattr(module, name, getattr(module, name))
+    every_point.quicken()
+
+
+@pytest.mark.parametrize("plan", list(PLANS))
+def test_the_points_come_from_the_running_code(plan: str) -> None:
+    names = points(Lane(plan, bad_chip=True))
+    acts = {"feed", "reject", *(("print", "to_chip_station", "deliver") if plan == "held" else ("print_and_deliver",))}
+    assert acts <= set(names)
+    assert REJECT.name in names
+    physical = [stage for stage in PLANS[plan] if stage.physical]
+    commits = [name for name in points(Lane(plan)) if name.startswith("commit ")]
+    assert len(commits) >= len(PLANS[plan]) + len(physical)
+    assert sum(name.startswith("apdu") for name in names) > 100
+    assert [name for name in names if name.startswith("committed")]
+
+
+def test_no_card_is_lost_doubled_or_unaccounted_for() -> None:
+    cases = list(single_cases())
+    broken = [f"{case}: {found}" for case in sample(cases, EVERY, 0) if (found := play(case).broken)]
+    assert not broken
+    combinations = {(case.lane, case.blows[0][1]) for case in sample(cases, EVERY, 0)}
+    assert len(combinations) == len({(case.lane, case.blows[0][1]) for case in cases}), "the sample misses a combination"
+
+
+def test_no_second_blow_during_recovery_does_harm() -> None:
+    broken = [f"{case}: {found}" for case in double_cases(DOUBLES, seed=1) if (found := play(case).broken)]
+    assert not broken
+
+
+def _at(name: str, blow: Blow, **lane: bool) -> Station:
+    number = points(Lane("held")).index(name)
+    return play(Case(Lane("held", **lane), ((number, blow),)))
+
+
+@pytest.mark.parametrize(
+    ("point", "blow", "rows"),
+    [
+        ("feed 1 counted", Blow(kill=True), ["just fed"]),
+        ("feed 1 picking", Blow(kill=True, event="power"), ["not fed"]),
+        ("print 3 printed", Blow(kill=True, event="power"), ["face doubtful"]),
+        ("print 5 counted", Blow(kill=True), ["face whole"]),
+        ("print 5 replied", Blow(kill=False, event="unplug"), ["face whole"]),
+        ("deliver 1 lifted", Blow(kill=True, event="power"), ["checked inside"]),
+        ("deliver 1 left", Blow(kill=False, event="power"), ["seen leaving"]),
+        ("deliver 1 left", Blow(kill=True), ["left unseen"]),
+        ("apdu D6", Blow(kill=False, event="reader"), ["chip half written"]),
+    ],
+)
+def test_the_windows_of_the_table_are_met(point: str, blow: Blow, rows: list[str]) -> None:
+    station = _at(point, blow)
+    assert ([ruling.row for ruling in station.rulings], station.broken) == (rows, [])
+
+
+def test_a_counter_that_lost_its_last_tick_costs_one_look_and_no_card() -> None:
+    """The power goes after the last panel and the printer ejects: only a person can say that the face is whole."""
+    station = _at("print 5 replied", Blow(kill=True, event="power"), ejects=True, forgetful=True)
+    assert (station.person.answered, station.broken, len(station.lane.rejected)) == (["desk", "complete"], [], 0)
+
+
+def _with_a_world_that(how: Callable[[FakeLane], object]) -> str:
+    """What the oracle says when something else happens to the cards at the moment of delivery."""
+    lane = FakeLane(opened=False)
+
+    def tamper() -> None:
+        how(lane)
+
+    lane.after["deliver"] = tamper
+    with TemporaryDirectory(dir=every_point.MEMORY) as folder:
+        station = Station(Path(folder), "held", lane, Strikes())
+        asyncio.run(station.live())
+    return "; ".join(station.broken)
+
+
+def _twin(lane: FakeLane) -> None:
+    lane.output.append(lane.output[-1])
+
+
+def _print_again(lane: FakeLane) -> None:
+    lane.output[-1].face.extend(PANELS)
+
+
+def _spoil_the_chip(lane: FakeLane) -> None:
+    lane.output[-1].chip.memory[0x6FF1][3] ^= 1
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        (lambda _lane: None, ""),
+        (_twin, "whole cards in the tray: ['04000000000001', '04000000000001']"),
+        (_print_again, "04000000000001 was printed 2 times"),
+        (_spoil_the_chip, "whole cards in the tray: []"),
+        (lambda lane: lane.output.clear(), "issued: 1 by the books, 0 in the world"),
+        (lambda lane: lane.hopper.pop(), "hopper:1: 5 by the books, 4 in the world"),
+    ],
+)
+def test_the_oracle_sees_what_is_wrong_with_the_world(how: Callable[[FakeLane], object], words: str) -> None:
+    assert words in _with_a_world_that(how)
+    assert bool(words) == bool(_with_a_world_that(how))

@@ -1,0 +1,106 @@
+"""A power cut of the whole room with a printer that clears its path when its power comes back: the card lies in the tray, unseen.
+
+The person answers through the desk reader and the buttons, by what the world shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.scenario.points import Passage, at, fault, kill, learn
+from tests.scenario.scene import Scene
+
+EJECTS = ("1",)
+
+
+@pytest.fixture(scope="module")
+def passage(shared_scene: Scene) -> Passage:
+    """One card, as it crosses the wires."""
+    return learn(shared_scene)
+
+
+@pytest.fixture(autouse=True)
+def no_trigger_is_left(scene: Scene) -> Iterator[None]:
+    """Each scenario sets its own."""
+    yield
+    scene.rig.clear_triggers()
+
+
+def _power_cut(scene: Scene, passage: Passage, stage: str, when: str = "after") -> int:
+    """The power of the room goes in this stage of a new job's card, and comes back. Returns the job's number."""
+    at(scene, passage, stage, kill(scene), fault("printer_off"), when=when)
+    (number,) = scene.submit()
+    scene.until_killed()
+    scene.rig.fault("printer_on")
+    scene.rig.start_station()
+    return number
+
+
+GOOD, AGAIN = ("good", ""), ("good", "")
+CUTS = [
+    # stage, what is asked, row of the verdict table, verdicts
+    ("feed", "desk", "blank on the desk", [("still_blank", "interrupted"), AGAIN]),
+    ("probe", "desk", "blank on the desk", [("still_blank", "interrupted"), AGAIN]),
+    ("encode", "desk", "spoiled on the desk", [("spoiled", "interrupted"), AGAIN]),
+    ("read back", "desk", "spoiled on the desk", [("spoiled", "interrupted"), AGAIN]),
+    ("print", "desk", "called spoiled", [("spoiled", "called_spoiled"), AGAIN]),  # after one look
+    ("end of print", "desk", "good on the desk", [GOOD]),
+    ("check", "desk", "good on the desk", [GOOD]),
+    ("deliver", "desk", "good on the desk", [GOOD]),
+]
+
+
+@pytest.mark.parametrize(("stage", "kind", "row", "verdicts"), CUTS)
+def test_the_card_in_the_tray_is_asked_for_once_and_settled_on_the_desk(
+    scene: Scene, passage: Passage, stage: str, kind: str, row: str, verdicts: list[tuple[str, str]]
+) -> None:
+    number = _power_cut(scene, passage, stage)
+    scene.settle(kind)
+    scene.until_state("issued", number)
+    assert (scene.rows(number), scene.verdicts(number)) == ([row], verdicts)
+    assert scene.cards_of(number) == 1
+
+
+def test_a_feed_that_never_began_is_settled_by_an_empty_tray_and_the_hopper_is_counted(scene: Scene, passage: Passage) -> None:
+    number = _power_cut(scene, passage, "feed", when="before")
+    scene.until_shown("BLANGKO DI BAKI?")
+    scene.until_shown("GO=KOSONG HOLD=RUSAK")
+    scene.settle("tray")
+    scene.until_state("issued", number)
+    assert (scene.rows(number), scene.verdicts(number)) == (["tray empty"], [("still_blank", "interrupted"), AGAIN])
+    assert scene.rig.station()["incidents"]["count_required"] == 1
+
+
+def test_a_blank_that_a_forgetful_printer_never_counted_is_found_in_the_tray(scene: Scene, passage: Passage) -> None:
+    scene.rig.fault("counter_lag")
+    number = _power_cut(scene, passage, "feed")
+    scene.settle("tray")
+    scene.until_state("issued", number)
+    assert scene.rows(number) == ["blank on the desk"]
+
+
+def test_a_complete_face_that_a_forgetful_printer_does_not_prove_is_good_after_one_look(scene: Scene, passage: Passage) -> None:
+    scene.rig.fault("counter_lag")
+    number = _power_cut(scene, passage, "end of print")
+    question = scene.until_asked("desk")
+    scene.person.lay_down(scene.card(question))
+    look = scene.until_asked("look")
+    assert look["id"] == question["id"]  # asked once; what is left of it is a look
+    scene.until_shown("LIHAT MUKA KARTU")
+    scene.person.answer(look)
+    scene.until_state("issued", number)
+    assert (scene.rows(number), scene.verdicts(number)) == (["good by look"], [GOOD])
+
+
+def test_a_printer_that_loses_its_power_in_the_middle_of_a_print_while_the_station_works_on(
+    scene: Scene, passage: Passage
+) -> None:
+    at(scene, passage, "print", fault("printer_off"))
+    (number,) = scene.submit()
+    scene.until_waits("printer_absent")
+    scene.rig.fault("printer_on")
+    scene.settle("desk")
+    scene.until_state("issued", number)
+    assert scene.verdicts(number) == [("spoiled", "called_spoiled"), AGAIN]
