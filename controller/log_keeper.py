@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 
 from controller import __version__
 from controller.clock import wall_text, wall_us
@@ -85,10 +86,9 @@ class LogKeeper:
             self._due.set()
 
     async def _wait(self) -> None:
-        try:
-            await asyncio.wait_for(self._due.wait(), SIGN_S)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SIGN_S):  # wait_for of Python 3.11 loses a cancellation that comes with the event
+                await self._due.wait()
         self._due.clear()
 
     async def _export(self) -> None:

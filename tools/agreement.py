@@ -100,7 +100,7 @@ def _strangers(world: Json, jobs: Sequence[Json]) -> Iterator[str]:
 
 
 def _rejects(world: Json, station: Json, jobs: Sequence[Json]) -> Iterator[str]:
-    """As many cards in each reject bin as were seen falling; one that a person declared spoiled may lie there as well.
+    """As many cards in each reject bin, or taken from it, as were seen falling; one that a person declared spoiled may be there too.
 
     By the ledger all of them do: staff put there what they find spoiled.
     """
@@ -110,7 +110,8 @@ def _rejects(world: Json, station: Json, jobs: Sequence[Json]) -> Iterator[str]:
         mine = [passage for passage in passages if passage["lane"] == lane["name"]]
         seen = sum(_was_rejected(passage) for passage in mine)
         perhaps = sum(passage["verdict"] == "spoiled" and not _was_rejected(passage) for passage in mine)
-        if not seen <= lane["reject"] <= seen + perhaps:
+        emptied = sum(blank["taken_from"] == {"place": "reject", "lane": lane["name"]} for blank in world["blanks"])
+        if not seen <= lane["reject"] + emptied <= seen + perhaps:
             yield f"lane {lane['name']}: {seen} cards were seen falling into the reject bin, {lane['reject']} lie there"
         if not booked[lane["name"]] - perhaps <= lane["reject"] <= booked[lane["name"]]:
             yield f"lane {lane['name']}: the ledger says {booked[lane['name']]} rejected cards, {lane['reject']} lie in the bin"

@@ -13,6 +13,7 @@ from tools.rig import Rig, RigError
 Json = dict[str, Any]
 
 DESK_LIMIT_S = 4.0  # a card that says nothing on the desk for so long has a dead chip
+PATIENCE_S = 0.4  # between two presses of a button, which has to be seen released
 BELONGS = {"good": "output", "spoiled": "reject", "still_blank": "hopper"}  # where the display says that a card goes
 
 
@@ -80,28 +81,33 @@ class Person:
 
     def after_reading(self, question: Json) -> Json | None:
         """What the station asks once the desk reader had its time; None when it was satisfied."""
-        found: list[Json | None] = []
-
-        def changed() -> bool:
-            found[:] = [self._asked(question["id"])]
-            return found[0] is None or found[0]["kind"] != question["kind"]
-
         if question["kind"] != "look":
-            try:
-                self._rig.until(changed, "the desk reader", DESK_LIMIT_S)
-            except RigError as error:
-                if not str(error).startswith("waited"):  # only a time-out means a dead chip
-                    raise
-        return found[0] if found else self._asked(question["id"])
+            self._is_over(question, DESK_LIMIT_S)
+        return self._asked(question["id"])
 
     def say(self, button: str, question: Json) -> None:
         """Press until it is heard: a press in the first second after a question came up does not count."""
-        while (now := self._asked(question["id"])) is not None and now["kind"] == question["kind"]:
+        self.press(button)
+        while not self._is_over(question, PATIENCE_S):
             self.press(button)
 
     def press(self, button: str) -> None:
         """GO or HOLD."""
         self._rig.sim("press", button=button, ms=100)
+
+    def _is_over(self, question: Json, limit_s: float) -> bool:
+        """Whether within this time the question is settled, or another thing is asked about its card."""
+
+        def changed() -> bool:
+            now = self._asked(question["id"])
+            return now is None or now["kind"] != question["kind"]
+
+        try:
+            return self._rig.until(changed, "an answer", limit_s)
+        except RigError as error:
+            if not str(error).startswith("waited"):  # only that it took too long is an answer
+                raise
+            return False
 
     def _asked(self, number: int) -> Json | None:
         return next((question for question in self.questions() if question["id"] == number), None)

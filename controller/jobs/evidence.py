@@ -104,7 +104,8 @@ def past_of(chip_uid: str | None, stages: Sequence[Mapping[str, Any]]) -> Past:
     """What a passage's stage rows prove, oldest first, as `journal.stages` gives them."""
     begun = {row["name"]: row for row in stages if not _never_sent(row)}  # the last one of a name counts
     done = {row["name"] for row in stages if row["outcome"] == "done"} | {"feed" for row in stages if _goes_on(row)}
-    feed, encode = begun.get("feed"), begun.get("encode")
+    feed = next((row for row in stages if row["name"] == "feed"), None)  # sent or not: what it noted is worth knowing
+    encode = begun.get("encode")
     printing = begun.get("print") or begun.get("print and deliver")
     wrong = next((str(row["evidence"]["condition"]) for row in stages if _found_wrong(row)), "")
     return Past(

@@ -76,9 +76,11 @@ class Store:
             except BaseException:
                 await connection.close()
                 raise
-        except (sqlite3.Error, OSError, StoreError) as error:
+        except BaseException as error:
             os.close(lock_fd)
-            raise fault_of(error, state_dir) from error
+            if isinstance(error, sqlite3.Error | OSError | StoreError):
+                raise fault_of(error, state_dir) from error
+            raise  # cancelled: the folder is free for the next one
         return cls(connection, state_dir, lock_fd, marker)
 
     async def transact(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

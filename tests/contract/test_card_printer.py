@@ -23,6 +23,9 @@ from hwsim.lane import Lane
 from hwsim.profiles import load_chip, load_printer
 from hwsim.wires.usbip import UsbIpServer
 from hwsim.world import Spot, World
+from tests.fakes.fast_chip import FastCard
+from tests.fakes.fast_lane import FastLane
+from tests.fakes.fast_printer import FastPrinter
 from tests.fakes.lane import FakeLane
 from tests.fakes.printer import FakePrinter
 from tests.fakes.usb_printer import PROFILES, panels_for
@@ -96,6 +99,30 @@ class LaneRig:
         self.lane.plug()
 
 
+class FastRig:
+    """The lane in memory that the soak uses; its cards hold hashes, so the dots are caught on their way."""
+
+    def __init__(self, profile: PrinterProfile) -> None:
+        self._dots: list[list[Panel]] = []
+        self.lane = FastLane(profile, SERIAL, on_print=lambda panels: self._dots.append(list(panels)))
+        self.printer = FastPrinter(self.lane)
+
+    def load(self, blanks: int) -> None:
+        self.lane.load([FastCard(f"04{number:012X}") for number in range(blanks)])
+
+    def counts(self) -> tuple[int, int, int]:
+        return len(self.lane.hopper), len(self.lane.tray), len(self.lane.rejected)
+
+    def dots(self) -> list[list[Panel]]:
+        return self._dots
+
+    def unplug(self) -> None:
+        self.lane.unplug()
+
+    def plug(self) -> None:
+        self.lane.plug()
+
+
 class SimRig:
     """One lane of hw-sim at full speed on its own USB/IP server; its other wires stay shut."""
 
@@ -142,7 +169,7 @@ async def sim_rig(profile: PrinterProfile) -> AsyncIterator[SimRig]:
         await server.close()
 
 
-MEMORY: dict[str, Callable[[PrinterProfile], Rig]] = {"fake": FakeRig, "lane": LaneRig}
+MEMORY: dict[str, Callable[[PrinterProfile], Rig]] = {"fake": FakeRig, "lane": LaneRig, "fast": FastRig}
 
 
 async def make(kind: str, profile: PrinterProfile) -> AsyncIterator[Rig]:

@@ -1,8 +1,9 @@
-"""One contract for chip stations: the one in memory, and PC/SC through a real pcscd onto a card in its virtual reader."""
+"""One contract for chip stations: the two in memory, and PC/SC through a real pcscd onto a card in its virtual reader."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
 
 import pytest
 
@@ -14,10 +15,24 @@ from controller.hal.ports import ChipStation
 from controller.model import ChipFile, ChipSight
 from hwsim.wires.vpcd import VpcdSlot
 from tests.fakes.chip import OTHER_UID, UID, FakeCard, FakeChipStation, Faults, WiredCard, contents, ektp, needs_sandbox
+from tests.fakes.fast_chip import FastCard, FastChipStation
 from tools.pcscd import reader_name, vpcd_port
 
 LIMIT_S = 10.0  # the virtual reader is polled every 0.4 s
 NOT_THERE_S = 0.6  # long enough for a card that is there
+
+
+Card = FakeCard | FastCard
+
+
+class Bench(Protocol):
+    """A station and the field in front of it."""
+
+    station: ChipStation
+
+    def put(self, card: Any) -> None: ...  # each takes its own kind of card
+    def take_away(self) -> None: ...
+    async def close(self) -> None: ...
 
 
 class FakeBench:
@@ -34,6 +49,26 @@ class FakeBench:
     def take_away(self) -> None:
         """Empty the field."""
         self._fake.card = None
+
+    async def close(self) -> None:
+        """End."""
+        await self.station.close()
+
+
+class FastBench:
+    """The station of the soak, whose chips hold whole files, and the field in front of it."""
+
+    def __init__(self, profile: ChipProfile) -> None:
+        self._card: FastCard | None = None
+        self.station: ChipStation = FastChipStation(profile, lambda: self._card)
+
+    def put(self, card: FastCard) -> None:
+        """Lay a card into the field, instead of the one there."""
+        self._card = card
+
+    def take_away(self) -> None:
+        """Empty the field."""
+        self._card = None
 
     async def close(self) -> None:
         """End."""
@@ -66,15 +101,53 @@ class WiredBench:
         await self._slot.close()
 
 
+MEMORY: dict[str, Callable[[ChipProfile], Bench]] = {"in memory": FakeBench, "whole files": FastBench}
+
+
+def blank(bench: Bench, profile: ChipProfile, uid: str = UID) -> Card:
+    """A fresh card of the kind that this bench takes."""
+    return FastCard(uid) if isinstance(bench, FastBench) else FakeCard(profile, uid)
+
+
+def silence(card: Card) -> None:
+    """Its chip is dead."""
+    if isinstance(card, FastCard):
+        card.dead = True
+    else:
+        card.faults = Faults(dies_at_apdu=0)
+
+
+def tear(card: Card, after_bytes: int) -> None:
+    """Its chip loses its power when so many bytes were written."""
+    if isinstance(card, FastCard):
+        card.tears_after_bytes = after_bytes
+    else:
+        card.faults = Faults(tears_after_bytes=after_bytes)
+
+
+def repair(card: Card) -> None:
+    """Its chip has power again."""
+    if isinstance(card, FakeCard):
+        card.repair()
+
+
+def refuse_first_write(card: Card) -> None:
+    """Its chip says no to the first block of the next file."""
+    if isinstance(card, FastCard):
+        card.refuses_write = True
+    else:
+        card.faults = Faults(answers={len(card.log) + 3: "6581"})
+
+
 @pytest.fixture
 def profile() -> ChipProfile:
     return ektp()
 
 
-@pytest.fixture(params=["in memory", pytest.param("over pcscd", marks=needs_sandbox)])
-async def bench(request: pytest.FixtureRequest, profile: ChipProfile) -> AsyncIterator[FakeBench | WiredBench]:
-    if request.param == "in memory":
-        yield FakeBench(profile)
+@pytest.fixture(params=[*MEMORY, pytest.param("over pcscd", marks=needs_sandbox)])
+async def bench(request: pytest.FixtureRequest, profile: ChipProfile) -> AsyncIterator[Bench]:
+    if request.param in MEMORY:
+        yield MEMORY[request.param](profile)
         return
     wired = WiredBench(profile)
     await wired.start()
@@ -83,15 +156,15 @@ async def bench(request: pytest.FixtureRequest, profile: ChipProfile) -> AsyncIt
 
 
 @pytest.fixture
-async def card(profile: ChipProfile, bench: FakeBench | WiredBench) -> FakeCard:
+async def card(profile: ChipProfile, bench: Bench) -> Card:
     """A fresh card in the field."""
-    card = FakeCard(profile)
+    card = blank(bench, profile)
     bench.put(card)
     return card
 
 
 @pytest.fixture
-def station(bench: FakeBench | WiredBench) -> ChipStation:
+def station(bench: Bench) -> ChipStation:
     return bench.station
 
 
@@ -111,53 +184,53 @@ async def test_an_empty_station_passes_its_check(station: ChipStation) -> None:
     await station.check()
 
 
-async def test_a_fresh_chip_is_identified(station: ChipStation, card: FakeCard) -> None:
+async def test_a_fresh_chip_is_identified(station: ChipStation, card: Card) -> None:
     assert await identify(station) == ChipSight(UID, fresh=True)
 
 
-async def test_what_is_written_is_read_back(station: ChipStation, card: FakeCard, profile: ChipProfile) -> None:
+async def test_what_is_written_is_read_back(station: ChipStation, card: Card, profile: ChipProfile) -> None:
     files = contents(profile, size=4096)
     await identify(station)
     await write(station, files)
     assert await read(station, files) == files
 
 
-async def test_a_written_chip_is_the_same_and_no_longer_fresh(station: ChipStation, card: FakeCard, profile: ChipProfile) -> None:
+async def test_a_written_chip_is_the_same_and_no_longer_fresh(station: ChipStation, card: Card, profile: ChipProfile) -> None:
     await identify(station)
     await write(station, contents(profile))
     await station.release()
     assert await identify(station) == ChipSight(UID, fresh=False)
 
 
-async def test_another_card_has_another_uid(station: ChipStation, bench: FakeBench, card: FakeCard, profile: ChipProfile) -> None:
+async def test_another_card_has_another_uid(station: ChipStation, bench: Bench, card: Card, profile: ChipProfile) -> None:
     await identify(station)
     await station.release()
-    bench.put(FakeCard(profile, OTHER_UID))
+    bench.put(blank(bench, profile, OTHER_UID))
     assert await identify(station) == ChipSight(OTHER_UID, fresh=True)
 
 
-async def test_an_empty_field_is_a_silent_chip(station: ChipStation, bench: FakeBench) -> None:
+async def test_an_empty_field_is_a_silent_chip(station: ChipStation, bench: Bench) -> None:
     with pytest.raises(DeviceRefused) as refusal:
         await station.identify(Deadline.after(NOT_THERE_S))
     assert refusal.value.condition == "chip_silent"
 
 
-async def test_a_dead_chip_is_a_silent_chip(station: ChipStation, bench: FakeBench, profile: ChipProfile) -> None:
-    bench.put(FakeCard(profile, faults=Faults(dies_at_apdu=0)))
+async def test_a_dead_chip_is_a_silent_chip(station: ChipStation, bench: Bench, profile: ChipProfile) -> None:
+    dead = blank(bench, profile)
+    silence(dead)
+    bench.put(dead)
     with pytest.raises(DeviceRefused) as refusal:
         await station.identify(Deadline.after(NOT_THERE_S))
     assert refusal.value.condition == "chip_silent"
 
 
-async def test_nothing_is_written_before_a_chip_was_identified(
-    station: ChipStation, card: FakeCard, profile: ChipProfile
-) -> None:
+async def test_nothing_is_written_before_a_chip_was_identified(station: ChipStation, card: Card, profile: ChipProfile) -> None:
     with pytest.raises(DeviceUnknown, match="reader_lost"):
         await write(station, contents(profile))
     assert card.written_bytes == 0
 
 
-async def test_nothing_is_read_after_the_card_was_released(station: ChipStation, card: FakeCard, profile: ChipProfile) -> None:
+async def test_nothing_is_read_after_the_card_was_released(station: ChipStation, card: Card, profile: ChipProfile) -> None:
     await identify(station)
     await station.release()
     with pytest.raises(DeviceUnknown, match="reader_lost"):
@@ -165,10 +238,10 @@ async def test_nothing_is_read_after_the_card_was_released(station: ChipStation,
 
 
 async def test_a_card_put_in_the_place_of_the_identified_one_is_never_written(
-    station: ChipStation, bench: FakeBench, card: FakeCard, profile: ChipProfile
+    station: ChipStation, bench: Bench, card: Card, profile: ChipProfile
 ) -> None:
     await identify(station)
-    other = FakeCard(profile, OTHER_UID)
+    other = blank(bench, profile, OTHER_UID)
     bench.put(other)
     with pytest.raises(DeviceUnknown, match="chip_silent"):
         await write(station, contents(profile))
@@ -178,7 +251,7 @@ async def test_a_card_put_in_the_place_of_the_identified_one_is_never_written(
 
 
 async def test_a_card_that_leaves_before_it_is_read_is_unknown(
-    station: ChipStation, bench: FakeBench, card: FakeCard, profile: ChipProfile
+    station: ChipStation, bench: Bench, card: Card, profile: ChipProfile
 ) -> None:
     await identify(station)
     await write(station, contents(profile))
@@ -188,36 +261,36 @@ async def test_a_card_that_leaves_before_it_is_read_is_unknown(
 
 
 async def test_a_chip_torn_while_written_is_unknown_and_reads_as_unfinished(
-    station: ChipStation, bench: FakeBench, card: FakeCard, profile: ChipProfile
+    station: ChipStation, bench: Bench, card: Card, profile: ChipProfile
 ) -> None:
-    card.faults = Faults(tears_after_bytes=500)
+    tear(card, after_bytes=500)
     await identify(station)
     with pytest.raises(DeviceUnknown, match="chip_silent"):
         await write(station, contents(profile))
-    card.repair()
+    repair(card)
     bench.put(card)
     assert not (await identify(station)).fresh
     assert await read(station, contents(profile)[:1]) == contents(profile)[:1]
     assert await read(station, contents(profile)[1:2]) == [ChipFile(0x6FF2, b"")]
 
 
-async def test_a_chip_that_refuses_a_write_can_still_be_read(station: ChipStation, card: FakeCard, profile: ChipProfile) -> None:
+async def test_a_chip_that_refuses_a_write_can_still_be_read(station: ChipStation, card: Card, profile: ChipProfile) -> None:
     await identify(station)
-    card.faults = Faults(answers={len(card.log) + 3: "6581"})
-    with pytest.raises(DeviceRefused, match="chip_refused: write 240 bytes to 6FF1 at 2: 6581, memory failure") as refusal:
+    refuse_first_write(card)
+    with pytest.raises(DeviceRefused, match=r"chip_refused: write .*to 6FF1.*: 6581, memory failure") as refusal:
         await write(station, [ChipFile(0x6FF1, bytes(480))])
     assert refusal.value.condition == "chip_refused"
     assert await read(station, contents(profile)[:1]) == [ChipFile(0x6FF1, b"")]
 
 
-async def test_files_that_do_not_fit_are_refused_before_the_first_write(station: ChipStation, card: FakeCard) -> None:
+async def test_files_that_do_not_fit_are_refused_before_the_first_write(station: ChipStation, card: Card) -> None:
     await identify(station)
     with pytest.raises(DeviceRefused, match="nothing written: 6FF6 gets 79 bytes and holds 78"):
         await write(station, [ChipFile(0x6FF1, b"x"), ChipFile(0x6FF6, bytes(79))])
     assert card.written_bytes == 0
 
 
-async def test_releasing_and_closing_twice_is_fine(station: ChipStation, card: FakeCard) -> None:
+async def test_releasing_and_closing_twice_is_fine(station: ChipStation, card: Card) -> None:
     await identify(station)
     for _ in range(2):
         await station.release()

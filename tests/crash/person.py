@@ -49,8 +49,12 @@ class Person:
         question = asked[0]
         if question.kind is Ask.LOOK:
             await self._look(store, question)
-        elif not await self._lay_down(store):
+        elif not await self._lay_down(store, question.kind):
             await self._say(store, question, self._about_the_rest(question.kind))
+
+    def look_round(self) -> None:
+        """Nothing is asked: whatever lies in tray and reject bin now belongs there."""
+        self._done.extend((*self._place.lane.output, *self._place.lane.rejected))
 
     async def _look(self, store: Store, question: Question) -> None:
         if self._in_hand is None:
@@ -59,7 +63,7 @@ class Person:
 
     def _about_the_rest(self, kind: Ask) -> Look:
         """No card that can be read is the one: one that cannot be read is spoiled; without one, tray empty or card missing."""
-        dead = [card for card in self._candidates() if card in self._unreadable]
+        dead = [card for card in self._candidates(kind) if card in self._unreadable]
         self._in_hand = dead[0] if dead else None
         if dead:
             return Look.SPOILED
@@ -70,9 +74,9 @@ class Person:
         ruling = await store.transact(questions.look, question.id, said, "budi", "seen", 1)
         self._put_away(Verdict(ruling.answer))
 
-    async def _lay_down(self, store: Store) -> bool:
+    async def _lay_down(self, store: Store, kind: Ask) -> bool:
         """Lay each card that lies about on the desk reader, newest first, until one is the one."""
-        for card in self._candidates():
+        for card in self._candidates(kind):
             chip = await self._read(store, card)
             if chip is None:
                 continue
@@ -104,10 +108,11 @@ class Person:
         finally:
             card.chip.wire = wire
 
-    def _candidates(self) -> list[Card]:
-        """Cards that lie about: the output tray, then the reject bin, newest first."""
+    def _candidates(self, kind: Ask) -> list[Card]:
+        """Cards that lie about: in the output tray, and when any card is asked for in the reject bin too; newest first."""
         lane = self._place.lane
-        return [card for card in (*reversed(lane.output), *reversed(lane.rejected)) if card not in self._done]
+        cards = [*reversed(lane.output), *(() if kind is Ask.TRAY else reversed(lane.rejected))]
+        return [card for card in cards if card not in self._done]
 
     def _put_away(self, verdict: Verdict) -> None:
         card, self._in_hand = self._in_hand, None

@@ -194,10 +194,15 @@ class Station:
     def _worker(self, store: Store) -> LaneWorker:
         workshop = Workshop(store, Spool(self.folder / "spool", 0), Painter(), self.folder / "rendered", lambda _path: PANELS,
                             lambda _record: FILES, set())  # fmt: skip
-        links = LaneLinks(lambda: False, lambda: True, self._on_status, lambda _stage, _seconds: None, self.results.append,
+        links = LaneLinks(lambda: False, lambda: True, self._on_status, lambda _stage, _seconds: None, self._on_result,
                           self.rulings.append)  # fmt: skip
         policy = LanePolicy(self.plan, self.lane.ejects, "reader 1", max_remakes=1, max_rejects_in_row=9)
         return LaneWorker("1", self.lane.devices, store, Spool(self.folder / "spool", 0), workshop, policy, links)
+
+    def _on_result(self, result: Result) -> None:
+        self.results.append(result)
+        if result.verdict is not None:
+            self.person.look_round()
 
     def _on_status(self, status: LaneStatus) -> None:
         self.status = status

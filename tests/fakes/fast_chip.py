@@ -26,7 +26,7 @@ class FastCard:
     dead: bool = False  # the chip does not answer
     tears_after_bytes: int | None = None  # the chip loses its power when so many more bytes were written, once
     refuses_write: bool = False  # says so to the next write, once
-    kills_reader: bool = False  # each time it comes into the field
+    kills_reader: str = ""  # "" never, "." each time it is looked for, ".-" every other time
     changes_to: str = ""  # the UID it has after it was printed
     written_bytes: int = 0
 
@@ -39,7 +39,9 @@ class FastCard:
 class FastChipStation:
     """`ports.ChipStation` over the card in a field. `trouble` is of the reader: absent or hung."""
 
-    def __init__(self, profile: ChipProfile, field_of: Callable[[], FastCard | None], pace_s: Callable[[], float] = lambda: 0.0) -> None:  # fmt: skip
+    def __init__(
+        self, profile: ChipProfile, field_of: Callable[[], FastCard | None], pace_s: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self._most = profile.max_bytes
         self._field_of = field_of
         self._pace_s = pace_s
@@ -61,7 +63,9 @@ class FastChipStation:
                 await asyncio.sleep(deadline.left_s())
             raise DeviceRefused("chip_silent", "no card answered")
         if card.kills_reader:
-            raise self._lost("reader_lost")
+            now, card.kills_reader = card.kills_reader[0], card.kills_reader[1:] + card.kills_reader[0]
+            if now == ".":
+                raise self._lost("reader_lost")
         self._taken = (card, card.uid)
         return ChipSight(card.uid, fresh=not any(card.files.values()))
 
@@ -101,7 +105,8 @@ class FastChipStation:
         for file in files:
             most = self._most.get(file.fid)
             if most is None or len(file.content) > most:
-                raise DeviceRefused("chip_refused", f"nothing written: {file.fid:04X} gets {len(file.content)} bytes and holds {most}")  # fmt: skip
+                found = f"{file.fid:04X} gets {len(file.content)} bytes and holds {most}"
+                raise DeviceRefused("chip_refused", f"nothing written: {found}")
 
     def _write(self, card: FastCard, file: ChipFile) -> None:
         if card.refuses_write:

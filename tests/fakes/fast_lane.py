@@ -2,7 +2,7 @@
 
 Cards carry hashes of panels and whole chip files instead of dots and memory cells. A motion goes on although nobody waits for
 it any more: killing the station or pulling the cable stops no motor. With `pace` it takes time; without, it is done at once.
-Ports held to tests/contract/test_card_printer.py and test_chip_station.py.
+The ports are in fast_printer.py and fast_chip.py.
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from controller.clock import Deadline
-from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
-from controller.hal.evolis_codec import check_panels
+from controller.errors import DeviceRefused, DeviceUnknown
 from controller.hal.printer_profile import PrinterProfile
-from controller.model import Beam, CardPosition, Panel, PrinterIdentity, PrinterWitness
+from controller.model import Beam, CardPosition, Panel, PrinterWitness
 from tests.fakes.fast_chip import FastCard
 from tests.fakes.pins import FakeLaneSensors
 
-BUSY_S = 5.0  # a printer in motion answers a question after it, or not at all
 EXITS = ("deliver", "print_and_deliver")
 
 
@@ -282,82 +279,3 @@ class FastLane:
             motion.reply.set_result(None)
         else:
             motion.reply.set_exception(error)
-
-
-class FastPrinter:
-    """`ports.CardPrinter`: one session with the lane's printer."""
-
-    def __init__(self, lane: FastLane) -> None:
-        self._lane = lane
-        self._link: int | None = None  # the conversation that was opened
-        self._closed = False
-
-    async def open(self) -> PrinterIdentity:
-        if self._closed:
-            raise DeviceAbsent("printer_lost", "the link was closed")
-        lane = self._lane
-        if not lane.reachable:
-            raise DeviceAbsent("printer_absent", f"serial {lane.serial}: not found")
-        await self._quiet()
-        self._link = lane.link
-        return PrinterIdentity(lane.profile.model, "fast 1.0", lane.serial)
-
-    async def witness(self) -> PrinterWitness:
-        self._reach()
-        await self._quiet()
-        self._reach()
-        return self._lane.witness()
-
-    async def examine(self) -> PrinterWitness:
-        return await self.witness()
-
-    async def feed(self, deadline: Deadline) -> None:
-        await self._act("feed", deadline)
-
-    async def print(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        check_panels(panels, self._lane.profile.raster)
-        self._require(have=self._lane.profile.acts.print is not None, act="print")
-        await self._act("print", deadline, panels)
-
-    async def print_and_deliver(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        check_panels(panels, self._lane.profile.raster)
-        self._require(have=self._lane.profile.acts.print_and_deliver is not None, act="print_and_deliver")
-        await self._act("print_and_deliver", deadline, panels)
-
-    async def to_chip_station(self, deadline: Deadline) -> None:
-        self._require(have=self._lane.profile.acts.to_chip_station is not None, act="to_chip_station")
-        await self._act("to_chip_station", deadline)
-
-    async def deliver(self, deadline: Deadline) -> None:
-        await self._act("deliver", deadline)
-
-    async def reject(self, deadline: Deadline) -> None:
-        await self._act("reject", deadline)
-
-    async def close(self) -> None:
-        self._link, self._closed = None, True
-
-    def _require(self, *, have: bool, act: str) -> None:
-        if not have:
-            raise DeviceRefused("option_missing", f"profile {self._lane.profile.name} has no act '{act}'")
-
-    def _reach(self) -> None:
-        if self._link is None:
-            raise DeviceAbsent("printer_lost", "the printer has to be opened first" if not self._closed else "closed")
-        if self._link != self._lane.link or not self._lane.reachable:
-            self._link = None
-            raise DeviceAbsent("printer_lost", "gone")
-
-    async def _quiet(self) -> None:
-        """The printer answers when it has come to rest."""
-        limit = Deadline.after(BUSY_S)
-        while self._lane.motion is not None:
-            if limit.passed:
-                raise DeviceUnknown("printer_late", "the printer does not answer")
-            await asyncio.sleep(BUSY_S / 10)
-
-    async def _act(self, name: str, deadline: Deadline, panels: Sequence[Panel] = ()) -> None:
-        self._reach()
-        if deadline.passed:
-            raise DeviceAbsent("printer_late", "the deadline was over before anything was sent")
-        await self._lane.start(name, panels)

@@ -102,7 +102,8 @@ Turn = Callable[[Callable[[], None]], None]
 class TurnConnection:
     """`aiosqlite.Connection` without its thread: real sqlite3, one call per turn of the loop, in order.
 
-    `on_turn`, when set, is given each call to run, and may leave it undone: then its caller waits for ever, as for a dead process.
+    `on_turn`, when set, is given each call to run, and may leave it undone: then its caller waits for ever, as for a dead
+    process.
     """
 
     on_turn: Turn | None = None
@@ -126,10 +127,9 @@ class TurnConnection:
         return self._db
 
     async def close(self) -> None:
-        """Close; twice is fine."""
-        if self._db is not None:
-            await self._execute(self._db.close)
-            self._db = None
+        """Close behind what was asked before; twice is fine."""
+        await asyncio.sleep(0)
+        self.drop()
 
     def drop(self) -> None:
         """Let go of the file without a turn, as when the process dies."""

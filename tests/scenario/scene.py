@@ -64,6 +64,10 @@ class Scene:
         state: str = self.job(number)["job"]["state"]
         return state
 
+    def states(self, numbers: Sequence[int]) -> list[str]:
+        """The states of several jobs."""
+        return [self.state(number) for number in numbers]
+
     def verdicts(self, number: int) -> list[tuple[str | None, str]]:
         """Verdict and reason of each passage of a job, oldest first."""
         return [(passage["verdict"], passage["reason"]) for passage in self.job(number)["passages"]]
@@ -104,9 +108,9 @@ class Scene:
         assert condition in CONDITIONS
         return self._until_lane("condition", condition, limit_s, lane)
 
-    def until_free(self) -> None:
+    def until_free(self, lane: str = "1") -> None:
         """Wait until nothing keeps the lane from working."""
-        self.rig.until(lambda: self.lane()["condition"] is None and self.lane()["activity"] == "idle", "the lane to be free")
+        self.rig.until(lambda: (self.lane(lane)["condition"], self.lane(lane)["activity"]) == (None, "idle"), "the lane to be free")
 
     def until_stage(self, stage: str) -> Json:
         """Wait until the lane is at this stage; returns what it says."""
@@ -145,6 +149,11 @@ class Scene:
         """The card that a question asks for, wherever it lies."""
         card = self.person.card_of(question)
         assert card is not None, question
+        return card
+
+    def card_at(self, place: str, uid: str) -> Json:
+        """The card with this chip, which lies there, in the world."""
+        card: Json = next(card for card in self.world()["blanks"] if (card["place"], card["uid"]) == (place, uid))
         return card
 
     def until_settled(self, question: Json) -> None:

@@ -69,7 +69,8 @@ def test_a_card_nobody_saw_leaving_holds_the_lane_until_it_lies_on_the_desk_read
     number, next_one = scene.submit(2)
     question = scene.until_asked("desk")
     lane = scene.until_waits("ask_desk")
-    assert "put the card from the tray on the desk reader" in lane["condition_en"]
+    assert lane["condition_en"] == question["text_en"]
+    scene.until_shown("KARTU KE PEMBACA")
     scene.until_lit("amber")
     assert scene.state(next_one) == "ready"
     scene.person.answer(question)

@@ -74,64 +74,6 @@ def test_station_shows_counts_and_the_lane(scene: Scene) -> None:
     assert f"lane 1: idle, {scene.there()['hopper']} blanks in the hopper, ribbon for " in shown.stdout
 
 
-def test_a_batch_is_received_and_loaded(scene: Scene) -> None:
-    before, store = scene.there()["hopper"], scene.rig.station()["stock"]["store"]
-    received = scene.rig.command("stock", "receive", "B-77", "10", "--document", "BAST 7", "--who", "Budi")
-    assert received.stdout == f"batch B-77: 10 blanks; the store now holds {store + 10} by the ledger\n"
-    scene.rig.sim("load", lane="1", count=3)
-    loaded = scene.rig.command("stock", "load", "1", "3", "--who", "Budi")
-    assert (loaded.returncode, loaded.stdout) == (0, f"lane 1: {before + 3} blanks in the hopper by the ledger\n")
-    again = scene.rig.command("stock", "receive", "B-77", "10", "--document", "BAST 7")
-    assert (again.returncode, "Batch B-77 was already received" in again.stderr) == (1, True)
-
-
-def test_a_listed_batch_a_destruction_and_a_return(scene: Scene, tmp_path: Path) -> None:
-    chips = tmp_path / "uids.txt"
-    chips.write_text("# box 1\n0F:00:00:00:00:00:00 - 0F000000000003\n\n0F000000000009  # alone\n")
-    store = scene.rig.station()["stock"]["store"]
-    scene.rig.command("stock", "receive", "B-78", "5", "--document", "BAST 8", "--uids", chips)
-    destroyed = scene.rig.command("stock", "destroy", "store", "1", "--document", "BA 1", "--uid", "0F000000000009")
-    assert destroyed.stdout == f"1 destroyed; {store + 4} left in store by the ledger\n"
-    returned = scene.rig.command("stock", "return", "4", "--document", "S 1")
-    assert returned.stdout == f"4 returned; the store now holds {store} by the ledger\n"
-    wrong = scene.rig.command("stock", "receive", "B-79", "6", "--document", "x", "--uids", tmp_path / "none.txt")
-    assert (wrong.returncode, "tidak terbaca" in wrong.stderr) == (1, True)
-
-
-def test_a_count_is_blind_and_a_difference_has_to_be_explained(scene: Scene) -> None:
-    scene.until_free()
-    busy = scene.rig.command("stock", "count", "hopper", "1", "5")
-    assert (busy.returncode, "press HOLD, then count and try again" in busy.stderr) == (1, True)
-    scene.press("hold")
-    scene.until_waits("held_by_operator")
-    hopper = scene.there()["hopper"]
-    taken = scene.rig.take("hopper")
-    assert len(taken) == hopper
-    short = scene.rig.command("stock", "count", "hopper", "1", "0")
-    assert f"hopper:1: 0 counted, the ledger said {hopper}: {hopper} missing" in short.stdout
-    scene.rig.load("1", 20)
-    listed = scene.rig.command("incident", "list")
-    number = re.search(r"^ *(\d+) \S+ count_short hopper:1: ", listed.stdout, re.MULTILINE)
-    assert number is not None, listed.stdout
-    explained = scene.rig.command("incident", "explain", number[1], "--reason", "the test took them")
-    assert explained.stdout == f"incident {number[1]} (count_short) is explained\n"
-    asked = scene.rig.command("stock", "count", "hopper", "1", stdin="20\n")
-    assert (asked.returncode, asked.stdout) == (0, "hopper:1: 20 counted, as the ledger says\n")
-    assert "How many are in hopper 1?" in asked.stderr
-    scene.press("go")
-    scene.until_free()
-
-
-def test_ribbons_are_received_and_fitted_and_the_books_shown(scene: Scene) -> None:
-    scene.rig.command("stock", "receive", "R-1", "400", "--document", "BAST 9", "--ribbon")
-    fitted = scene.rig.command("stock", "load", "1", "--ribbon")
-    assert fitted.stdout == "lane 1: a roll of 200 sets\n"
-    shown = scene.rig.command("stock", "show")
-    assert re.search(r"^ribbon:1 +200$", shown.stdout, re.MULTILINE)
-    assert re.search(r"^ribbon_store +200$", shown.stdout, re.MULTILINE)
-    assert "lane 1          200 sets,     0 printed" in shown.stdout
-
-
 def test_cancel_takes_a_job_back_before_its_blank_is_fed(scene: Scene) -> None:
     scene.press("hold")
     scene.until_waits("held_by_operator")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from tests.fakes.fast_lane import FastLane
 from tools.soak.town import SoakLane, Town
@@ -52,15 +53,15 @@ class Imp:
         self._town = town
         self._kill, self._restart, self._hold = kill, restart, hold
         self._rows = {act: [row for row in FAULTS if act in row.acts] for act in MOVES}
-        self._happen = {
-            "misfeed": self._misfeed, "cable out": FastLane.unplug, "reader lost": self._lose_reader, "reader hung": self._hang_reader,
+        self._happen: dict[str, Callable[[SoakLane], None]] = {
+            "cable out": FastLane.unplug, "reader lost": self._lose_reader, "reader hung": self._hang_reader,
             "pins blind": self._blind, "station killed": lambda _lane: self._kill(False), "hold": lambda _lane: self._hold(),
             "whole room dark": lambda _lane: self._dark(), "station restarted": lambda _lane: self._restart(),
         }  # fmt: skip
         self._printers = 0
         for lane in town.lanes.values():
             lane.mischief = self
-            lane.on_trouble = lambda name, lane=lane: self._troubled(lane, name)  # type: ignore[misc]  # bound now
+            lane.on_trouble = partial(self._troubled, lane)
 
     def tempt(self, lane: SoakLane, act: str) -> None:
         """An act begins: most of the time nothing happens."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sqlite3
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from tools.soak.town import Broken, SoakLane, Town
 
 STALLED_S = 4 * 3600.0  # virtual; the longest day count with every fault at once takes minutes
 DOWN_S = (0.2, 8.0)
+SAY_EVERY = 250  # cards
+AT_START = 0.1  # of the lives: killed while the station comes up, or soon after
+START_CALLS = 20
 AT_AN_INSTANT = 0.4  # of the kills; the others hit a store call
 
 
@@ -36,22 +40,21 @@ class Order:
     seed: int
     cards: int
     folder: Path
-    progress: Callable[[int], None] = lambda _issued: None
 
 
 class Soak:
     """Runs on a VirtualLoop."""
 
-    def __init__(self, order: Order) -> None:
-        self._order = order
+    def __init__(self, order: Order, progress: Callable[[int], None]) -> None:
+        self.order = order
+        self._progress = progress
         self.town = Town(order.seed)
         self.state = order.folder / "state"
-        self._records: dict[str, bytes] = {}
         self._life: Life | None = None
         self._seen_issued = 0
         self.lives = 0
         self.broken: str | None = None
-        self.imp = Imp(self.town, self._kill, self._restart, lambda: self.people.press(held=True))
+        self.imp = Imp(self.town, self._kill, self._restart, self._hold)
         self.books: Books
         self.people: People
 
@@ -77,14 +80,17 @@ class Soak:
         await first.start()
         await first.stop()
         await first.bury()
-        self.books = Books(self.town, self.state / "station.db", self._records)
+        self.books = Books(self.town, self.state / "station.db")
         spool = Spool(self.state / "spool", 0)
-        self.people = People(self.town, self.books, spool, self._records, self._order.cards, self.fail)
+        self.people = People(self.town, self.books, spool, self.order.cards, self.fail)
 
     async def _live(self) -> None:
         """One life of the station, and what people do while it is down."""
         self.lives += 1
         life = self._life = Life(self.town, self.state, self._over, self.people.see, self.fail)
+        if self.town.rng.random() < AT_START:
+            self.town.faults["killed while it came up"] += 1
+            life.kill_at_call(self.town.rng.randrange(1, START_CALLS), after=self.town.rng.random() < 0.5)
         try:
             await life.start()
         except StationGoneError:
@@ -95,7 +101,7 @@ class Soak:
         await _first(self.people.finished.wait(), life.died.wait())
         if not life.dead:
             return
-        self.people.station_is_down()
+        self.people.clerk.station_is_down()
         await life.bury()
         self._look()
         self.imp.while_dark()
@@ -120,7 +126,7 @@ class Soak:
     def _over(self, _lane: SoakLane, _result: Result) -> None:
         self._look()
         self.people.card_over()
-        self._order.progress(len(self.books.issued))
+        self._progress(len(self.books.issued))
 
     def _look(self) -> None:
         """Read what was committed and compare; a broken promise ends the run."""
@@ -148,6 +154,9 @@ class Soak:
         else:
             life.kill_at_call(self.town.rng.randrange(1, 40), after=self.town.rng.random() < 0.5)
 
+    def _hold(self) -> None:
+        self.people.start(self.people.clerk.press(held=True))
+
     def _restart(self) -> None:
         if self._life is not None and self._life.up:
             self.people.start(self._life.stop())
@@ -160,7 +169,7 @@ async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
         task.cancel()
 
 
-def run(order: Order) -> dict[str, Any]:
+def run(order: Order, progress: Callable[[int], None] = lambda _issued: None) -> dict[str, Any]:
     """One process of the soak, in this process, whose time is virtual from here on. Returns its figures."""
     logging.disable(logging.CRITICAL)
     started_s, started_cpu_s = time.perf_counter(), time.process_time()
@@ -169,7 +178,7 @@ def run(order: Order) -> dict[str, Any]:
     TurnConnection.install()
     loop = VirtualLoop(clock)
     asyncio.set_event_loop(loop)
-    soak = Soak(order)
+    soak = Soak(order, progress)
     try:
         loop.run_until_complete(soak.run())
     except StuckError as error:
@@ -178,6 +187,21 @@ def run(order: Order) -> dict[str, Any]:
     if soak.broken is None:
         _verify_log(soak)
     return _figures(soak, made_s, started_s, started_cpu_s, clock)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m tools.soak.process SEED CARDS FOLDER`: says how many cards it has made, now and then, and its figures last."""
+    said = 0
+
+    def progress(issued: int) -> None:
+        nonlocal said
+        if issued - said >= SAY_EVERY:
+            said = issued
+            print(issued, flush=True)
+
+    seed, cards, folder = arguments
+    print(json.dumps(run(Order(int(seed), int(cards), Path(folder)), progress)), flush=True)
+    return 0
 
 
 def _verify_log(soak: Soak) -> None:
@@ -193,12 +217,16 @@ def _figures(soak: Soak, made_s: float, started_s: float, started_cpu_s: float, 
     books, town = soak.books, soak.town
     seconds = time.perf_counter() - started_s
     return {
-        "seed": town.seed, "issued": len(books.issued), "blanks": books.verdicts["good"] + books.verdicts["spoiled"],
+        "seed": town.seed, "wanted": soak.order.cards, "issued": len(books.issued),
         "verdicts": dict(books.verdicts), "faults": dict(sorted(town.faults.items())), "lives": soak.lives,
         "rows": {row.name: town.rulings[row.name] for row in ROWS}, "questions": dict(books.questions),
-        "conditions": dict(town.conditions), "checks": books.checks, "events": books.seq,
+        "counts": town.counts, "counts_off": town.counts_off, "checks": books.checks, "events": books.seq,
         "database_bytes": (soak.state / "station.db").stat().st_size,
         "seconds": round(seconds, 1), "cpu_seconds": round(time.process_time() - started_cpu_s, 1),
         "cards_a_second": round(len(books.issued) / made_s, 1), "virtual_hours": round((clock.now_s - START_S) / 3600, 1),
         "broken": soak.broken, "last_events": list(books.last) if soak.broken is not None else [],
     }  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import sqlite3
-
-from controller.errors import RendererFailed
-from controller.errors import Problem
+from controller.errors import Problem, RendererFailed
 from controller.jobs import journal
 from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
 from controller.jobs.runner import Result
@@ -27,7 +25,7 @@ from controller.jobs.workshop import Workshop
 from controller.log_keeper import LogKeeper
 from controller.model import LaneStatus
 from tests.fakes.fast_chip import FastChipStation
-from tests.fakes.fast_lane import FastPrinter
+from tests.fakes.fast_printer import FastPrinter
 from tests.fakes.pins import FakeLaneSensors
 from tests.fakes.virtual_time import TurnConnection
 from tools.soak.contents import Artist
@@ -38,6 +36,7 @@ T = TypeVar("T")
 
 MAX_REMAKES = 1
 MAX_REJECTS_IN_ROW = 3
+BURIED_S = 60.0  # a cancelled task has nothing to wait for
 ASKED = "asked"  # a task whose failure is the asker's
 
 
@@ -106,7 +105,10 @@ class Life:
 
     async def bury(self) -> None:
         """Wait until nothing of it moves, and let go of its files as a dead process does."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            _, alive = await asyncio.wait(list(self._tasks), timeout=BURIED_S)
+            if alive:
+                self._fail(RuntimeError(f"tasks that cannot be cancelled: {[task.get_name() for task in alive]}"))
         store = self._store
         if store is not None:
             connection: Any = store._connection  # noqa: SLF001 - a dead process has no public way to end
@@ -209,7 +211,8 @@ class Life:
         await asyncio.wait([task])
         if task.cancelled():
             raise StationGoneError
-        return task.result()
+        result: T = task.result()
+        return result
 
     def _on_turn(self, call: Callable[[], None]) -> None:
         if self.dead:

@@ -1,21 +1,21 @@
 """The world of one soak process: six lanes, their cards, the blanks in the cupboard, and what is known to differ from the books.
 
-`gap` and `bin_gap` say by how much the ledger is known to stand above the world, in a hopper and in a reject bin: a double feed, a
-wrong count at loading. Whatever else differs is a broken promise. A day count must report exactly the gap.
+`gap` and `bin_gap` say by how much the ledger is known to stand above the world, in a hopper and in a reject bin: a double feed,
+a wrong count at loading. Whatever else differs is a broken promise. A day count must report exactly the gap.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Protocol
 
 from controller.chips.profile import ChipProfile
 from controller.hal.printer_profile import PrinterProfile
-from controller.model import LaneStatus
+from controller.model import LaneStatus, Panel
 from tests.fakes.chip import ektp
 from tests.fakes.fast_chip import FastCard, FastChipStation
 from tests.fakes.fast_lane import FastLane
@@ -23,11 +23,12 @@ from tests.fakes.usb_printer import tiny_profile
 from tools.soak.contents import Contents
 
 LANES = 6
+WHO = "budi"
 ACT_S = {"feed": 2.0, "print": 6.0, "print_and_deliver": 7.0, "to_chip_station": 1.0, "deliver": 1.5, "reject": 1.5}
 AIR_S = 0.5
 FLAWS = (  # of a blank as it comes, and how often
-    ("dead", 0.004), ("used", 0.003), ("torn", 0.004), ("refusing", 0.002), ("changing", 0.003), ("stranger", 0.002), ("clone", 0.001),
-    ("deadly", 0.001),
+    ("dead", 0.004), ("used", 0.003), ("torn", 0.004), ("refusing", 0.002), ("changing", 0.003), ("stranger", 0.002),
+    ("clone", 0.001), ("deadly", 0.001), ("flickering", 0.001),
 )  # fmt: skip
 
 
@@ -63,14 +64,14 @@ class SoakLane(FastLane):
         """Its PC/SC name."""
         return f"soak reader {self.name}"
 
-    def start(self, act: str, panels: object = ()) -> asyncio.Future[None]:  # type: ignore[override]  # handed through as it is
+    def start(self, act: str, panels: Sequence[Panel] = ()) -> asyncio.Future[None]:
         """As for every lane, after something may have been decided to go wrong."""
         if self.mischief is not None:
             self.mischief.tempt(self, act)
         if act == "feed" and self.misfeeds > 0:
             self.misfeeds -= 1
             self.troubles["feed"] = "misfeed"
-        return super().start(act, panels)  # type: ignore[arg-type]
+        return super().start(act, panels)
 
     def settle_extra(self, card: FastCard) -> None:
         """A card that the books do not know of lies with the spoiled ones."""
@@ -93,7 +94,6 @@ class Town:
     contents: Contents = field(init=False)
     faults: Counter[str] = field(default_factory=Counter)
     rulings: Counter[str] = field(default_factory=Counter)
-    conditions: Counter[str] = field(default_factory=Counter)
     next_uid: int = 0x04_00_00_00_00_00_01
     listed_up_to: int = 0x04_00_00_00_00_00_00  # of the UIDs of received batches
     batches: int = 0
@@ -101,7 +101,8 @@ class Town:
     stored: int = 0  # blanks in the cupboard
     output: int = 0
     lost: list[FastCard] = field(default_factory=list)  # nobody has them
-    tainted: int = 0
+    counts: int = 0  # day counts of one account
+    counts_off: int = 0  # those that found the books wrong, as they had to
     spread: Callable[[float, float], float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -112,6 +113,7 @@ class Town:
             holds.acts, print=None, to_chip_station=None, deliver=None, print_and_deliver=("Ss", "Sr", "@panels", "Se")
         )
         ejecting = replace(holds, name="one-act", acts=acts)
+        self._panels = len(holds.raster.panels)
         self.contents = Contents(holds, self.chip)
         for number in range(LANES):
             self._build_lane(str(number + 1), ejecting if number in (2, 3) else holds, ejects=number % 2 == 1)
@@ -121,6 +123,10 @@ class Town:
 
     def _pace(self, act: str) -> float:
         return ACT_S[act] * self.spread(0.5, 1.5)
+
+    def looks_whole(self, card: FastCard) -> bool:
+        """What a person sees of the face: printed once, with every panel."""
+        return len(card.faces) == 1 and len(card.faces[0]) == self._panels
 
     def air_s(self) -> float:
         """How long a trip over the air takes."""
@@ -150,8 +156,8 @@ class Town:
             card.refuses_write = True
         elif flaw == "changing":
             card.changes_to = f"08{self.rng.getrandbits(48):012X}"
-        elif flaw == "deadly":
-            card.kills_reader = True
+        elif flaw in ("deadly", "flickering"):
+            card.kills_reader = "." if flaw == "deadly" else ".-"
         elif flaw == "stranger":
             card.uid = f"08{self.rng.getrandbits(48):012X}"
         elif self.used_uids:

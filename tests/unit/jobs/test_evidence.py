@@ -73,6 +73,11 @@ def test_an_act_that_was_never_sent_marked_nothing(row: dict[str, Any], phase: P
     assert (past.phase, past.rejecting) == (phase, False)
 
 
+def test_a_feed_that_was_never_sent_can_still_be_compared_with_the_counter() -> None:
+    past = past_of(None, [_row("feed", "failed", "DeviceAbsent", cards_fed=100)])
+    assert (past.phase, past.fed_before) == (Phase.FEEDING, 100)
+
+
 def test_an_encode_that_was_never_sent_left_a_blank() -> None:
     past = past_of(UID, [FEED, PROBE, _row("encode", "failed", "DeviceAbsent", files=HASHES)])
     assert (past.phase, past.marked, past.files) == (Phase.FED, False, {})
