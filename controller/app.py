@@ -140,7 +140,8 @@ class _Parts:
         return Backend(
             store=self._store, intake=intake, metrics=self._metrics, snapshot=lambda: self._station.snapshot,
             lanes=tuple(lane.table.name for lane in self._setup.lanes), max_remakes=self._setup.config.station.max_remakes,
-            changed=self._changed, healthy=lambda: {f"lane {worker.status.name}": worker.alive for worker in self.workers},
+            changed=self._changed, hold_or_go=self._staff.hold_or_go,
+            healthy=lambda: {f"lane {worker.status.name}": worker.alive for worker in self.workers},
             ribbon_sets={lane.table.name: lane.printer.ribbon.capacity_cards for lane in self._setup.lanes},
         )  # fmt: skip
 
@@ -149,6 +150,9 @@ class _Parts:
         for passage in await self._store.transact(journal.suspect_all):
             facts = {"passage": passage.id, "job": passage.job_id, "lane": passage.lane, "reason": passage.reason}
             logger.warning("passage unknown", extra={"facts": facts})
+        lanes = [lane.table.name for lane in self._setup.lanes]
+        for passage in await self._store.transact(questions.ask_about_lost_lanes, lanes):
+            logger.warning("lane is gone: a person is asked", extra={"facts": {"passage": passage.id, "lane": passage.lane}})
         self._station.set_held(held=await self._store.read(journal.held_flag))
         await self._count()
 

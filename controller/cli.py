@@ -23,6 +23,8 @@ COMMANDS = {
     "retry": "let a held or failed job be tried again",
     "stock": "blanks and ribbons: receive, load, unload, count, destroy, return, show",
     "incident": "see and explain what contradicts the ledger",
+    "hold": "finish the cards in hand, feed no more (the HOLD button)",
+    "go": "go on after HOLD, and try again what waits (the GO button)",
     "question": "see and answer what only a person can know about a card",
     "store": "look at, save or restore what the station has on disk",
     "station": "show what the station does now",

@@ -1,7 +1,8 @@
 """The desk reader: a PC/SC reader of its own on which a person lays the card that a question asks for.
 
-It is used only while a question is open. What it reads is weighed by the same verdict as everything else; the display then says
-where the card belongs until it is taken away.
+A card is read only while a question is open, and weighed by the same verdict as everything else; the display then says where it
+belongs until it is taken away. Without a question only its UID is noted: a card that was left lying there answers nothing that is
+asked later, unless it is the very card.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 from collections.abc import Callable
 
 from controller.clock import Deadline
-from controller.errors import DeviceError, DeviceRefused, RequestRefused
+from controller.errors import DeviceError, DeviceRefused, RequestRefused, StoreFull
 from controller.hal.ports import ChipStation
 from controller.jobs import questions
 from controller.jobs.recovery import read_contents
@@ -37,7 +38,8 @@ class DeskReader:
         self._station = station
         self._max_remakes = max_remakes
         self._changed = changed  # wakes the lanes after an answer
-        self._weighed: tuple[str, frozenset[int]] | None = None  # the card that lies there, and the questions it was held against
+        self._lying: str | None = ""  # UID of the card that lies there; "": the first look has not been taken
+        self._weighed: frozenset[int] = frozenset()  # the questions it was held against
 
     async def run(self) -> None:
         """Look again and again until cancelled. A reader that is gone is told in the snapshot and tried again."""
@@ -45,8 +47,9 @@ class DeskReader:
             try:
                 await self._look()
             except DeviceError as error:
-                self._station.desk_reader_says(up=False)
-                logger.info("desk reader", extra={"facts": {"condition": error.condition, "detail": error.detail}})
+                self._gone(error)
+            except StoreFull:
+                logger.warning("the disk is full: what lies on the desk reader cannot be weighed")
             finally:
                 await self._reader.release()
             await asyncio.sleep(POLL_S)
@@ -55,34 +58,38 @@ class DeskReader:
         """Stop the reader's thread."""
         await self._reader.close()
 
+    def _gone(self, error: DeviceError) -> None:
+        if self._station.snapshot.desk_reader_up is not False:
+            logger.info("desk reader", extra={"facts": {"condition": error.condition, "detail": error.detail}})
+        self._station.desk_reader_says(up=False)
+
     async def _look(self) -> None:
         await self._reader.check()
-        asked = await self._open()
-        if not asked and self._weighed is None:
-            self._station.desk_reader_says(up=True)
-            return
         try:
             sight = await self._reader.identify(Deadline.after(LOOK_S))
         except DeviceRefused:
-            self._weighed = None
+            self._lying, self._weighed = None, frozenset()
             self._station.desk_reader_says(up=True)
             return
-        if asked and self._weighed != (sight.uid, asked):  # with nothing asked any more, what was said of it stands
-            self._station.desk_reader_says(up=True, notice=await self._weigh(sight))
-            self._weighed = (sight.uid, await self._open())
+        just_laid = self._lying is None or self._lying not in ("", sight.uid)
+        asked, notice = await self._open(), "" if just_laid else self._station.snapshot.notice
+        if asked and (just_laid or asked - self._weighed):
+            notice = await self._weigh(sight, notice, just_laid=just_laid)
+        self._station.desk_reader_says(up=True, notice=notice)
+        self._lying, self._weighed = sight.uid, asked
 
     async def _open(self) -> frozenset[int]:
         return frozenset(question.id for question in await self._store.read(questions.open_all))
 
-    async def _weigh(self, sight: ChipSight) -> str:
-        """Hold the card against the question it answers; returns the notice to show."""
+    async def _weigh(self, sight: ChipSight, notice: str, *, just_laid: bool) -> str:
+        """Hold the card against the question it answers; returns the notice to show from now on."""
         try:
-            question = await self._store.read(questions.card_for, sight.uid)
+            question = await self._store.read(questions.card_for, sight.uid, just_laid=just_laid)
             chip = await read_contents(self._reader, sight, question.past)
             ruling = await self._store.transact(questions.sight, question.id, chip, self._max_remakes)
         except RequestRefused as refused:
             logger.info("desk reader", extra={"facts": {"refused": refused.problem.code}})
-            return "desk_other"
+            return "desk_other" if just_laid else notice
         self._tell(question.passage.id, ruling)
         return "" if ruling.answer is Answer.ASK else f"desk_{ruling.answer}"
 

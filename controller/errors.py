@@ -67,7 +67,11 @@ class RequestRefused(StationError):
 
 
 class StoreError(StationError):
-    """The disk or the database failed or is not ours; take no work."""
+    """The disk or the database failed or is not ours; take no work. `problem`: the same for staff, where they may read it."""
+
+    def __init__(self, said: str | Problem) -> None:
+        super().__init__(said.en if isinstance(said, Problem) else said)
+        self.problem = said if isinstance(said, Problem) else None
 
 
 class StoreFull(StoreError):
@@ -78,8 +82,8 @@ class StoreBroken(StoreError):
     """The state is damaged, lost, not ours or cannot be written; to try again could lose more. `problem`: file and command."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.en)
-        self.problem = problem
+        super().__init__(problem)
+        self.problem: Problem = problem
 
 
 class PayloadLost(StoreError):

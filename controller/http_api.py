@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -38,6 +38,12 @@ _STATUS = {"body.too_long": 413, "request.wrong": 400, "request.socket": 403}  #
 Handler = Callable[[Request], Awaitable[Response]]
 
 
+class HoldOrGo(Protocol):
+    """Presses HOLD or GO for somebody who cannot."""
+
+    async def __call__(self, who: str, *, held: bool) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """What the routes act on."""
@@ -48,6 +54,7 @@ class Backend:
     snapshot: Callable[[], StationSnapshot]
     lanes: tuple[str, ...]
     max_remakes: int
+    hold_or_go: HoldOrGo
     changed: Callable[[], None]  # wakes lanes and counts again after an act of staff
     healthy: Callable[[], Mapping[str, bool]]
     ribbon_sets: Mapping[str, int]  # on a new roll of each lane, by its printer's profile
@@ -67,6 +74,8 @@ def build(backend: Backend) -> HttpGuard:
         ("GET", "/api/v1/jobs/{job}", api.job),
         ("POST", "/api/v1/jobs/{job}/cancel", api.cancel),
         ("POST", "/api/v1/jobs/{job}/retry", api.retry),
+        ("POST", "/api/v1/hold", api.hold),
+        ("POST", "/api/v1/go", api.go),
         ("GET", "/api/v1/station", api.station),
         ("GET", "/api/v1/log/head", api.log_head),
         ("GET", "/", api.panel),
@@ -128,6 +137,18 @@ class _Api:
 
     async def retry(self, request: Request) -> Response:
         return await self._change_job(request, queue.retry)
+
+    async def hold(self, request: Request) -> Response:
+        return await self._hold_or_go(request, held=True)
+
+    async def go(self, request: Request) -> Response:
+        return await self._hold_or_go(request, held=False)
+
+    async def _hold_or_go(self, request: Request, *, held: bool) -> Response:
+        """The buttons as a command, for when they answer a question, or are broken."""
+        command = await read_command(request, {"who": str, "reason": str})
+        await self._b.hold_or_go(command["who"], held=held)
+        return JSONResponse({"held": held})
 
     async def _change_job(self, request: Request, change: Callable[[sqlite3.Connection, int, str, str], Job]) -> Response:
         number, command = read_number(request.path_params["job"], "job"), await read_command(request, {"who": str, "reason": str})

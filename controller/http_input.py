@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 
 from controller.errors import Problem, RequestRefused
+from controller.jobs import acts
 
 MAX_COMMAND_BYTES = 4096  # a verdict with its reason
 MAX_TEXT = 500  # a reason or a name a person types
@@ -45,7 +46,7 @@ async def read_command(request: Request, shape: Mapping[str, type], optional: Ma
                        cap_bytes: int = MAX_COMMAND_BYTES) -> dict[str, Any]:  # fmt: skip
     """A small JSON object with the fields of `shape` and perhaps some `optional` ones, no others.
 
-    Texts are bounded, printable and not empty; lists hold such texts.
+    Texts are bounded, printable and not empty; lists hold such texts. `who` is a person.
 
     Acts of staff are taken over the Unix socket only: its file mode says who may; a loopback port would let every local user.
     """
@@ -64,6 +65,8 @@ async def read_command(request: Request, shape: Mapping[str, type], optional: Ma
         if type(value) is not every[name] or not _sound(value):
             wanted_id, wanted_en = _WANTED[every[name]]
             raise wrong(name, f"'{name}' salah: harus {wanted_id}.", f"'{name}' is wrong: it must be {wanted_en}.")
+    if "who" in command:
+        acts.must_be_person(command["who"])
     return command
 
 

@@ -22,7 +22,7 @@ from controller.http_input import MAX_COMMAND_BYTES, read_command, read_number, 
 from controller.jobs import acts, batches, incidents, ledger, ribbons, stock
 from controller.jobs.incidents import KINDS, Incident
 from controller.jobs.store import Store
-from controller.model import StationSnapshot
+from controller.model import Balance, StationSnapshot
 
 MAX_UID_BODY_BYTES = 512 * 1024  # MAX_UIDS of them, one by one
 _KEY = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -71,13 +71,13 @@ class _StockApi:
         shape = {"number": str, "quantity": int, "document": str, **_WHO}
         command = await _command(request, shape, {"uids": list, "ribbon": bool}, MAX_UID_BODY_BYTES)
         ribbon = command.get("ribbon", False)
-        if ribbon and command.get("uids"):
+        if ribbon and "uids" in command:
             raise wrong("uids", "Pita tidak punya UID.", "Ribbons have no UIDs.")
 
         def work(db: sqlite3.Connection) -> Mapping[str, Any]:
             item, place = (ledger.RIBBON, ledger.RIBBON_STORE) if ribbon else (ledger.BLANK, ledger.STORE)
             batch = batches.receive(db, command["number"], command["quantity"], command["document"], command["who"],
-                                    command["reason"], command.get("uids", ()), item)  # fmt: skip
+                                    command["reason"], command.get("uids"), item)  # fmt: skip
             return {"batch": batch.number, "item": item, "quantity": batch.quantity, "store": ledger.held(db, place)}
 
         return await self._do(request, command, work)
@@ -97,20 +97,20 @@ class _StockApi:
 
     async def unload(self, request: Request) -> Response:
         command = await _command(request, {"lane": str, "quantity": int, **_WHO})
-        lane = self._quiet_lane(command["lane"])
 
         def work(db: sqlite3.Connection) -> Mapping[str, Any]:
+            lane = self._quiet_lane(db, command["lane"])
             return {"lane": lane, "hopper": stock.unload(db, lane, command["quantity"], command["who"], command["reason"])}
 
         return await self._do(request, command, work)
 
     async def count(self, request: Request) -> Response:
         command = await _command(request, {"place": str, "counted": int, **_WHO}, {"lane": str})
-        account, lane = self._place(command, (ledger.STORE, "hopper", "reject", "ribbon"))
-        if lane is not None:
-            self._quiet_lane(lane)
 
         def work(db: sqlite3.Connection) -> Mapping[str, Any]:
+            account, lane = self._place(db, command, (ledger.STORE, "hopper", "reject", "ribbon"))
+            if lane is not None:
+                self._quiet_lane(db, lane)
             result = stock.count(db, account, command["counted"], command["who"], command["reason"], lane)
             return {**asdict(result), "difference": result.difference}
 
@@ -119,11 +119,11 @@ class _StockApi:
     async def destroy(self, request: Request) -> Response:
         shape = {"place": str, "quantity": int, "document": str, **_WHO}
         command = await _command(request, shape, {"lane": str, "uids": list}, MAX_UID_BODY_BYTES)
-        account, _ = self._place(command, (ledger.STORE, "reject"))
 
         def work(db: sqlite3.Connection) -> Mapping[str, Any]:
+            account, _ = self._place(db, command, (ledger.STORE, "reject"))
             left = stock.destroy(db, account, command["quantity"], command["document"], command["who"], command["reason"],
-                                 command.get("uids", ()))  # fmt: skip
+                                 command.get("uids"))  # fmt: skip
             return {"account": account, "destroyed": command["quantity"], "left": left}
 
         return await self._do(request, command, work)
@@ -162,17 +162,23 @@ class _StockApi:
             raise RequestRefused(problem, found=False)
         return name
 
-    def _quiet_lane(self, name: str) -> str:
-        """The lane, if it cannot take a blank while a person counts them."""
-        now = self._p.snapshot()
-        waits = any(lane.name == name and lane.activity == "waiting" for lane in now.lanes)
-        if not waits and not now.held:
-            self._lane(name)
+    def _stocked_lane(self, db: sqlite3.Connection, name: str) -> str:
+        """A lane of the configuration, or one that was taken out of it and still has blanks."""
+        return name if ledger.of_lane(db, name) != Balance() else self._lane(name)
+
+    def _quiet_lane(self, db: sqlite3.Connection, name: str) -> str:
+        """The lane, if it cannot take a blank while a person counts them.
+
+        Asked within the act, so that one that was done already is answered whatever the lane does now.
+        """
+        now = self._p.snapshot()  # immutable, so that the database's thread may read it
+        works = any(lane.name == name and lane.activity != "waiting" for lane in now.lanes)
+        if works and not now.held:
             raise batches.refused("stock.busy", "lane", f"Jalur {name} sedang bekerja; tekan HOLD, lalu hitung dan ulangi.",
                                   f"Lane {name} is working; press HOLD, then count and try again.")  # fmt: skip
-        return self._lane(name)
+        return self._stocked_lane(db, name)
 
-    def _place(self, command: Mapping[str, Any], known: tuple[str, ...]) -> tuple[str, str | None]:
+    def _place(self, db: sqlite3.Connection, command: Mapping[str, Any], known: tuple[str, ...]) -> tuple[str, str | None]:
         """The account that `place` and `lane` name, and the lane if there is one."""
         place, lane = command["place"], command.get("lane")
         if place not in known:
@@ -183,7 +189,7 @@ class _StockApi:
                         "Name the lane of a hopper or reject bin, and of nothing else.")  # fmt: skip
         if of_lane is None or lane is None:
             return {"ribbon": ledger.RIBBON_STORE}.get(place, place), None
-        return of_lane(self._lane(lane)), lane
+        return of_lane(self._stocked_lane(db, lane)), lane
 
     def _sets(self, command: Mapping[str, Any], lane: str) -> int:
         sets = command.get("quantity", self._p.ribbon_sets.get(lane))

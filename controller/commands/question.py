@@ -31,7 +31,8 @@ def _list(arguments: argparse.Namespace) -> int:
         return 1
     for row in answer.body["questions"]:
         print(
-            f"question {row['id']}, lane {row['lane']}, job {row['job']}, since {row['asked']}: answer {', '.join(row['answers'])}"
+            f"question {row['id']}, lane {row['lane']}, job {row['job']}, since {row['asked']}:"
+            f" answer {', '.join(row['answers'])}"
         )
         print(f"    {row['text_id']}\n    {row['text_en']}")
     if not answer.body["questions"]:

@@ -204,7 +204,9 @@ def _wrong(text_id: str, text_en: str) -> int:
 
 
 def _uid_lines(path: Path) -> list[str] | None:
-    """The UIDs and ranges of a file; blank lines and comments are left out. None when it cannot be read, after saying why."""
+    """The UIDs and ranges of a file without blank lines and comments. None when there are none or it cannot be read, after
+    saying why.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_UID_FILE_BYTES + 1)
@@ -214,7 +216,11 @@ def _uid_lines(path: Path) -> list[str] | None:
     except (OSError, ValueError) as error:
         say_problems([Problem("uids.file", "uids", f"{path} tidak terbaca: {error}", f"{path} cannot be read: {error}")])
         return None
-    return [line for line in lines if line]
+    uids = [line for line in lines if line]
+    if not uids:
+        say_problems([Problem("uid.none", "uids", f"{path} tidak memuat UID; isi daftarnya, atau tinggalkan --uids.",
+                              f"{path} lists no UID; fill the list, or leave --uids out.")])  # fmt: skip
+    return uids or None
 
 
 def _table(title: str, row: str, rows: list[Mapping[str, Any]]) -> None:

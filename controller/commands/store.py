@@ -7,8 +7,8 @@ from pathlib import Path
 
 from controller.clock import wall_text
 from controller.commands.asking import add_who, say_problems
-from controller.errors import StoreBroken
-from controller.jobs import restore, snapshot, store_check
+from controller.errors import RequestRefused, StoreBroken
+from controller.jobs import acts, restore, snapshot, store_check
 from controller.jobs.restore import Restored
 
 STATE_DIR = Path("/var/lib/print-station")
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what was asked; 1 when something is wrong or refused."""
     try:
         return {"check": _check, "snapshot": _snapshot, "restore": _restore, "trust": _trust}[arguments.verb](arguments)
-    except StoreBroken as error:
+    except (StoreBroken, RequestRefused) as error:
         say_problems([error.problem])
         return 1
 
@@ -60,6 +60,7 @@ def _snapshot(arguments: argparse.Namespace) -> int:
 
 
 def _restore(arguments: argparse.Namespace) -> int:
+    acts.must_be_person(arguments.who)
     done = restore.restore(arguments.snapshot, arguments.state_dir, arguments.who)
     print(f"{arguments.state_dir}: restored, epoch {done.epoch}; the station is on HOLD")
     if done.aside is not None:
@@ -75,6 +76,7 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 
 def _trust(arguments: argparse.Namespace) -> int:
+    acts.must_be_person(arguments.who)
     done = restore.trust(arguments.state_dir, arguments.who)
     print(f"{arguments.state_dir}: trusted as it is, epoch {done.epoch}")
     _say_adopted(done)

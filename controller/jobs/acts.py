@@ -1,4 +1,7 @@
-"""Acts of staff are done once, however often they are sent: the caller's key remembers the answer, in the act's own commit."""
+"""Acts of staff: done by a person, and done once however often they are sent.
+
+The caller's key remembers the answer, in the act's own commit.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,17 @@ from controller.clock import wall_us
 from controller.errors import Problem, RequestRefused
 
 Answer = Mapping[str, Any]
+
+NO_PERSONS = frozenset({"station", "front panel", "desk reader"})  # who did it, in the books, when no person is known
+
+
+def must_be_person(who: str) -> None:
+    """Raises RequestRefused for a name under which the station writes itself: what it writes is exported as it stands."""
+    if " ".join(who.split()).casefold() in NO_PERSONS:
+        raise RequestRefused(
+            Problem("request.wrong", "who", f"'who' tidak boleh '{who}'; sebut nama petugas.",
+                    f"'who' must not be '{who}'; give the name of a person.")
+        )  # fmt: skip
 
 
 def once(db: sqlite3.Connection, key: str | None, command: Answer, work: Callable[[sqlite3.Connection], Answer]) -> Answer:

@@ -49,23 +49,25 @@ class Batch:
     document: str
     uids: int  # 0: received by count only
     received_us: int
-    used: int = 0  # its chips in passages that ended good or spoiled
+    used: int  # its chips in passages that ended good or spoiled
 
 
 def receive(db: sqlite3.Connection, number: str, quantity: int, document: str, who: str, reason: str,
-            uids: Sequence[str] = (), item: str = ledger.BLANK) -> Batch:  # fmt: skip
-    """Enter a batch, supplier to store, in the caller's transaction. `uids` are UIDs or ranges `A-B`; none: by count only.
+            uids: Sequence[str] | None = None, item: str = ledger.BLANK) -> Batch:  # fmt: skip
+    """Enter a batch, supplier to store, in the caller's transaction. `uids` are UIDs or ranges `A-B`; None: by count only.
 
-    Raises RequestRefused for a number received before, an absurd quantity, and a list that is wrong or of another length.
+    Spaces around the number and double ones in it do not count, nor do capitals. Raises RequestRefused for a number received
+    before, an absurd quantity, and a list that is empty, wrong or of another length.
     """
     check_quantity(quantity, MAX_QUANTITY)
+    number = " ".join(part for part in number.split(" ") if part)
     if not _NUMBER.fullmatch(number):
         raise refused("batch.number", "number", "Nomor batch salah; pakai huruf, angka, spasi dan . / _ -, paling banyak 64.",
                       "The batch number is wrong; use letters, digits, spaces and . / _ -, at most 64.")  # fmt: skip
-    if db.execute("SELECT 1 FROM batch WHERE number = ?", (number,)).fetchone() is not None:
+    if db.execute("SELECT 1 FROM batch WHERE number = ? COLLATE NOCASE", (number,)).fetchone() is not None:
         raise refused("batch.twice", "number", f"Batch {number} sudah diterima; periksa nomornya.",
                       f"Batch {number} was already received; check its number.")  # fmt: skip
-    ranges = parse_uids(uids)
+    ranges = listed_uids(uids)
     listed = sum(span.size for span in ranges)
     if listed not in (0, quantity):
         raise refused("batch.uids", "uids", f"Daftar berisi {listed} UID, jumlahnya {quantity}; periksa daftar.",
@@ -117,13 +119,17 @@ def admit(db: sqlite3.Connection, uid: str, lane: str, passage_id: int, policy: 
 
 def newest(db: sqlite3.Connection) -> list[Batch]:
     """The newest batches, at most LISTED, newest first."""
-    rows = db.execute(
-        """SELECT batch.*, (SELECT coalesce(sum(quantity), 0) FROM entry WHERE batch_id = batch.id AND source GLOB 'passage:*'
-                            AND target NOT GLOB 'hopper:*') AS used
-           FROM batch ORDER BY id DESC LIMIT ?""",
-        (LISTED,),
-    )
-    return [Batch(**dict(row)) for row in rows]
+    return [Batch(**dict(row)) for row in db.execute("SELECT * FROM batch ORDER BY id DESC LIMIT ?", (LISTED,))]
+
+
+def listed_uids(uids: Sequence[str] | None) -> list[UidRange]:
+    """`parse_uids` of a list that somebody gave; nothing for None. A list without any UID is a mistake, not a missing list."""
+    if uids is None:
+        return []
+    if not uids:
+        raise refused("uid.none", "uids", "Daftar UID kosong; isi daftarnya, atau jangan sertakan daftar.",
+                      "The list of UIDs is empty; fill it, or give no list.")  # fmt: skip
+    return parse_uids(uids)
 
 
 def parse_uids(texts: Iterable[str]) -> list[UidRange]:

@@ -15,7 +15,7 @@ from controller.jobs.store import Store
 from controller.model import Balance, LaneLevels, PrinterWitness
 
 HOPPER_GRACE_S = 30.0  # a person who fills the hopper needs this long to type the number, before or after
-COMPARED_FEEDS = 200  # take a new base line for the counter after so many, so that feeds since the last are counted fast
+COMPARED_ENTRIES = 600  # about 200 cards: take a new base line for the counter then, so that the feeds since are counted fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,15 @@ class _News:
     lane: str
     serial: str
     cards_fed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A printer's last comparison, and what the books hold since."""
+
+    cards_fed: int | None  # its counter then; None for a printer never seen in this lane
+    fed: int  # blanks fed through it since
+    entries: int  # of any kind since: what there is to search
 
 
 def contradictions(facts: Facts) -> list[tuple[str, str]]:
@@ -79,10 +88,12 @@ class Watch:
         if db.execute("SELECT 1 FROM passage WHERE lane = ? AND state <> 'ended'", (self._lane,)).fetchone() is not None:
             return None
         balance = ledger.of_lane(db, self._lane)
-        last, fed = _last_seen(db, self._lane, serial)
-        facts = Facts(levels, balance, None if witness is None else witness.cards_fed, last, fed, self._odd_s(levels, balance))
+        cards_fed = None if witness is None else witness.cards_fed
+        seen = _Seen(None, 0, 0) if cards_fed is None else _last_seen(db, self._lane, serial)
+        facts = Facts(levels, balance, cards_fed, seen.cards_fed, seen.fed, self._odd_s(levels, balance))
         found = contradictions(facts)
-        counter_is_news = last is None or fed >= COMPARED_FEEDS or any(kind == "printer_counter" for kind, _ in found)
+        is_old = seen.cards_fed is None or seen.entries >= COMPARED_ENTRIES
+        counter_is_news = is_old or any(kind == "printer_counter" for kind, _ in found)
         fresh = [row for row in found if row[0] == "printer_counter" or not incidents.is_open(db, row[0], self._lane)]
         if not fresh and (facts.cards_fed is None or not counter_is_news):
             return None
@@ -97,17 +108,17 @@ class Watch:
         return now_s - self._odd_since_s
 
 
-def _last_seen(db: sqlite3.Connection, lane: str, serial: str) -> tuple[int | None, int]:
-    """The counter at the last comparison and how many blanks the books fed through this printer since."""
+def _last_seen(db: sqlite3.Connection, lane: str, serial: str) -> _Seen:
     row = db.execute("SELECT cards_fed, entry_id FROM printer_seen WHERE serial = ? AND lane = ?", (serial, lane)).fetchone()
     if row is None:
-        return None, 0
+        return _Seen(None, 0, 0)
     fed = db.execute(
         """SELECT count(*) FROM entry JOIN passage ON passage.id = entry.passage_id
            WHERE entry.target = ? AND entry.id > ? AND passage.printer_serial = ?""",
         (ledger.in_passage(lane), row["entry_id"], serial),
     ).fetchone()
-    return row["cards_fed"], fed[0]
+    newest = db.execute("SELECT coalesce(max(id), 0) FROM entry").fetchone()
+    return _Seen(row["cards_fed"], fed[0], newest[0] - row["entry_id"])
 
 
 def _write(db: sqlite3.Connection, news: _News) -> None:

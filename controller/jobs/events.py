@@ -38,8 +38,8 @@ KINDS: Mapping[str, Kind] = {
     "checkpoint": Kind("the station's signature over all rows before this one", ("key", "signature")),
     "station_started": Kind("the daemon is up", ("version",)),
     "station_stopped": Kind("the daemon ends in good order", ()),
-    "hold": Kind("staff pressed HOLD: no card is fed", ()),
-    "go": Kind("staff pressed GO", ()),
+    "hold": Kind("staff pressed HOLD: no card is fed", ("who",)),
+    "go": Kind("staff pressed GO", ("who",)),
     "job_accepted": Kind("a record became a job; `record` is the digest of its sealed content", ("job", "record")),
     "job_changed": Kind(
         "a job moved along the state table; `reason` is a code", ("job", "event", "state", "reason", "remakes", "who")
@@ -140,7 +140,8 @@ def _exact(value: Any, kind: str) -> Json:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return value.encode(errors="replace").decode()  # half a surrogate pair cannot be written as UTF-8
+        # half a surrogate pair cannot be written as UTF-8
+        return value if value.isascii() else value.encode(errors="replace").decode()
     if isinstance(value, int) and abs(value) <= _MAX_INT:
         return value
     if isinstance(value, Mapping):

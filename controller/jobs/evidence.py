@@ -62,6 +62,7 @@ class Past:
     rejecting: bool = False  # the move into the reject bin was begun
     wrong: str = ""  # the condition for which the card was found wrong
     resumed: int = 0  # how often it was interrupted and gone on with
+    fed_when_examined: int | None = None  # the card counter before recovery first moved the card
 
     @property
     def marked(self) -> bool:
@@ -98,6 +99,7 @@ class LaneEvidence:
     beams: Beams | None = None  # None: the sensors were blind for a while, as after every restart
     desk: ChipEvidence | None = None  # the card that a person put on the desk reader
     look: Look | None = None
+    fed_again: bool = False  # moving the card to the reader fed another one: the one inside may be a stranger
 
 
 def past_of(chip_uid: str | None, stages: Sequence[Mapping[str, Any]]) -> Past:
@@ -119,6 +121,7 @@ def past_of(chip_uid: str | None, stages: Sequence[Mapping[str, Any]]) -> Past:
         rejecting="reject" in begun,
         wrong=wrong,
         resumed=sum(row["name"] == VERDICT for row in stages),
+        fed_when_examined=next((row["intent"]["cards_fed"] for row in stages if row["name"] == EXAMINE), None),
     )
 
 
@@ -175,4 +178,5 @@ def from_facts(facts: Mapping[str, Any]) -> LaneEvidence:
         beams=built(Beams, "beams"),
         desk=built(ChipEvidence, "desk"),
         look=None if facts["look"] is None else Look(facts["look"]),
+        fed_again=facts["fed_again"],
     )

@@ -126,7 +126,9 @@ def note_verdict(db: sqlite3.Connection, passage_id: int, found: Facts, ruling: 
 
 def resume(db: sqlite3.Connection, passage_id: int) -> None:
     """An unknown passage goes on."""
-    db.execute("UPDATE passage SET state = 'live', reason = '' WHERE id = ? AND state = 'unknown'", (passage_id,))
+    changed = db.execute("UPDATE passage SET state = 'live', reason = '' WHERE id = ? AND state = 'unknown'", (passage_id,))
+    if changed.rowcount != 1:
+        raise WrongState(f"passage {passage_id} is not unknown: it cannot be gone on with")
 
 
 def took_blank(db: sqlite3.Connection, passage: Passage) -> None:
@@ -153,7 +155,7 @@ def end(db: sqlite3.Connection, passage: Passage, verdict: Verdict, condition: s
     """Give a passage its verdict: the passage, its job and its blank change in this one commit.
 
     `condition` says why it is not good (a key of CONDITIONS); `who` and `why` are a person's, when a person said so.
-    `missing`: nobody has the card, so it is never made again without a person's word.
+    `missing`: nobody has the card. A spoiled card is made again while its job has remakes left of `max_remakes`; 0: never.
     """
     row = db.execute(
         """UPDATE passage SET state = 'ended', verdict = ?, reason = ?, resolved_by = ?, resolved_why = ?, ended_us = ?
@@ -168,7 +170,7 @@ def end(db: sqlite3.Connection, passage: Passage, verdict: Verdict, condition: s
     if condition == "feed_unproven":
         incidents.raise_incident(db, "feed_disputed", passage.lane, f"passage {passage.id}", passage.id)
     job = queue.find(db, passage.job_id)
-    event = states.event_of(verdict, job.remakes, 0 if missing else max_remakes)
+    event = states.event_of(verdict, job.remakes, max_remakes)
     events.append(db, "verdict", {"passage": passage.id, "job": job.id, "verdict": verdict, "condition": condition,
                                   "uid": row["chip_uid"], "who": who, "missing": missing})  # fmt: skip
     if event is JobEvent.BACK and passage.reason == epoch.RESTORED:  # an old memory: it may have been issued since
@@ -185,6 +187,11 @@ def suspect(db: sqlite3.Connection, passage_id: int, reason: str) -> None:
 def suspect_all(db: sqlite3.Connection) -> list[Passage]:
     """At start: whatever was live when the last run ended is unknown. Returns every unknown passage."""
     db.execute("UPDATE passage SET state = 'unknown', reason = 'interrupted' WHERE state <> 'ended' AND state = 'live'")
+    return unknown(db)
+
+
+def unknown(db: sqlite3.Connection) -> list[Passage]:
+    """Every unknown passage, oldest first."""
     return [Passage.of(row) for row in db.execute(f"{_OPEN} ORDER BY id")]
 
 
@@ -218,8 +225,8 @@ def stages(db: sqlite3.Connection, passage_id: int) -> list[dict[str, Any]]:
 
 def outcomes(db: sqlite3.Connection) -> dict[Verdict, int]:
     """How many passages ended with each verdict; every verdict is present."""
-    found = {row[0]: row[1] for row in db.execute("SELECT verdict, count(*) FROM passage WHERE state = 'ended' GROUP BY verdict")}
-    return {verdict: found.get(verdict, 0) for verdict in Verdict}
+    found = {row[0]: row[1] for row in db.execute("SELECT name, number FROM tally WHERE kind = 'passage'")}
+    return {verdict: found[verdict] for verdict in Verdict}
 
 
 def held_flag(db: sqlite3.Connection) -> bool:
@@ -227,10 +234,10 @@ def held_flag(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM flag WHERE name = 'hold'").fetchone() is not None
 
 
-def set_held_flag(db: sqlite3.Connection, *, held: bool) -> None:
+def set_held_flag(db: sqlite3.Connection, who: str, *, held: bool) -> None:
     """Remember HOLD or GO over a restart."""
     if held != held_flag(db):
-        events.append(db, "hold" if held else "go", {})
+        events.append(db, "hold" if held else "go", {"who": who})
     if held:
         db.execute("INSERT OR REPLACE INTO flag (name, value) VALUES ('hold', 'yes')")
     else:
@@ -238,10 +245,8 @@ def set_held_flag(db: sqlite3.Connection, *, held: bool) -> None:
 
 
 def _settle_blank(db: sqlite3.Connection, passage: Passage, verdict: Verdict, who: str, *, missing: bool) -> None:
-    if missing:
-        ledger.post(db, ledger.in_passage(passage.lane), ledger.MISSING, who=who, reason="nobody has it", passage_id=passage.id)
-    elif ledger.blank_is_out(db, passage.id):
-        ledger.settle_blank(db, passage.lane, passage.id, verdict, who)
+    if ledger.blank_is_out(db, passage.id):
+        ledger.settle_blank(db, passage.lane, passage.id, verdict, who, missing=missing)
 
 
 def _json(facts: Facts) -> str:

@@ -31,7 +31,8 @@ from controller.model import LaneStatus, PrinterIdentity, PrinterWitness, Verdic
 POLL_S = 1.0  # how often an idle or waiting lane looks again without being woken
 BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # the cause may be gone soon, or stay all night: neither wear nor a full journal
 SILENCE_S = 25.0  # a lane that reports nothing for this long outside a stage is stuck; a dead printer takes up to 20 s to ask
-RESCUE_S = 120.0  # a card is looked for, moved to the reader and read
+RESCUE_BACK_OFF_S = (1.0, 2.0, 5.0)  # each try may move the card, so nothing but a person or the time brings on the next
+RESCUE_S = 200.0  # a card is looked for twice, moved to the reader and read, each as slowly as its deadline lets it
 PREPARE_S = 300.0  # drawing a face may wait behind a dozen submits whose pictures each run into the child's time-out
 
 
@@ -77,6 +78,7 @@ class LaneWorker:
         self._since: Before | None = None  # noted in this run before the act that was interrupted
         self._rescues = 0  # tries in a row to settle the same passage
         self._woken = asyncio.Event()
+        self._urged = asyncio.Event()  # by a person, or by the end: more than a sensor that moved
         self._stopping = False
         self._rejects_in_row = 0
         self._count_doubted = False  # printer and beam disagreed about a feed: somebody has to count the hopper
@@ -104,12 +106,14 @@ class LaneWorker:
         self._rejects_in_row = self._setbacks = 0
         self._count_doubted = False
         self._next_try = Deadline.after(0)
+        self._urged.set()
         self.wake()
 
     def stop(self) -> None:
         """Finish the card in hand, feed no more."""
         self._stopping = True
         self._workshop.abandon()
+        self._urged.set()
         self.wake()
 
     async def run(self) -> None:
@@ -159,25 +163,19 @@ class LaneWorker:
             await self._pause(POLL_S)
             return
         self._tell(activity="recover", pins_up=True, job_id=unknown.job_id, passage_id=unknown.id)
-        self._heard_until_s = monotonic_s() + RESCUE_S
+        self._heard_until_s = monotonic_s() + RESCUE_S + PREPARE_S
         found = await self._rescue.attempt(unknown, self._since, self._hooks(group))
         if isinstance(found, Waiting):
             self._tell(activity="recover", condition=found.condition, detail=found.detail,
                        printer_up=not found.condition.startswith("printer_"),
                        reader_up=not found.condition.startswith(("reader_", "pcsc_")))  # fmt: skip
         else:
-            self._since = found.before
-            self._tell(condition=None, detail=found.detail, passage_id=None, job_id=None)
-            self._links.passage_over(found)
-        if isinstance(found, Waiting) or found.verdict is None:
-            wait_s = _back_off_s(self._rescues)
+            self._after(found)
+        if not isinstance(found, Waiting) and found.verdict is not None:
+            self._rescues = 0
+        elif not self._stopping:
+            await self._rest(RESCUE_BACK_OFF_S[min(self._rescues, len(RESCUE_BACK_OFF_S) - 1)])
             self._rescues += 1
-            self._heard_until_s = monotonic_s() + wait_s + SILENCE_S
-            await self._pause(wait_s)
-            return
-        self._rescues = 0
-        if found.verdict is Verdict.STILL_BLANK:  # a feeder that jams each time is not asked at wire speed
-            self._put_off(unknown.reason)
 
     def _hooks(self, group: asyncio.TaskGroup) -> Hooks:
         return Hooks(lambda stage, number: self._on_stage(group, stage, number), self._links.stage_took, self._try_again)
@@ -236,7 +234,8 @@ class LaneWorker:
         self._heard_until_s = monotonic_s() + wait_s + SILENCE_S
         self._woken.clear()  # the card's own beam has set it
         if not self._stopping:
-            await self._pause(wait_s)
+            await self._rest(min(wait_s, BACK_OFF_S[0]))  # a beam that flickers must not drive the motor
+            await self._pause(wait_s - BACK_OFF_S[0])
         return not self._stopping
 
     async def _gather(self) -> tuple[LaneFacts, dict[str, str]]:
@@ -275,6 +274,16 @@ class LaneWorker:
         except DeviceError as error:
             return error
         return None
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, unless a person or the end of the station cuts it short."""
+        self._urged.clear()
+        self._heard_until_s = max(self._heard_until_s, monotonic_s() + seconds + SILENCE_S)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._urged.wait()
+        except TimeoutError:
+            pass
 
     async def _pause(self, seconds: float) -> None:
         try:

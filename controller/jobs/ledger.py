@@ -114,8 +114,8 @@ def settle_blank(
     targets = {Verdict.GOOD: ISSUED, Verdict.SPOILED: reject_bin(lane), Verdict.STILL_BLANK: hopper(lane)}
     row = db.execute("SELECT chip_uid FROM passage WHERE id = ?", (passage_id,)).fetchone()
     batch_id = None if row is None or row[0] is None else batch_of(db, row[0])
-    target = MISSING if missing else targets[verdict]
-    post(db, in_passage(lane), target, who=who, reason=verdict.value, passage_id=passage_id, batch_id=batch_id)
+    target, reason = (MISSING, "nobody has it") if missing else (targets[verdict], verdict.value)
+    post(db, in_passage(lane), target, who=who, reason=reason, passage_id=passage_id, batch_id=batch_id)
 
 
 def batch_of(db: sqlite3.Connection, uid: str) -> int | None:

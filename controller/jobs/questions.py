@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from controller.clock import wall_us
 from controller.errors import Problem, RequestRefused
-from controller.jobs import batches, events, journal, rulings
+from controller.jobs import batches, events, incidents, journal, rulings
 from controller.jobs.evidence import Ask, ChipEvidence, LaneEvidence, Look, Past, as_facts, from_facts, past_of
 from controller.jobs.journal import ChipRefused, Passage
 from controller.jobs.verdict import Answer, Ruling, verdict
@@ -46,6 +47,19 @@ def ask(db: sqlite3.Connection, passage: Passage, ruling: Ruling, evidence: Lane
         (passage.id, passage.lane, ruling.ask, json.dumps(as_facts(evidence)), wall_us()),
     )
     events.append(db, "question", {"passage": passage.id, "kind": ruling.ask, "row": ruling.row})
+    if ruling.count:
+        incidents.raise_incident(db, "count_required", passage.lane, f"passage {passage.id}: {ruling.row}", passage.id)
+
+
+def ask_about_lost_lanes(db: sqlite3.Connection, lanes: Collection[str]) -> list[Passage]:
+    """At start: passages of lanes that the configuration no longer has are for a person. Returns those newly asked about."""
+    asked = {row[0] for row in db.execute("SELECT passage_id FROM question")}
+    lost = [passage for passage in journal.unknown(db) if passage.lane not in lanes and passage.id not in asked]
+    for passage in lost:
+        evidence = LaneEvidence(same_devices=False)
+        journal.interrupt(db, passage.id)
+        ask(db, passage, verdict(past_of(passage.chip_uid, journal.stages(db, passage.id)), evidence), evidence)
+    return lost
 
 
 def unsettled(db: sqlite3.Connection, lane: str) -> tuple[Passage, Ask | None] | None:
@@ -72,18 +86,18 @@ def look(db: sqlite3.Connection, question_id: int, said: Look, who: str, why: st
     return _weigh(db, question, replace(question.evidence, look=said), who, why, max_remakes)
 
 
-def card_for(db: sqlite3.Connection, uid: str) -> Question:
+def card_for(db: sqlite3.Connection, uid: str, *, just_laid: bool = True) -> Question:
     """The question that a card on the desk reader answers: the one of its chip, or one whose chip was never read.
 
-    Raises RequestRefused for a card of another passage, one that never was ours, and one that nobody asks for.
+    A card that lay there before the question came up (not `just_laid`) answers only for its own chip: nobody brought it for
+    another. Raises RequestRefused for a card of another passage, one that never was ours, and one that nobody asks for.
     """
     questions = open_all(db)
     ours = next((question for question in questions if question.past.uid == uid), None)
     if ours is not None:
         return ours
-    stranger = batches.judge_uid(db, uid) is not None
     unread = next((question for question in questions if question.past.uid is None), None)
-    if unread is None or stranger:
+    if unread is None or not just_laid or batches.judge_uid(db, uid) is not None or _fed_elsewhere(db, uid, unread.passage):
         raise _other_card()
     return unread
 
@@ -99,7 +113,19 @@ def sight(db: sqlite3.Connection, question_id: int, chip: ChipEvidence, max_rema
         except ChipRefused:
             raise _other_card() from None
         question = _find(db, question_id)
+    known = question.evidence.desk
+    if known is not None and known.uid == chip.uid and known.files and not chip.files:
+        chip = known  # it was read before: that it cannot be read now takes nothing away
     return _weigh(db, question, replace(question.evidence, desk=chip), DESK, "", max_remakes)
+
+
+def _fed_elsewhere(db: sqlite3.Connection, uid: str, passage: Passage) -> bool:
+    """Another passage had this chip while this one was under way, so it cannot be the one that was fed for it."""
+    row = db.execute(
+        "SELECT 1 FROM passage WHERE chip_uid = ? AND id <> ? AND coalesce(ended_us, ?) >= ?",
+        (uid, passage.id, passage.started_us, passage.started_us),
+    ).fetchone()
+    return row is not None
 
 
 def _weigh(db: sqlite3.Connection, question: Question, evidence: LaneEvidence, who: str, why: str, max_remakes: int) -> Ruling:

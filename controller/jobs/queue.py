@@ -119,8 +119,8 @@ def next_ready(db: sqlite3.Connection, skip: frozenset[int] = frozenset()) -> Jo
 
 def counts(db: sqlite3.Connection) -> dict[JobState, int]:
     """How many jobs are in each state; every state is present."""
-    found = {row[0]: row[1] for row in db.execute("SELECT state, count(*) FROM job GROUP BY state")}
-    return {state: found.get(state, 0) for state in JobState}
+    found = {row[0]: row[1] for row in db.execute("SELECT name, number FROM tally WHERE kind = 'job'")}
+    return {state: found[state] for state in JobState}
 
 
 class Owned:

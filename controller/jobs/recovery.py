@@ -14,12 +14,13 @@ from controller.hal.ports import ChipStation
 from controller.jobs import journal
 from controller.jobs.evidence import EXAMINE, Beams, ChipEvidence, LaneEvidence, Past, Phase, past_of
 from controller.jobs.journal import Facts, Passage
-from controller.jobs.stages import CHIP_WAIT_S, Before, LaneDevices, file_hashes, witness_facts
+from controller.jobs.stages import CHIP_WAIT_S, Before, LaneDevices, failure, file_hashes, witness_facts
 from controller.jobs.store import Store
 from controller.model import Beam, CardPosition, ChipSight, PrinterWitness
 
 MOVE_S = 40.0  # as long as any motion of the passage table
 READ_S = 30.0
+READ_TRIES = 2  # one status word may come from a card at the edge of the field
 READER_TRIES = 3  # a chip that takes its reader down each time is read no more
 
 
@@ -53,12 +54,12 @@ class Recovery:
         if identity.serial != passage.printer_serial or passage.reader not in ("", self._reader):
             return LaneEvidence(same_devices=False, ejects=self._ejects)
         witness = await self._devices.printer.examine()
-        chip = None
+        chip, fed = None, witness.cards_fed if past.fed_when_examined is None else past.fed_when_examined
         if witness.position is not CardPosition.NONE and past.phase is not Phase.CONDEMNED:
             moved = await self._to_reader(passage, witness)
             witness = moved or witness
             chip = None if moved is None else await self._read_chip(passage, past, reader_works=reader_works)
-        return LaneEvidence(True, self._ejects, witness, chip, self._beams_since(since))
+        return LaneEvidence(True, self._ejects, witness, chip, self._beams_since(since), fed_again=witness.cards_fed > fed)
 
     async def release(self) -> None:
         """Let go of the card."""
@@ -76,6 +77,8 @@ class Recovery:
         """Bring the card that was seen to the reader; None when this printer cannot. Returns the record after it."""
         if witness.position is CardPosition.CONTACTLESS:
             return witness
+        if witness.cover_open:  # a person's hands are inside; the card may be in them by the time it is moved
+            raise DeviceRefused("cover_open", "before the card is moved to the reader")
         await self._store.transact(journal.intend, passage.id, EXAMINE, witness_facts(witness))
         started_s = monotonic_s()
         try:
@@ -135,16 +138,16 @@ async def read_card(reader: ChipStation, past: Past, wait: Deadline) -> ChipEvid
 
 
 async def read_contents(reader: ChipStation, sight: ChipSight, past: Past) -> ChipEvidence:
-    """The hashes of the files that the chip just identified should hold; none when it refuses. Errors as for `read_card`."""
-    if not past.files:
-        return ChipEvidence(sight.uid, sight.fresh)
-    try:
-        found = await reader.read([int(fid, 16) for fid in past.files], Deadline.after(READ_S))
-    except DeviceRefused:
-        return ChipEvidence(sight.uid, sight.fresh)
-    return ChipEvidence(sight.uid, sight.fresh, file_hashes(found))
+    """The hashes of the files that the chip just identified should hold; none when it refuses twice.
 
-
-def failure(error: DeviceError) -> dict[str, str]:
-    """A device's error as journal facts."""
-    return {"condition": error.condition, "detail": error.detail, "error": type(error).__name__}
+    Raises DeviceAbsent or DeviceUnknown when the reader was lost, or another card was laid down meanwhile.
+    """
+    for _ in range(READ_TRIES if past.files else 0):
+        try:
+            found = await reader.read([int(fid, 16) for fid in past.files], Deadline.after(READ_S))
+        except DeviceRefused as error:
+            if error.condition == "chip_swapped":
+                raise DeviceUnknown(error.condition, error.detail) from error
+        else:
+            return ChipEvidence(sight.uid, sight.fresh, file_hashes(found))
+    return ChipEvidence(sight.uid, sight.fresh)

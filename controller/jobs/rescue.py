@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from controller.errors import DeviceError, RendererFailed, RenderError
+from controller.errors import DeviceError, RenderError
 from controller.jobs import questions, rulings
 from controller.jobs.evidence import LaneEvidence, Past
 from controller.jobs.journal import Passage
@@ -14,9 +14,10 @@ from controller.jobs.runner import Hooks, PassageRunner, Result
 from controller.jobs.stages import Before, LaneDevices, Trip
 from controller.jobs.store import Store
 from controller.jobs.verdict import Answer, Ruling, verdict
-from controller.jobs.workshop import PreparedJob, Workshop
+from controller.jobs.workshop import PreparedJob, Setback, Workshop
 from controller.model import CardPosition, Verdict
 
+PREPARE_TRIES = 8  # half a minute: a renderer or a disk that comes back, but no lane that waits for ever
 NEEDS_WORK = frozenset({"probe", "read back"})  # stages that are followed by the chip's files or the face
 
 
@@ -40,6 +41,7 @@ class Rescue:
         self._max_remakes = max_remakes
         self._unknown_uid = unknown_uid  # what to do with a chip that no batch lists
         self._on_ruling = on_ruling
+        self._unprepared: tuple[int, int] = (0, 0)  # passage, and how often its work could not be prepared
 
     async def attempt(self, passage: Passage, since: Before | None, hooks: Hooks) -> Result | Waiting:
         """Take the verdict and carry it out. Raises StoreError when the journal cannot be written."""
@@ -58,9 +60,9 @@ class Rescue:
         self, passage: Passage, past: Past, evidence: LaneEvidence, ruling: Ruling, hooks: Hooks
     ) -> Result | Waiting:
         prepared = await self._workshop.again(passage.job_id) if ruling.resume in NEEDS_WORK else None
-        if isinstance(prepared, RendererFailed):
-            return Waiting("renderer_failed", str(prepared))
-        if isinstance(prepared, RenderError):  # its payload was lost meanwhile: the card cannot be finished
+        if isinstance(prepared, Setback) and not self._too_often(passage):
+            return Waiting(prepared.condition, prepared.detail)
+        if isinstance(prepared, Setback | RenderError):  # the card cannot be finished; the workshop judges its job by itself
             lost = replace(ruling, answer=Answer.SPOILED, condition="interrupted", resume="")
             await self._recovery.release()
             return await self._carry_out(passage, evidence, lost, hooks)
@@ -69,6 +71,12 @@ class Rescue:
             await self._recovery.release()
         await self._store.transact(rulings.resume, passage, ruling, evidence)
         return await self._runner(prepared, hooks).resume(passage, past, ruling.resume)
+
+    def _too_often(self, passage: Passage) -> bool:
+        """Count that the work of this passage could not be prepared; True when the card has waited long enough."""
+        number, tries = self._unprepared
+        self._unprepared = (passage.id, tries + 1 if number == passage.id else 1)
+        return self._unprepared[1] >= PREPARE_TRIES
 
     async def _carry_out(self, passage: Passage, evidence: LaneEvidence, ruling: Ruling, hooks: Hooks) -> Result | Waiting:
         self._on_ruling(ruling)

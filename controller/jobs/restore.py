@@ -128,7 +128,7 @@ def _make_old(path: Path, state_dir: Path, manifest: Manifest, marker: Marker, w
 def _rewrite(db: sqlite3.Connection, spool: Path, manifest: Manifest, marker: Marker, who: str) -> tuple[int, int, int, int]:
     epoch.take_up(db, marker)
     epoch.doubt(db)
-    journal.set_held_flag(db, held=True)
+    journal.set_held_flag(db, "restore", held=True)
     # Its devices are none that exist now, so that no evidence is read from them: it waits for a person (verdict.py).
     unknown = db.execute(
         "UPDATE passage SET state = 'unknown', reason = ?, reader = ? WHERE state <> 'ended'",

@@ -18,7 +18,16 @@ def settle(db: sqlite3.Connection, passage: Passage, ruling: Ruling, evidence: L
            why: str = "") -> None:  # fmt: skip
     """End a passage whose card needs no more motion: good, spoiled or still blank."""
     _note(db, passage, ruling, evidence)
-    journal.end(db, passage, Verdict(ruling.answer), ruling.condition, max_remakes, who, why, missing=ruling.missing)
+    journal.end(
+        db,
+        passage,
+        Verdict(ruling.answer),
+        ruling.condition,
+        max_remakes if ruling.remake else 0,
+        who,
+        why,
+        missing=ruling.missing,
+    )
     if ruling.count:
         incidents.raise_incident(db, "count_required", passage.lane, f"passage {passage.id}: {ruling.row}", passage.id)
     if ruling.missing:

@@ -12,7 +12,7 @@ from controller.jobs import journal
 from controller.jobs.evidence import Beams, Past
 from controller.jobs.journal import ChipRefused, Claim, Facts, Passage
 from controller.jobs.passage import PLANS, REJECT, Next, Seen, Stage, after_failure
-from controller.jobs.stages import Before, Trip, witness_facts
+from controller.jobs.stages import Before, Trip, failure, witness_facts
 from controller.jobs.store import Store
 from controller.model import Beam, CardPosition, Verdict
 
@@ -159,8 +159,7 @@ class PassageRunner:
         def write(db: sqlite3.Connection) -> None:
             if step.unwritten is not None:
                 journal.intend(db, passage.id, step.stage.name, step.unwritten)
-            evidence = {"condition": error.condition, "detail": error.detail, "error": type(error).__name__}
-            journal.conclude(db, passage.id, "failed", evidence, round((monotonic_s() - step.started_s) * 1000))
+            journal.conclude(db, passage.id, "failed", failure(error), round((monotonic_s() - step.started_s) * 1000))
 
         await self._store.transact(write)
         return error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from controller.clock import Deadline
-from controller.errors import CardWrong, DeviceAbsent, DeviceRefused, DeviceUnknown, RenderError
+from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown, RenderError
 from controller.hal.ports import CardPrinter, ChipStation, LaneSensors
 from controller.jobs.evidence import Beams
 from controller.jobs.journal import Facts
@@ -22,6 +22,7 @@ from controller.model import Beam, CardPosition, ChipFile, Panel, PrinterWitness
 T = TypeVar("T")
 
 BEAM_WAIT_S = 3.0  # the beam's edge and the printer's reply come over two wires; a card needs about 1 s past the beam
+MAX_DETAIL = 500  # characters of a device's own words that the journal keeps
 CHIP_WAIT_S = 5.0  # pcscd polls for cards every 0.4 s; a chip that is not there after this is dead
 
 
@@ -118,10 +119,13 @@ async def check(trip: Trip, before: Before, deadline: Deadline) -> Facts:
     if before.printer.position is CardPosition.NONE:
         raise CardWrong("card_missing", "after the print the printer reports no card")
     await trip.devices.printer.to_chip_station(deadline)
+    fed = (await _look_after_act(trip)).cards_fed - before.printer.cards_fed
+    if fed:
+        raise DeviceUnknown("card_missing", f"the move to the reader fed {fed} cards: this one had gone")
     sight = await _of_chip(trip.devices.chip.identify(Deadline(min(deadline.at_s, Deadline.after(CHIP_WAIT_S).at_s))))
     await trip.devices.chip.release()
-    if sight.uid != trip.uid:
-        raise CardWrong("chip_swapped", f"chip {trip.uid} was written, chip {sight.uid} came back from the print station")
+    if sight.uid != trip.uid:  # where is the card that was written? That is for recovery
+        raise DeviceUnknown("chip_swapped", f"chip {trip.uid} was written, chip {sight.uid} came back from the print station")
     return {"uid": sight.uid}
 
 
@@ -211,7 +215,14 @@ async def _of_chip(asked: Awaitable[T]) -> T:
     try:
         return await asked
     except DeviceRefused as error:
+        if error.condition == "chip_swapped":  # another card answers: nothing is known of ours
+            raise DeviceUnknown(error.condition, error.detail) from error
         raise CardWrong(error.condition, error.detail) from error
+
+
+def failure(error: DeviceError | CardWrong) -> dict[str, str]:
+    """An error as journal facts; a device may babble."""
+    return {"condition": error.condition, "detail": error.detail[:MAX_DETAIL], "error": type(error).__name__}
 
 
 def _sha256(data: bytes) -> str:

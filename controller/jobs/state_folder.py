@@ -14,10 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from controller.jobs.spool import sync_folder, write_synced
-from controller.jobs.storage_faults import DATABASE, SPOOL, WAL, broken
+from controller.jobs.storage_faults import DATABASE, SNAPSHOTS, SPOOL, WAL, broken
 
 MARKER = "station.json"
 LOG_KEY = "log-key"  # made and checked by the event log; a snapshot carries it
+EXPORT = "export"  # daily files of the event log
+RESTORING = "station.db.restoring"  # what a restore builds; it becomes station.db
+ASIDE = "broken-"  # begins the name of a folder that holds what a restore moved aside
 FORMAT = 1
 _MAX_MARKER_BYTES = 4096  # ours has 100
 
@@ -54,6 +57,7 @@ class Found:
     wal: bool = False
     spool: bool = False
     payloads: bool = False  # the spool holds at least one stored record
+    traces: bool = False  # something else that only a station leaves: a key, a snapshot, an export, a restore that broke off
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def examine(found: Found) -> list[Trouble]:
     marker = found.marker
     if isinstance(marker, MarkerWrong):
         return [Trouble("marker_newer" if marker.newer else "marker", MARKER, str(marker))]
-    lived = marker is not None or found.payloads
+    lived = marker is not None or found.payloads or found.traces
     rows = (
         (Trouble("missing", DATABASE), lived and found.database_bytes is None),
         (Trouble("empty", DATABASE), lived and found.database_bytes == 0),
@@ -105,6 +109,7 @@ def look(folder: Path) -> Found:
         wal=(folder / WAL).exists(),
         spool=spool.is_dir(),
         payloads=spool.is_dir() and _holds_payloads(spool),
+        traces=_has_traces(folder),
     )
 
 
@@ -150,6 +155,12 @@ def _marker_or_fault(folder: Path) -> Marker | MarkerWrong | None:
         return read_marker(folder)
     except MarkerWrong as error:
         return error
+
+
+def _has_traces(folder: Path) -> bool:
+    """Database and marker are on the disk before any of these is made, so none of them is left by a first start."""
+    names = (LOG_KEY, RESTORING, f"{SNAPSHOTS}/*", f"{EXPORT}/*", f"{ASIDE}*")
+    return any(next(folder.glob(name), None) is not None for name in names)
 
 
 def _holds_payloads(spool: Path) -> bool:

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 
 from controller.clock import wall_us
 from controller.jobs import events, incidents, ledger
-from controller.jobs.batches import MAX_QUANTITY, check_quantity, parse_uids, refused, single_uids
+from controller.jobs.batches import MAX_QUANTITY, check_quantity, listed_uids, refused, single_uids
 
 MAX_LOAD = 1000  # more than any hopper holds: a typing error, not a count
 MAX_COUNT = 1_000_000  # more than a province ever had in one room
+MAX_DESTROYED_UIDS = 1000  # in one act, which takes about 20 ms of the database's time; minutes with more are several acts
+# Written as the index one_passage_per_chip wants it: a scan of all passages for each chip would stop the station for seconds.
+_ISSUED_OR_IN_WORK = """SELECT 1 FROM passage WHERE chip_uid = ? AND chip_uid IS NOT NULL
+                        AND verdict IS NOT 'still_blank' AND verdict IS NOT 'spoiled'"""
 COUNTED_BY = {ledger.BLANK: (ledger.MISSING, ledger.SURPLUS), ledger.RIBBON: (ledger.RIBBON_MISSING, ledger.RIBBON_UNRECORDED)}
 
 
@@ -56,16 +60,14 @@ def give_back(db: sqlite3.Connection, quantity: int, document: str, who: str, re
 
 
 def destroy(db: sqlite3.Connection, account: str, quantity: int, document: str, who: str, reason: str,
-            uids: Sequence[str] = ()) -> int:  # fmt: skip
+            uids: Sequence[str] | None = None) -> int:  # fmt: skip
     """Destroy what lies in the store or a reject bin, under the minutes (BA) `document`; returns what is left there.
 
-    `uids` are those chips of them that could be read: none of them is ever taken for a blank again. Raises RequestRefused.
+    `uids` are those chips of them that could be read, None when none could: they are never taken for blanks again.
+    Raises RequestRefused, also for a chip on a card that was issued or is in work.
     """
     check_quantity(quantity, MAX_QUANTITY)
-    chips = list(single_uids(parse_uids(uids)))
-    if len(chips) > quantity:
-        raise refused("stock.uids", "uids", f"{len(chips)} UID untuk {quantity} kartu; periksa daftar.",
-                      f"{len(chips)} UIDs for {quantity} cards; check the list.")  # fmt: skip
+    chips = _chips(uids, quantity)
     for chip in chips:
         _refuse_undestroyable(db, chip)
     entry = _take(db, account, ledger.DESTROYED, quantity, who, reason, document)
@@ -123,9 +125,21 @@ def _correct(db: sqlite3.Connection, result: Count, who: str, reason: str) -> No
     incidents.raise_incident(db, "count_short" if short else "count_over", result.account, detail, add=True)
 
 
+def _chips(uids: Sequence[str] | None, quantity: int) -> list[str]:
+    ranges = listed_uids(uids)
+    size = sum(span.size for span in ranges)
+    if size > MAX_DESTROYED_UIDS:
+        raise refused("stock.uids", "uids", f"Lebih dari {MAX_DESTROYED_UIDS} UID; catat dalam beberapa perintah.",
+                      f"More than {MAX_DESTROYED_UIDS} UIDs; enter them as several acts.")  # fmt: skip
+    if size > quantity:
+        raise refused("stock.uids", "uids", f"{size} UID untuk {quantity} kartu; periksa daftar.",
+                      f"{size} UIDs for {quantity} cards; check the list.")  # fmt: skip
+    return list(single_uids(ranges))
+
+
 def _refuse_undestroyable(db: sqlite3.Connection, uid: str) -> None:
     if db.execute("SELECT 1 FROM destroyed_uid WHERE uid = ?", (uid,)).fetchone() is not None:
         raise refused("stock.destroyed", "uids", f"Chip {uid} sudah dimusnahkan.", f"Chip {uid} was already destroyed.")
-    if db.execute("SELECT 1 FROM passage WHERE chip_uid = ? AND verdict = 'good'", (uid,)).fetchone() is not None:
-        raise refused("stock.issued", "uids", f"Chip {uid} ada pada kartu yang sudah terbit.",
-                      f"Chip {uid} is on a card that was issued.")  # fmt: skip
+    if db.execute(_ISSUED_OR_IN_WORK, (uid,)).fetchone() is not None:
+        raise refused("stock.issued", "uids", f"Chip {uid} ada pada kartu yang sudah terbit atau sedang diproses.",
+                      f"Chip {uid} is on a card that was issued or is in work.")  # fmt: skip

@@ -37,6 +37,7 @@ class Ruling:
     ask: Ask | None = None
     count: bool = False  # the hopper has to be counted
     missing: bool = False  # nobody has the card
+    remake: bool = True  # a spoiled card may be made again without a person's word
 
 
 class Case:
@@ -73,12 +74,27 @@ class Case:
             return True
         if self.evidence.witness is None or self.past.panels_before is None or not self.past.panels:
             return False
+        if self.fed not in (0, 1):  # another card went through since: the rise may be its panels (0: the tick may be lost)
+            return False
         return self.evidence.witness.panels_printed - self.past.panels_before == self.past.panels
 
     @property
     def chip_silent(self) -> bool:
         """The card inside was asked for its chip, and there was no answer."""
         return self.evidence.chip is not None and not self.evidence.chip.uid
+
+    @property
+    def chip_foreign(self) -> bool:
+        """The card inside answers, and it is not this passage's: the one that is asked for is somewhere else."""
+        chip = self.evidence.chip
+        return self.past.uid is not None and chip is not None and bool(chip.uid) and chip.uid != self.past.uid
+
+    @property
+    def perhaps_another(self) -> bool:
+        """Another card was fed since, and nothing shows that the one inside is this passage's."""
+        chip = self.evidence.chip
+        ours = self.past.uid is not None and chip is not None and chip.uid == self.past.uid
+        return not ours and (self.evidence.fed_again or (self.fed is not None and self.fed > 1))
 
     @property
     def chip_untouched(self) -> bool:
@@ -135,6 +151,7 @@ class Row:
     ask: Ask | None = None
     count: bool = False
     missing: bool = False
+    remake: bool = True
 
 
 def _feeding(case: Case) -> bool:
@@ -150,7 +167,11 @@ ROWS: tuple[Row, ...] = (
     # What a person says
     Row("nobody has it", "any", "a person says by command that the card is missing",
         lambda c: c.look is Look.MISSING, _A.SPOILED, "counted as missing; the job waits for a person",
-        "card_lost", missing=True),
+        "card_lost", missing=True, remake=False),
+    Row("called spoiled unread", "from the print on", "a person presses HOLD; the card was not on the desk reader",
+        lambda c: c.look is Look.SPOILED and c.evidence.desk is None and c.phase in _PRINTED, _A.SPOILED,
+        "the person puts it into the reject box; it may be a whole card, so the job waits for a person", "called_spoiled",
+        remake=False),
     Row("called spoiled", "any", "a person looks at the card and presses HOLD",
         lambda c: c.look is Look.SPOILED, _A.SPOILED, _BY_HAND, "called_spoiled"),
     Row("tray empty", "before or during the feed", "the card counter did not move; a person sees no card in the tray (GO)",
@@ -171,9 +192,17 @@ ROWS: tuple[Row, ...] = (
     # Another epoch
     Row("other devices", "any", "the printer or the reader is not the one of the intents",
         lambda c: not c.evidence.same_devices, _A.ASK, "the card on the desk reader", ask=Ask.DESK),
-    # The card is inside
+    # A card is inside
+    Row("stranger inside", "any", "card inside, its chip is not the bound one",
+        lambda c: c.inside and c.chip_foreign, _A.ASK, "the card on the desk reader; the stranger is taken out by a person",
+        ask=Ask.DESK, count=True),
+    Row("another was fed", "any", "card inside; the printer fed another one since, and no chip shows which this is",
+        lambda c: c.inside and c.perhaps_another, _A.ASK, "the card on the desk reader; what is inside is taken out by a person",
+        ask=Ask.DESK, count=True),
     Row("condemned inside", "after the card was found wrong", "card inside",
         lambda c: c.inside and c.phase is Phase.CONDEMNED, _A.SPOILED, _BIN, "interrupted"),
+    Row("checked inside", "before or during deliver", "card inside, chip whole",
+        lambda c: c.inside and c.phase is Phase.CHECKED and c.chip_whole, _A.CONTINUE, "deliver", resume="deliver"),
     Row("too often", "any", "card inside; its passage was interrupted and gone on with three times already",
         lambda c: c.inside and c.past.resumed >= MAX_RESUMED, _A.SPOILED, _BIN, "interrupted"),
     Row("just fed", "during or after the feed", "card inside, counted exactly once",
@@ -184,16 +213,14 @@ ROWS: tuple[Row, ...] = (
         lambda c: c.inside and c.phase is Phase.FED and c.chip_untouched, _A.CONTINUE, "probe", resume="probe"),
     Row("chip whole", "during or after encode", "card inside, bound chip, every file equal to the intent",
         lambda c: c.inside and c.phase is Phase.WRITING and c.chip_whole, _A.CONTINUE, "read back", resume="read back"),
-    Row("chip half written", "during encode", "card inside, chip not as intended or not to be read",
+    Row("chip half written", "during encode", "card inside, chip not as intended, or it does not answer",
         lambda c: c.inside and c.phase is Phase.WRITING, _A.SPOILED, _BIN, "chip_unfinished"),
     Row("face whole", "after the print", "card inside, chip whole; print journalled or panels risen by exactly this face",
         lambda c: c.inside and c.phase is Phase.PRINTING and c.chip_whole and c.panels_complete, _A.CONTINUE, "check",
         resume="check"),
-    Row("checked inside", "before or during deliver", "card inside, chip whole",
-        lambda c: c.inside and c.phase is Phase.CHECKED and c.chip_whole, _A.CONTINUE, "deliver", resume="deliver"),
-    Row("face doubtful", "during the print", "card inside; any other rise of the panels, zero too, or another chip",
+    Row("face doubtful", "during the print", "card inside; any other rise of the panels, zero too, or a chip that is not whole",
         lambda c: c.inside and c.phase in _PRINTED, _A.SPOILED, _BIN, "print_unproven"),
-    Row("doubtful inside", "during the feed", "card inside, and not counted exactly once, or another chip",
+    Row("doubtful inside", "during the feed", "card inside, not counted",
         lambda c: c.inside, _A.SPOILED, _BIN, "feed_unproven"),
     # The card is not inside
     Row("seen falling", "during reject", "no card inside; the reject beam saw exactly one card",
@@ -226,7 +253,7 @@ def verdict(past: Past, evidence: LaneEvidence, rows: Sequence[Row] = ROWS) -> R
     case = Case(past, evidence)
     row = next(row for row in rows if row.when(case))
     condition = past.wrong if past.wrong and row.condition == "interrupted" else row.condition
-    return Ruling(row.name, row.answer, condition, row.resume, row.ask, row.count, row.missing)
+    return Ruling(row.name, row.answer, condition, row.resume, row.ask, row.count, row.missing, row.remake)
 
 
 def describe() -> str:

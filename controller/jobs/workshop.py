@@ -154,9 +154,16 @@ class Workshop:
                 await self._store.transact(queue.hold, suspect.id, fault.problem)
         return second if isinstance(second, PreparedJob) else Nothing.LEFT
 
-    async def again(self, job_id: int) -> PreparedJob | RenderError:
-        """Prepare the job of a passage that goes on after an interruption. Returns why it cannot be prepared."""
-        return await self._try(await self._store.read(queue.find, job_id))
+    async def again(self, job_id: int) -> PreparedJob | RenderError | Setback:
+        """Prepare the job of a passage that goes on after an interruption. Returns why it cannot be prepared now, or ever."""
+        job = await self._store.read(queue.find, job_id)
+        try:
+            found = await self._try(job)
+        except StoreFull as error:
+            return Setback("disk_full", str(error))
+        except OSError as error:
+            return Setback("store_failed", str(error))
+        return Setback("renderer_failed", str(found)) if isinstance(found, RendererFailed) else found
 
     async def _next(self, mine: set[int]) -> Job | None:
         """The oldest ready job that no lane has taken; taken by us from here on."""

@@ -44,7 +44,8 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 def _ordered(value: Json) -> Json:
     if isinstance(value, dict):
-        return {name: _ordered(value[name]) for name in sorted(value, key=_utf16)}
+        plain = all(map(str.isascii, value))  # then code units are in the order of the characters, and sorting is fast
+        return {name: _ordered(value[name]) for name in (sorted(value) if plain else sorted(value, key=_utf16))}
     if isinstance(value, list):
         return [_ordered(item) for item in value]
     return value

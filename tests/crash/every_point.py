@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -52,6 +52,7 @@ def quicken() -> None:
     stages.BEAM_WAIT_S = 0.002
     lane_worker.POLL_S = 0.002
     lane_worker.BACK_OFF_S = (0.0005, 0.001)
+    lane_worker.RESCUE_BACK_OFF_S = (0.0005, 0.001, 0.001)
 
 
 def play(case: Case) -> Station:
@@ -96,9 +97,13 @@ def double_cases(count: int, seed: int) -> Iterator[Case]:
             made += 1
 
 
-def sample(cases: Sequence[Case], every: int, offset: int) -> list[Case]:
-    """Each `every`-th case."""
-    return list(cases[offset::every])
+def sample(cases: Iterable[Case], every: int) -> Iterator[Case]:
+    """Of each combination the cases at each `every`-th point, and at other points than the combination before it."""
+    groups: dict[object, list[Case]] = {}
+    for case in cases:
+        groups.setdefault((case.lane, case.blows[0][1]), []).append(case)
+    for number, group in enumerate(groups.values()):
+        yield from group[number % min(every, len(group)) :: every]
 
 
 def _blows() -> Iterator[Blow]:

@@ -194,14 +194,18 @@ class FastLane:
             self._answer(motion, None)
 
     def _feed(self, motion: Motion, trouble: str) -> None:
-        """As the printer's Sic: it also brings back a card that is inside already."""
-        if self.inside is None and motion.act == "feed" and self.hopper:
-            self._pick(double=trouble == "double" and len(self.hopper) > 1)
+        """As the printer's Sic: it brings a card that is inside to the reader, and feeds one when none is, whatever was meant."""
+        if self.inside is None and self.hopper:
+            self._pick(double=trouble == "double" and len(self.hopper) > 1, again=motion.act != "feed")
             self.cards_fed += 1
         self.position = CardPosition.NONE if self.inside is None else CardPosition.CONTACTLESS
 
-    def _pick(self, *, double: bool) -> None:
-        self.inside = self.current = self.hopper.popleft()
+    def _pick(self, *, double: bool = False, again: bool = False) -> None:
+        self.inside = self.hopper.popleft()
+        if again:
+            self.on_trouble("fed again")
+        else:
+            self.current = self.inside
         self._pass(Beam.FEED)
         if double:
             self.second = self.hopper.popleft()
@@ -228,7 +232,7 @@ class FastLane:
         """The card stays where the jam caught it."""
         self.jammed = True
         if act == "feed" and self.inside is None and self.hopper:
-            self._pick(double=False)
+            self._pick()
             self.cards_fed += self.rng.randrange(2)
             self.position = CardPosition.CONTACT
         self.on_trouble("jam")
@@ -237,7 +241,7 @@ class FastLane:
         """Where power left the card, and which of its counts the printer still wrote down."""
         rng = self.rng
         if motion.act == "feed" and self.inside is None and self.hopper and rng.random() < 0.6:
-            self._pick(double=False)
+            self._pick()
             self.cards_fed += rng.randrange(2)
             self.position = rng.choice((CardPosition.CONTACTLESS, CardPosition.CONTACT, CardPosition.PRINT))
         elif motion.act in ("print", "print_and_deliver") and self.inside is not None:

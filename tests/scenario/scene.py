@@ -110,7 +110,9 @@ class Scene:
 
     def until_free(self, lane: str = "1") -> None:
         """Wait until nothing keeps the lane from working."""
-        self.rig.until(lambda: (self.lane(lane)["condition"], self.lane(lane)["activity"]) == (None, "idle"), "the lane to be free")
+        self.rig.until(
+            lambda: (self.lane(lane)["condition"], self.lane(lane)["activity"]) == (None, "idle"), "the lane to be free"
+        )
 
     def until_stage(self, stage: str) -> Json:
         """Wait until the lane is at this stage; returns what it says."""

@@ -9,10 +9,12 @@ from tests.scenario.scene import Json, Scene, texts
 
 @pytest.fixture
 def asked(scene: Scene) -> Json:
-    """A card that nobody saw leaving lies in the tray; the station asks for it."""
+    """A card left while the station was dead; it lies in the tray, and the station asks for it."""
     scene.until_free()
-    scene.rig.fault("lost_card")
+    scene.kill_at("usb", "> Pneab;A;0", at=3)  # then comes the answer, and then the move
     scene.submit()
+    scene.until_killed()
+    scene.rig.start_station()
     return scene.until_asked("desk")
 
 

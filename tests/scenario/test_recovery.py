@@ -117,9 +117,7 @@ def test_a_device_that_is_lost_and_comes_back(
     assert (scene.rows(number), scene.verdicts(number)) == (rows, verdicts)
 
 
-def test_a_printed_card_that_a_person_took_out_in_the_dark_is_asked_for_and_good(
-    scene: Scene, passage: Passage
-) -> None:
+def test_a_printed_card_that_a_person_took_out_in_the_dark_is_asked_for_and_good(scene: Scene, passage: Passage) -> None:
     at(scene, passage, "end of print", kill(scene))
     (number,) = scene.submit()
     scene.until_killed()

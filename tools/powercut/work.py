@@ -137,7 +137,7 @@ class Life:
 
     async def _hold_and_go(self, _record: bytes) -> None:
         for held in (True, False):
-            await self._store.transact(journal.set_held_flag, held=held)
+            await self._store.transact(journal.set_held_flag, "ani", held=held)
 
     async def _cancel_and_submit_again(self, record: bytes) -> None:
         ready = await self._store.read(queue.page, JobState.READY, 0, 1)

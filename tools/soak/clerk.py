@@ -58,7 +58,7 @@ class Clerk:
         (await self.station()).go(held=held)
 
         def work(db: sqlite3.Connection) -> Mapping[str, Any]:
-            journal.set_held_flag(db, held=held)
+            journal.set_held_flag(db, "ani", held=held)
             return {}
 
         await self.book(work)

@@ -38,6 +38,8 @@ FAULTS = (
     Fault("station killed", 0.003, MOVES),
     Fault("whole room dark", 0.003, MOVES),
     Fault("station restarted", 0.0003, MOVES),
+    Fault("card pulled out", 0.001, MOVES),
+    Fault("card pulled at the last moment", 0.003, ("to_chip_station",)),
     Fault("hold", 0.0002, MOVES),
 )
 SOON_S = 4.0
@@ -54,7 +56,8 @@ class Imp:
         self._kill, self._restart, self._hold = kill, restart, hold
         self._rows = {act: [row for row in FAULTS if act in row.acts] for act in MOVES}
         self._happen: dict[str, Callable[[SoakLane], None]] = {
-            "cable out": FastLane.unplug, "reader lost": self._lose_reader, "reader hung": self._hang_reader,
+            "cable out": FastLane.unplug, "card pulled out": self._pull_out,
+            "reader lost": self._lose_reader, "reader hung": self._hang_reader,
             "pins blind": self._blind, "station killed": lambda _lane: self._kill(False), "hold": lambda _lane: self._hold(),
             "whole room dark": lambda _lane: self._dark(), "station restarted": lambda _lane: self._restart(),
         }  # fmt: skip
@@ -91,6 +94,9 @@ class Imp:
             lane.troubles[act] = row.name  # counted when it strikes
         elif row.name == "misfeed":
             self._misfeed(lane)
+        elif row.name == "card pulled at the last moment":
+            self._town.faults[row.name] += 1
+            self._pull_out(lane)
         else:
             self._later(self._town.rng.random() * SOON_S, self._do, lane, row.name)
 
@@ -101,8 +107,8 @@ class Imp:
     def _troubled(self, lane: SoakLane, name: str) -> None:
         """Something of the printer's own happened; power and cable come back by and by."""
         self._town.faults[name] += 1
-        if name == "double":
-            lane.gap += 1  # two left the hopper, the books know of one
+        if name in ("double", "fed again"):
+            lane.gap += 1  # one more left the hopper than the books know of
         elif name in ("power", "unplug"):
             self._later(self._town.spread(*BACK_S), self._back, lane)
 
@@ -153,6 +159,12 @@ class Imp:
         self._town.faults["printer exchanged"] += 1
         lane.tray.extend(lane.clear(take_out=True))
         lane.replace(f"SN-{lane.name}-{self._printers}")
+
+    @staticmethod
+    def _pull_out(lane: SoakLane) -> None:
+        """Somebody opens the printer between two motions and takes the card into the hand."""
+        if lane.motion is None:
+            lane.tray.extend(lane.clear(take_out=True))
 
     @staticmethod
     def _later(seconds: float, work: Callable[..., None], *args: object) -> None:

@@ -26,6 +26,7 @@ from tools.soak.station import Life, StationGoneError
 from tools.soak.town import Broken, SoakLane, Town
 
 STALLED_S = 4 * 3600.0  # virtual; the longest day count with every fault at once takes minutes
+ROUND_S = 20.0
 DOWN_S = (0.2, 8.0)
 SAY_EVERY = 250  # cards
 AT_START = 0.1  # of the lives: killed while the station comes up, or soon after
@@ -61,7 +62,9 @@ class Soak:
     async def run(self) -> None:
         """To the last card, or to a broken promise."""
         await self._begin()
-        asyncio.get_running_loop().call_later(STALLED_S, self._watch)
+        loop = asyncio.get_running_loop()
+        loop.call_later(STALLED_S, self._watch)
+        loop.call_later(ROUND_S, self._make_rounds)
         while not self.people.finished.is_set():
             await self._live()
         if self.broken is None:
@@ -143,6 +146,12 @@ class Soak:
             self.fail("\n".join([f"no card in {STALLED_S / 3600:g} virtual hours", *shown]))
         self._seen_issued = issued
         asyncio.get_running_loop().call_later(STALLED_S, self._watch)
+
+    def _make_rounds(self) -> None:
+        """Somebody looks in now and then, even when no card was made."""
+        if self._life is not None and self._life.up:
+            self.people.card_over()
+        asyncio.get_running_loop().call_later(ROUND_S, self._make_rounds)
 
     def _kill(self, at_once: bool) -> None:
         """At an instant of virtual time, or just before or after a commit or a look."""

@@ -3,12 +3,13 @@
 
 CREATE TABLE batch (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,
-    number         TEXT    NOT NULL UNIQUE,          -- the supplier's: received twice is a mistake
+    number         TEXT    NOT NULL COLLATE NOCASE UNIQUE,  -- the supplier's: received twice is a mistake
     item           TEXT    NOT NULL CHECK (item IN ('blank', 'ribbon')),
     quantity       INTEGER NOT NULL CHECK (quantity > 0),
     document       TEXT    NOT NULL,
     uids           INTEGER NOT NULL CHECK (uids IN (0, quantity)),  -- listed one by one, or received by count only
-    received_us    INTEGER NOT NULL
+    received_us    INTEGER NOT NULL,
+    used           INTEGER NOT NULL DEFAULT 0        -- its chips that did not stay blank; kept by a trigger on entry
 ) STRICT;
 
 CREATE TABLE uid_range (
@@ -58,7 +59,6 @@ CREATE TABLE entry (
 CREATE INDEX entry_by_target ON entry (target, id);
 CREATE INDEX entry_by_passage ON entry (passage_id) WHERE passage_id IS NOT NULL;
 CREATE INDEX entry_without_batch ON entry (id) WHERE source = 'supplier' AND batch_id IS NULL;
-CREATE INDEX entry_by_batch ON entry (batch_id) WHERE batch_id IS NOT NULL;
 
 CREATE TRIGGER entry_is_append_only_update BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entry is append-only'); END;
 CREATE TRIGGER entry_is_append_only_delete BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entry is append-only'); END;
@@ -76,6 +76,11 @@ END;
 CREATE TRIGGER entry_moves_balances AFTER INSERT ON entry BEGIN
     UPDATE account SET balance = balance - NEW.quantity WHERE name = NEW.source;
     UPDATE account SET balance = balance + NEW.quantity WHERE name = NEW.target;
+END;
+
+CREATE TRIGGER entry_uses_batch AFTER INSERT ON entry
+WHEN NEW.batch_id IS NOT NULL AND NEW.source GLOB 'passage:*' AND NEW.target NOT GLOB 'hopper:*' BEGIN
+    UPDATE batch SET used = used + NEW.quantity WHERE id = NEW.batch_id;
 END;
 
 -- The old books let a hopper fall below zero; what was missing there was a surplus nobody had counted in.
@@ -164,3 +169,40 @@ CREATE TABLE roll (
 ) STRICT;
 
 CREATE UNIQUE INDEX one_roll_in_a_lane ON roll (lane) WHERE removed_us IS NULL;
+
+-- How many jobs are in each state and passages ended with each verdict: the status is read several times a second for years.
+CREATE TABLE tally (
+    kind           TEXT    NOT NULL,                 -- job, by its state; passage, by its verdict
+    name           TEXT    NOT NULL,
+    number         INTEGER NOT NULL CHECK (number >= 0),
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+
+WITH known (kind, name) AS (
+    VALUES ('job', 'held'), ('job', 'ready'), ('job', 'active'), ('job', 'issued'), ('job', 'handed_over'), ('job', 'failed'),
+           ('job', 'cancelled'), ('passage', 'good'), ('passage', 'spoiled'), ('passage', 'still_blank'))
+INSERT INTO tally SELECT kind, name, CASE kind WHEN 'job' THEN (SELECT count(*) FROM job WHERE state = name)
+                                               ELSE (SELECT count(*) FROM passage WHERE verdict = name) END FROM known;
+
+CREATE TRIGGER job_is_tallied_insert AFTER INSERT ON job BEGIN
+    UPDATE tally SET number = number + 1 WHERE kind = 'job' AND name = NEW.state;
+END;
+CREATE TRIGGER job_is_tallied_update AFTER UPDATE OF state ON job WHEN NEW.state <> OLD.state BEGIN
+    UPDATE tally SET number = number - 1 WHERE kind = 'job' AND name = OLD.state;
+    UPDATE tally SET number = number + 1 WHERE kind = 'job' AND name = NEW.state;
+END;
+CREATE TRIGGER job_is_tallied_delete AFTER DELETE ON job BEGIN
+    UPDATE tally SET number = number - 1 WHERE kind = 'job' AND name = OLD.state;
+END;
+CREATE TRIGGER passage_is_tallied_insert AFTER INSERT ON passage WHEN NEW.verdict IS NOT NULL BEGIN
+    UPDATE tally SET number = number + 1 WHERE kind = 'passage' AND name = NEW.verdict;
+END;
+CREATE TRIGGER passage_is_tallied_update AFTER UPDATE OF verdict ON passage WHEN NEW.verdict IS NOT OLD.verdict BEGIN
+    UPDATE tally SET number = number - 1 WHERE kind = 'passage' AND name = OLD.verdict;
+    UPDATE tally SET number = number + 1 WHERE kind = 'passage' AND name = NEW.verdict;
+END;
+CREATE TRIGGER passage_is_tallied_delete AFTER DELETE ON passage WHEN OLD.verdict IS NOT NULL BEGIN
+    UPDATE tally SET number = number - 1 WHERE kind = 'passage' AND name = OLD.verdict;
+END;
+
+CREATE INDEX passage_by_job ON passage (job_id);

@@ -127,7 +127,7 @@ async def test_a_job_tells_its_life_and_no_word_that_people_typed(store: Store, 
 
 async def test_hold_and_go_are_told_once_each(store: Store) -> None:
     for held in (True, True, False, False):
-        await store.transact(journal.set_held_flag, held=held)
+        await store.transact(journal.set_held_flag, "ani", held=held)
     assert [kind for kind, _ in await store.read(_told)] == ["hold", "go"]
 
 

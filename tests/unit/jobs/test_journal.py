@@ -171,7 +171,7 @@ async def test_a_failed_job_says_why_in_both_languages(store: Store, job_ids: li
 
 
 async def test_hold_is_remembered(store: Store) -> None:
-    await store.transact(journal.set_held_flag, held=True)
+    await store.transact(journal.set_held_flag, "ani", held=True)
     assert await store.read(journal.held_flag) is True
-    await store.transact(journal.set_held_flag, held=False)
+    await store.transact(journal.set_held_flag, "ani", held=False)
     assert await store.read(journal.held_flag) is False

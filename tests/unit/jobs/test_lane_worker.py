@@ -119,6 +119,7 @@ class Site:
 async def site(store: Store, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setattr(stages, "BEAM_WAIT_S", 0.01)  # constants, not behaviour: no test should wait 3 s for a beam,
     monkeypatch.setattr(lane_worker, "BACK_OFF_S", (0.01, 1.0, 2.0))  # nor a second for each cause to go away
+    monkeypatch.setattr(lane_worker, "RESCUE_BACK_OFF_S", (0.01, 0.02, 0.05))
     return Site(store, spool, FakeLane(), Artist())
 
 
