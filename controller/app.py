@@ -333,7 +333,4 @@ class _Parts:
             await asyncio.sleep(notifier.watchdog_s / 3)
 
     async def _sweep(self) -> None:
-        """Remove what torn submits left in the spool. On the database thread, where no submit can be half-way."""
-        removed = await self._store.read(lambda db: self._spool.sweep(queue.Owned(db)))
-        if removed:
-            logger.info("spool swept", extra={"facts": {"removed": removed}})
+        await self.upkeep.sweep()

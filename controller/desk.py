@@ -54,9 +54,8 @@ def lines(snapshot: StationSnapshot) -> tuple[str, str]:
 
 
 def anchor(head: LogHead) -> str:
-    """The log's head as short as it still proves something, to be written down: what verify_log.py takes as --anchor."""
-    text = f"{head.seq}:{head.hash[:8]}"
-    return f"LOG {text}" if len(text) <= 16 else text
+    """The log's head, as much of it as the display shows, to be written down: what verify_log.py takes as --anchor."""
+    return head.anchor[:20]
 
 
 def _question(snapshot: StationSnapshot) -> tuple[str, str]:

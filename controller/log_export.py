@@ -12,23 +12,24 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from controller.errors import StoreError, StoreFull
 from controller.jobs import events
 from controller.jobs.spool import sync_folder
-from controller.jobs.storage_faults import DATABASE, fault_of
+from controller.jobs.state_folder import EXPORT
+from controller.jobs.storage_faults import DATABASE, fault_of, full, refused
 from controller.model import LogHead
 
 FORMAT = "print-station log 1"
-FOLDER = "export"
 KEPT_FILES = 90  # a quarter of a year of daily files; the database holds everything
-MAX_ROWS = 100_000  # of a daily file: a busy month. Whoever needs more asks for it with `export-log`
+MAX_ROWS = 100_000  # of a daily file: a busy month; what is more becomes several files
+OTHER = ".other"  # ends the name of a daily file whose rows are not those of the database
 ROW_BYTES = 700  # what a row takes in a file, generously: to see whether there is room
 _PAGE_ROWS = 500
+_MAX_HEADER_BYTES = 4096  # ours has 250
 _NAME = re.compile(r"log-(\d{12})-(\d{12})-(\d{4}-\d\d-\d\d)\.jsonl")
 
 
@@ -49,41 +50,69 @@ class DailyFile:
 def export(state_dir: Path, target: Path, first: int = 1) -> LogHead:
     """Write the rows from `first` to the newest to `target`, wholly or not at all; returns the newest.
 
-    Blocks; for a worker thread or a command. Raises StoreError when there is no log, or the disk fails.
+    Blocks; for a worker thread or a command. Raises StoreError when there is no such row, or a disk fails.
     """
     try:
         with closing(_connect(state_dir / DATABASE)) as db:
             head = _head(db, state_dir)
-            with _whole_file(target) as file:
-                file.writelines(_lines(db, first, head))
+            if first > head.seq:
+                raise refused("log_shorter", state_dir, DATABASE, f"the event log ends at row {head.seq}, before row {first}")
+            _write(db, target, first, head)
     except (sqlite3.Error, OSError) as error:
         raise fault_of(error, state_dir) from error
     return head
 
 
-def export_day(state_dir: Path, day: str, has_room: Callable[[int], bool]) -> DailyFile | None:
+def export_day(state_dir: Path, day: str, has_room: Callable[[int], bool], max_rows: int = MAX_ROWS) -> DailyFile | None:
     """Write what is new since the newest daily file, unless that one is of `day` already; then forget all but KEPT_FILES.
 
-    Blocks; for a worker thread. Raises StoreFull when it would touch the journal's reserve, StoreError as `export` does.
+    Returns the last file that it wrote. A file of rows that the database does not hold (any more) is set aside under another
+    name, so that the others join without a gap. Blocks; for a worker thread. Raises StoreFull when it would touch the
+    journal's reserve, StoreError as `export` does.
     """
+    folder, made = state_dir / EXPORT, None
     try:
-        folder = state_dir / FOLDER
-        files = _daily_files(folder)
-        if files and files[-1].day == day:
-            return None
         with closing(_connect(state_dir / DATABASE)) as db:
+            files = _set_others_aside(db, folder, _daily_files(folder))
             head = _head(db, state_dir)
-        wanted = DailyFile(max(files[-1].last + 1 if files else 1, head.seq - MAX_ROWS + 1), head.seq, day)
-        if wanted.first > wanted.last:
-            return None
-        if not has_room((wanted.last - wanted.first + 1) * ROW_BYTES):
-            raise StoreFull(f"{folder}: no room for the daily export of the event log without touching the journal's reserve")
-        export(state_dir, folder / wanted.name, wanted.first)
-        for old in files[: max(0, len(files) + 1 - KEPT_FILES)]:
+            done = files[-1].last if files else 0
+            while done < head.seq and not (made is None and files and files[-1].day == day):
+                made = DailyFile(done + 1, min(done + max_rows, head.seq), day)
+                if not has_room((made.last - done) * ROW_BYTES):
+                    raise full(state_dir, "", "export_no_room", folder / made.name)
+                _write(db, folder / made.name, made.first, _row(db, made.last) or head)
+                files, done = [*files, made], made.last
+        for old in files[:-KEPT_FILES]:
             (folder / old.name).unlink(missing_ok=True)
     except (sqlite3.Error, OSError) as error:
         raise fault_of(error, state_dir) from error
-    return wanted
+    return made
+
+
+def _set_others_aside(db: sqlite3.Connection, folder: Path, files: list[DailyFile]) -> list[DailyFile]:
+    """The files up to the first whose last row is not the database's, as after an old state was brought back."""
+    for index, file in enumerate(files):
+        if _announced(folder / file.name) != _row(db, file.last):
+            for other in files[index:]:
+                (folder / other.name).rename(folder / f"{other.name}{OTHER}")
+            return files[:index]
+    return files
+
+
+def _announced(path: Path) -> LogHead | None:
+    """The head that an export's first line tells; None when it tells none."""
+    with path.open("rb") as file:
+        line = file.readline(_MAX_HEADER_BYTES)
+    try:
+        seq, digest = str(json.loads(line)["anchor"]).split(":")
+        return LogHead(int(seq), digest)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _row(db: sqlite3.Connection, seq: int) -> LogHead | None:
+    row = db.execute("SELECT seq, hash FROM event WHERE seq = ?", (seq,)).fetchone()
+    return None if row is None else LogHead(row[0], row[1])
 
 
 def _daily_files(folder: Path) -> list[DailyFile]:
@@ -116,8 +145,17 @@ def _decode(raw: bytes) -> str:
 def _head(db: sqlite3.Connection, state_dir: Path) -> LogHead:
     head = events.head(db)
     if head is None:
-        raise StoreError(f"{state_dir / DATABASE}: the event log is empty")
+        raise refused("log_empty", state_dir)
     return head
+
+
+def _write(db: sqlite3.Connection, target: Path, first: int, last: LogHead) -> None:
+    """The rows from `first` to `last` as a file. What is wrong with the file is not said of the database."""
+    try:
+        with _whole_file(target) as file:
+            file.writelines(_lines(db, first, last))
+    except OSError as error:
+        raise refused("export_unwritten", target.parent, target.absolute(), str(error.strerror)) from error
 
 
 def _lines(db: sqlite3.Connection, first: int, head: LogHead) -> Iterator[bytes]:
@@ -150,4 +188,5 @@ def _whole_file(target: Path) -> Iterator[BinaryIO]:
         temp.replace(target)
         sync_folder(target.parent)
     finally:
-        temp.unlink(missing_ok=True)
+        with suppress(OSError):
+            temp.unlink(missing_ok=True)

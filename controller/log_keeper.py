@@ -42,6 +42,7 @@ class LogKeeper:
         self._station = ""
         self._day = ""
         self._signed: LogHead | None = None  # the newest row, when it is a checkpoint
+        self._many = False
 
     async def begin(self) -> None:
         """Open the key, write the genesis row of a new log, then the start, signed. Raises StoreError: key and log do not fit."""
@@ -50,17 +51,24 @@ class LogKeeper:
         self._signed = await self._store.transact(self._write_start, key.public if genesis is None else None)
 
     async def run(self) -> None:
-        """Sign when it is due and export once a day, until cancelled or until the storage fails for good."""
-        while True:
-            await asyncio.sleep(PAUSE_S)
-            try:
-                await self.sign()
-                await self._export()
-            except StoreBroken:
-                return  # the store says so itself
-            except StoreError as error:
-                _say(error)
-            await self._wait()
+        """Sign when it is due and export once a day, until cancelled or until the storage fails for good.
+
+        The two do not wait for each other: a large export or a folder that cannot be written must not keep rows unsigned.
+        """
+        exporting = asyncio.create_task(self._keep_exporting())
+        try:
+            while True:
+                await asyncio.sleep(0.0 if self._many else PAUSE_S)
+                try:
+                    await self.sign()
+                except StoreBroken:
+                    return  # the store says so itself
+                except StoreError as error:
+                    _say(error)
+                await self._wait()
+        finally:
+            exporting.cancel()
+            await asyncio.wait([exporting])
 
     async def finish(self) -> None:
         """Write the end in good order, signed."""
@@ -71,6 +79,7 @@ class LogKeeper:
 
     async def sign(self) -> None:
         """Write a checkpoint, unless the newest row is one. Raises StoreError."""
+        self._many = False
         signed = await self._store.transact(self._write_checkpoint)
         if signed != self._signed:
             self._signed = signed
@@ -83,6 +92,7 @@ class LogKeeper:
     def look_at(self, now: StationSnapshot) -> None:
         """Listens to the station: sign soon when many rows are unsigned."""
         if now.log is not None and self._signed is not None and now.log.seq - self._signed.seq >= SIGN_ROWS:
+            self._many = True  # more may come quickly: no pause
             self._due.set()
 
     async def _wait(self) -> None:
@@ -90,6 +100,16 @@ class LogKeeper:
             async with asyncio.timeout(SIGN_S):  # wait_for of Python 3.11 loses a cancellation that comes with the event
                 await self._due.wait()
         self._due.clear()
+
+    async def _keep_exporting(self) -> None:
+        """Whatever is wrong with the folder of exports, the log itself goes on: it is said, and tried again tomorrow."""
+        while True:
+            await asyncio.sleep(PAUSE_S)
+            try:
+                await self._export()
+            except StoreError as error:
+                _say(error)
+            await asyncio.sleep(SIGN_S)
 
     async def _export(self) -> None:
         day = wall_text(wall_us())[:10]

@@ -2,8 +2,8 @@
 
 FILE is an export (JSON lines; daily exports may be joined with cat) or the station's database, which is only read. Each row's
 hash, its place in the chain and every signed checkpoint are checked, row by row, in constant memory (docs/event-log.md).
-Exit codes: 0 intact; 1 rows were changed, removed, inserted or reordered; 2 wrong usage; 3 the export is torn: copy it again;
-4 the log of another station than --key; 5 cannot be judged: unreadable, no log, or the anchor's row lies before the file."""
+Exit codes: 0 intact; 1 rows were changed, removed, inserted or reordered; 2 wrong usage; 3 torn: copy the export again; 4 log of
+another station than --key; 5 cannot be judged: no log, or the anchor lies before it; 6 too many last rows without a signature."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from typing import Any, BinaryIO, NoReturn
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-INTACT, TAMPERED, USAGE, TORN, OTHER_STATION, UNJUDGED = range(6)
-WORDS = ("INTACT", "NOT INTACT", "WRONG USAGE", "TORN", "OTHER STATION", "NOT JUDGED")
+INTACT, TAMPERED, USAGE, TORN, OTHER_STATION, UNJUDGED, UNSIGNED = range(7)
+WORDS = ("INTACT", "NOT INTACT", "WRONG USAGE", "TORN", "OTHER STATION", "NOT JUDGED", "UNSIGNED")
 FORMAT, GENESIS_PREV = "print-station log 1", "0" * 64
 MAX_BYTES = 64 * 1024  # of a line or a body; a station writes at most 16 KiB
-MAX_UNSIGNED, MAX_FINDINGS = 5000, 50  # rows between two checkpoints: a station signs after 200 or a little more
-ANCHOR, KEY = re.compile(r"(?:LOG )?([0-9]{1,15}):([0-9a-f]{8,64})"), re.compile(r"[0-9a-f]{64}")
+MAX_BARE, MAX_FINDINGS = 500, 50  # rows after the last checkpoint: a station signs after 200 or a little more
+ANCHOR, KEY = re.compile(r"(?:LOG )?([0-9]{1,15}):([0-9a-f]{10,64})"), re.compile(r"[0-9a-f]{64}")
 PAGE = "SELECT seq, substr(body, 1, 65537), substr(hash, 1, 65) FROM event WHERE seq > ? ORDER BY seq LIMIT 99"
 
 
@@ -82,14 +82,12 @@ class Check:
             self.claim("row 1", str(facts.get("station")), str(facts.get("key")))
             if (seq, prev, event["kind"]) != (1, GENESIS_PREV, "genesis"):
                 self.finding(f"row {seq}: a log begins with one genesis row and has no other")
-        if seq - max(self.signed, self.first - 1) == MAX_UNSIGNED:
-            self.finding(f"row {seq}: no checkpoint in {MAX_UNSIGNED} rows; a station signs far more often")
         if event["kind"] == "checkpoint":
             self.checkpoint(seq, prev, facts)
         for at, wanted in (self.anchor, self.announced):
             if at == seq and not digest.startswith(wanted):
                 self.finding(f"row {seq}: not the row {at}:{wanted} of the anchor: the log was written anew")
-        self.anchored = self.anchored or (seq == self.anchor[0] and digest.startswith(self.anchor[1]))
+        self.anchored |= seq == self.anchor[0] and digest.startswith(self.anchor[1])
         self.seq, self.hash = seq, stated
         return None
 
@@ -115,19 +113,22 @@ class Check:
         """Say the summary and end."""
         if not self.first:
             end(TAMPERED if self.findings else TORN if self.torn else UNJUDGED, "no row of a log could be read")
-        at, short = self.anchor[0], self.torn or self.seq < self.announced[0]
+        at, short, bare = self.anchor[0], self.torn or self.seq < self.announced[0], self.seq - max(self.signed, self.first - 1)
         outside = 0 < at < self.first
         if at > self.seq and not short:
             self.finding(f"cut off: the anchor is row {at}, the log ends at row {self.seq}")
+        if self.first == 1 and not self.signed and not short:
+            self.finding("no checkpoint at all: a station signs its first start in the commit that writes it")
         print(f"station {self.station!a}, key {self.key!a}{'' if self.wanted_key else ' by its own word (--key makes sure)'}")
         print(f"rows {self.first} to {self.seq}{', a part: earlier rows are not in this file' if self.partial else ''}")
-        print(f"hash-chained but not yet signed: {self.seq - max(self.signed, self.first - 1)}")
+        print(f"hash-chained but not yet signed: {bare}")
         there = "in its place" if self.anchored else "before this file" if outside else "not there"
         print(f"truncation: {f'the anchor, row {at}, is {there}' if at else 'not provable without --anchor'}")
-        code = TAMPERED if self.findings else TORN if short else UNJUDGED if outside else INTACT
+        code = TAMPERED if self.findings else TORN if short else UNSIGNED if bare > MAX_BARE else UNJUDGED if outside else INTACT
         torn = f"ends before row {self.announced[0]}, what is there is right: copy the file again"
+        none = f"the last {bare} rows prove nothing: whoever could write the file could have written them"
         head = f"findings: {self.findings}" if self.findings else f"head {self.seq}:{self.hash}"
-        end(code, {TORN: torn, UNJUDGED: "take the file that holds the anchor's row"}.get(code, head))
+        end(code, {TORN: torn, UNJUDGED: "take the file that holds the anchor's row", UNSIGNED: none}.get(code, head))
 
 
 def parse_event(body: bytes) -> dict[str, Any] | None:
@@ -149,9 +150,8 @@ def parse(text: bytes) -> dict[str, Any]:
 
 
 def read_export(file: BinaryIO, check: Check) -> None:
-    number = 0
-    while line := file.readline(MAX_BYTES):
-        number, fields, cut = number + 1, parse(line), not line.endswith(b"\n") and len(line) < MAX_BYTES
+    for number, line in enumerate(iter(lambda: file.readline(MAX_BYTES), b""), start=1):
+        fields, cut = parse(line), not line.endswith(b"\n") and len(line) < MAX_BYTES
         if "format" in fields:
             check.header(f"line {number}", fields)
         elif fields.keys() == {"body", "hash"} and all(isinstance(part, str) for part in fields.values()):
@@ -179,9 +179,9 @@ def read_database(path: Path, check: Check) -> None:
 
 def verify(path: Path, anchor: str, key: str) -> NoReturn:
     """Verify a file against the anchor and key given ("": none) and end the program with the exit code."""
-    match = ANCHOR.fullmatch(anchor or "0:00000000")
+    match = ANCHOR.fullmatch(anchor or "0:0000000000")
     if match is None or not KEY.fullmatch(key or "0" * 64):
-        end(USAGE, "an anchor is SEQ:HASH with at least 8 digits of the hash, a key has 64 hex digits, in lower case")
+        end(USAGE, "an anchor is SEQ:HASH with at least 10 digits of the hash, a key has 64 hex digits, in lower case")
     check = Check(key, (int(match[1]), match[2]))
     try:
         with path.open("rb") as file:

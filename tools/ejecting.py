@@ -24,7 +24,7 @@ def profiles(folder: Path) -> Path:
 
 
 def edits(lanes: Sequence[str]) -> dict[str, str]:
-    """What makes the printers of these lanes such machines, for daemon and hw-sim; a lane's printer is told by its serial number."""
+    """What makes the printers of these lanes such machines, for daemon and hw-sim; a lane's printer is told by its serial."""
     return {
         f'profile = "evolis-primacy", {field}"SIM-E-{int(lane):04}"': f'profile = "{EJECTS}", {field}"SIM-E-{int(lane):04}"'
         for lane in lanes

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from controller.client import Answer, StationClient
-from controller.errors import Problem
+from controller.errors import Problem, StoreError
 
 
 def add_station(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +36,11 @@ def accepted(answer: Answer, about: str = "") -> bool:
         return True
     say_problems(answer.problems or [Problem("http", "", f"jawaban {answer.status}", f"answer {answer.status}")], about)
     return False
+
+
+def say_error(error: StoreError) -> None:
+    """What is wrong with the disk or the state folder."""
+    say_problems([error.problem or Problem("store.failed", "", f"Penyimpanan stasiun gagal: {error}", str(error))])
 
 
 def say_problems(problems: Sequence[Problem], about: str = "") -> None:

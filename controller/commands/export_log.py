@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from controller.commands.asking import say_error
 from controller.config import read_config
-from controller.errors import ConfigError
+from controller.errors import ConfigError, StoreError
+from controller.jobs.storage_faults import refused
 from controller.log_export import export
 
 
@@ -22,10 +23,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the whole log; the station may be running. Prints the head: the anchor to be kept apart from the file."""
-    if arguments.out.exists():
-        print(f"print-station: {arguments.out} exists already; name a new file", file=sys.stderr)
+    state_dir = arguments.state_dir or _state_dir(arguments.config)
+    try:
+        if arguments.out.exists():
+            raise refused("exists", state_dir, arguments.out.absolute())
+        head = export(state_dir, arguments.out, max(1, arguments.first))
+    except StoreError as error:
+        say_error(error)
         return 1
-    head = export(arguments.state_dir or _state_dir(arguments.config), arguments.out, max(1, arguments.first))
     print(f"{arguments.out}: rows {max(1, arguments.first)} to {head.seq}, anchor {head.anchor}")
     return 0
 

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 
 from controller.clock import wall_text
-from controller.commands.asking import add_who, say_problems
-from controller.errors import RequestRefused, StoreBroken
+from controller.commands.asking import add_who, say_error, say_problems
+from controller.errors import RequestRefused, StoreError
 from controller.jobs import acts, restore, snapshot, store_check
-from controller.jobs.restore import Restored
+from controller.jobs.old_memory import Restored
+from controller.jobs.storage_faults import fault_of
 
 STATE_DIR = Path("/var/lib/print-station")
 
@@ -35,16 +36,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what was asked; 1 when something is wrong or refused."""
     try:
         return {"check": _check, "snapshot": _snapshot, "restore": _restore, "trust": _trust}[arguments.verb](arguments)
-    except (StoreBroken, RequestRefused) as error:
+    except StoreError as error:
+        say_error(error)
+    except RequestRefused as error:
         say_problems([error.problem])
-        return 1
+    return 1
 
 
 def _check(arguments: argparse.Namespace) -> int:
     try:
         problems = list(store_check.check(arguments.state_dir))
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}")
+        say_error(fault_of(error, arguments.state_dir))
         return 1
     say_problems(problems)
     if not problems:
@@ -63,6 +66,11 @@ def _restore(arguments: argparse.Namespace) -> int:
     acts.must_be_person(arguments.who)
     done = restore.restore(arguments.snapshot, arguments.state_dir, arguments.who)
     print(f"{arguments.state_dir}: restored, epoch {done.epoch}; the station is on HOLD")
+    _say_old_memory(done, arguments.state_dir)
+    return 0
+
+
+def _say_old_memory(done: Restored, state_dir: Path) -> None:
     if done.aside is not None:
         print(f"  what was here before lies in {done.aside}")
     print(f"  {done.held} jobs are held: make sure that their cards were never issued, then 'print-station retry JOB'")
@@ -71,13 +79,16 @@ def _restore(arguments: argparse.Namespace) -> int:
     _say_adopted(done)
     if done.missing:
         print(f"  {done.missing} jobs have no record in the spool: hand the records in again with 'print-station submit'")
-    print(f"  new records are held as well until 'print-station store trust {arguments.state_dir}' (daemon stopped)")
-    return 0
+    print(f"  new records are held as well until 'print-station store trust {state_dir}' (daemon stopped)")
 
 
 def _trust(arguments: argparse.Namespace) -> int:
     acts.must_be_person(arguments.who)
     done = restore.trust(arguments.state_dir, arguments.who)
+    if done.doubted:
+        print(f"{arguments.state_dir}: its last work is lost with the WAL; epoch {done.epoch}, the station is on HOLD")
+        _say_old_memory(done, arguments.state_dir)
+        return 0
     print(f"{arguments.state_dir}: trusted as it is, epoch {done.epoch}")
     _say_adopted(done)
     return 0

@@ -8,6 +8,17 @@ from typing import NoReturn
 
 from controller import verify_log
 
+# What the verifier's last line means, in the words of staff; it speaks English itself, as auditors anywhere may use it.
+_MEANS = {
+    verify_log.INTACT: "UTUH: setiap baris ada, tidak berubah, dan urut.",
+    verify_log.TAMPERED: "TIDAK UTUH: ada baris yang diubah, dihapus, disisipkan, atau dipotong; simpan berkasnya dan laporkan.",
+    verify_log.USAGE: "SALAH PAKAI: jangkar adalah NOMOR:HASH dengan sedikitnya 10 angka hash, kunci 64 angka heksadesimal.",
+    verify_log.TORN: "TERPOTONG: salinannya tidak lengkap; salin lagi berkasnya.",
+    verify_log.OTHER_STATION: "STASIUN LAIN: log ini bukan dari stasiun dengan kunci itu; ambil berkas yang benar.",
+    verify_log.UNJUDGED: "TIDAK DAPAT DINILAI: berkas tidak terbaca, bukan log, atau baris jangkar ada di berkas sebelumnya.",
+    verify_log.UNSIGNED: "TANPA TANDA TANGAN: terlalu banyak baris terakhir belum ditandatangani; minta ekspor baru stasiun.",
+}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options: those of the stand-alone verifier."""
@@ -20,4 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> NoReturn:
     """Print the findings and a summary, and end with the verifier's exit code (see controller/verify_log.py)."""
-    verify_log.verify(arguments.file, arguments.anchor, arguments.key)
+    try:
+        verify_log.verify(arguments.file, arguments.anchor, arguments.key)
+    except SystemExit as ended:
+        print(_MEANS[int(str(ended.code))])
+        raise

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from controller.errors import DeviceError, RenderError
-from controller.jobs import questions, rulings
+from controller.jobs import epoch, questions, rulings
 from controller.jobs.evidence import LaneEvidence, Past
 from controller.jobs.journal import Passage
 from controller.jobs.recovery import Recovery
@@ -50,7 +50,7 @@ class Rescue:
             evidence = await self._recovery.gather(passage, past, since)
         except DeviceError as error:
             return Waiting(error.condition, error.detail)
-        ruling = verdict(past, evidence)
+        ruling = _with_reason(verdict(past, evidence), passage)
         if ruling.answer is Answer.CONTINUE:
             return await self._continue(passage, past, evidence, ruling, hooks)
         await self._recovery.release()
@@ -94,3 +94,10 @@ class Rescue:
         panels, files = ((), ()) if prepared is None else (prepared.panels, prepared.files)
         trip = Trip(self._devices, panels, files, unknown_uid=self._unknown_uid)
         return PassageRunner(self._store, trip, self._max_remakes, hooks)
+
+
+def _with_reason(ruling: Ruling, passage: Passage) -> Ruling:
+    """Why a blank was not fed, such as a jam, says more than that its passage was interrupted."""
+    if ruling.answer is not Answer.STILL_BLANK or passage.reason == epoch.RESTORED:
+        return ruling
+    return replace(ruling, condition=passage.reason)

@@ -1,49 +1,29 @@
 """Brings a snapshot back into a state folder whose daemon is stopped. Nothing is deleted, and nothing is printed by itself after.
 
-A restored state is old: cards may have been issued, and records accepted, that it does not know. So every job that is not done
-is held until a person lets it go on, an interrupted card waits for a person, records of the spool that the snapshot does not
-know become held jobs, the station is put on HOLD, and a new epoch begins in which every new record is held too, until somebody
-vouches for the state (`print-station store trust`). What was in the folder is moved aside into `broken-<time>`.
+A restored state is old, and so is a database whose WAL is lost: `old_memory` says what that means. The next database is built
+beside the old one and put in its place at the end; what was in the folder is moved aside into `broken-<time>`. A cut on the way
+leaves a folder on which no station starts, and the same command does it again.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from controller.clock import wall_text, wall_us
 from controller.errors import StoreError
-from controller.jobs import epoch, events, journal, queue, state_folder
-from controller.jobs.queue import Job
+from controller.jobs import epoch, events, old_memory, state_folder
+from controller.jobs.old_memory import Restored
 from controller.jobs.snapshot import COPY, Manifest, read_manifest
 from controller.jobs.spool import sync_folder, write_synced
-from controller.jobs.state_folder import LOG_KEY, MARKER, Marker, MarkerWrong
-from controller.jobs.states import JobEvent
-from controller.jobs.storage_faults import DATABASE, SHM, SPOOL, WAL, fault_of
+from controller.jobs.state_folder import ASIDE, EXPORT, LOG_KEY, MARKER, RESTORING, Marker, MarkerWrong
+from controller.jobs.storage_faults import DATABASE, SHM, SPOOL, WAL, broken, fault_of, refused
 from controller.jobs.store import APPLICATION_ID, prepare, take_lock, transaction
-from controller.model import JobState
-from controller.records.canonical import canonical_bytes
-
-_NEW = "station.db.restoring"
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What a restore, or a person's word, did."""
-
-    epoch: int
-    held: int = 0  # jobs that wait for a person's word
-    unknown: int = 0  # passages whose card a person has to find
-    adopted: int = 0  # records of the spool that had no job
-    missing: int = 0  # jobs whose record the spool does not hold: to be handed in again
-    aside: Path | None = None  # where the broken files are now
 
 
 def restore(snapshot: Path, state_dir: Path, who: str) -> Restored:
@@ -57,12 +37,18 @@ def restore(snapshot: Path, state_dir: Path, who: str) -> Restored:
 
 
 def trust(state_dir: Path, who: str) -> Restored:
-    """A person vouches for what the folder holds: a lost WAL, a lost spool and the doubt after a restore are accepted.
+    """A person vouches for what the folder holds: a lost spool and the doubt after a restore are accepted.
 
-    Records of the spool that have no job become held jobs: they may be what the lost WAL held. Raises StoreError.
+    Records of the spool that have no job become held jobs. A lost WAL is not made good by a word: what was committed in it is
+    not known, so the database is an old memory and is treated as after a restore. Raises StoreError.
     """
+    if not (state_dir / DATABASE).exists() or (state_dir / DATABASE).stat().st_size == 0:
+        raise refused("nothing_to_trust", state_dir)
     with _locked(state_dir):
         try:
+            found = state_folder.look(state_dir)
+            if any(trouble.code == "wal_missing" for trouble in state_folder.examine(found)):
+                return _trust_without_wal(state_dir, found.marker, who)
             return _trust(state_dir, who)
         except (sqlite3.Error, OSError) as error:
             raise fault_of(error, state_dir) from error
@@ -79,122 +65,127 @@ def _locked(state_dir: Path) -> Iterator[None]:
 
 
 def _restore(snapshot: Path, manifest: Manifest, state_dir: Path, who: str) -> Restored:
-    number = 1 + max(manifest.epoch, _epoch_here(state_dir, manifest))
-    marker = Marker(manifest.station, number)
-    building = state_dir / _NEW
-    for name in (_NEW, f"{_NEW}-wal", f"{_NEW}-shm"):  # of a restore that broke off
-        (state_dir / name).unlink(missing_ok=True)
-    write_synced(building, b"")
-    shutil.copyfile(snapshot / COPY, building)
-    done = _make_old(building, state_dir, manifest, marker, who)
+    marker = Marker(manifest.station, 1 + max(manifest.epoch, _epoch_here(state_dir, manifest)))
+
+    def rewrite(db: sqlite3.Connection) -> Restored:
+        done = old_memory.make_old(db, state_dir / SPOOL, marker, who)
+        if events.head(db) is not None:  # the first row of a log is its genesis, which only a start can write
+            facts = {"epoch": marker.epoch, "taken_us": manifest.taken_us, "head": manifest.head, "held": done.held, "unknown":
+                     done.unknown, "adopted": done.adopted, "records": done.records, "who": who}  # fmt: skip
+            events.append(db, "state_restored", facts)
+        return done
+
+    done = _build(snapshot / COPY, state_dir, rewrite, is_snapshot=True)
     aside = _move_aside(state_dir, snapshot)
-    building.rename(state_dir / DATABASE)
     if (snapshot / LOG_KEY).exists() and not (state_dir / LOG_KEY).exists():
         write_synced(state_dir / LOG_KEY, (snapshot / LOG_KEY).read_bytes())
+    _put_in_place(state_dir, marker)
+    return replace(done, aside=aside)
+
+
+def _trust_without_wal(state_dir: Path, marker: Marker | MarkerWrong | None, who: str) -> Restored:
+    """Only a copy is opened: to open the database itself would make an empty WAL, which nobody can tell from a whole one."""
+    if not isinstance(marker, Marker):
+        raise broken("marker", state_dir, MARKER)
+    now = replace(marker, epoch=marker.epoch + 1, open=False)  # epochs are told apart by restores and by losses
+
+    def rewrite(db: sqlite3.Connection) -> Restored:
+        station, number = epoch.identity(db)
+        state_folder.refuse(state_dir, state_folder.examine_identity(marker, station, number))
+        done = old_memory.make_old(db, state_dir / SPOOL, replace(now, epoch=max(now.epoch, number + 1)), who)
+        if events.head(db) is not None:
+            facts = {"epoch": done.epoch, "held": done.held, "unknown": done.unknown, "adopted": done.adopted,
+                     "records": done.records, "who": who}  # fmt: skip
+            events.append(db, "state_trusted", facts)
+        return done
+
+    done = _build(state_dir / DATABASE, state_dir, rewrite)
+    aside = _new_aside(state_dir)
+    os.link(state_dir / DATABASE, aside / DATABASE)
+    if (state_dir / SHM).exists():
+        (state_dir / SHM).rename(aside / SHM)
+    sync_folder(aside)
+    _put_in_place(state_dir, replace(now, epoch=done.epoch))
+    return replace(done, aside=aside)
+
+
+def _put_in_place(state_dir: Path, marker: Marker) -> None:
     (state_dir / SPOOL).mkdir(exist_ok=True, mode=0o700)
     sync_folder(state_dir)
+    (state_dir / RESTORING).rename(state_dir / DATABASE)
+    sync_folder(state_dir)
     state_folder.write_marker(state_dir, marker)
-    return Restored(number, *done, aside)
 
 
 def _epoch_here(state_dir: Path, manifest: Manifest) -> int:
-    """The folder's own epoch. A damaged marker says nothing; one of another station is a mistake of the person."""
+    """The folder's own epoch, also of what a restore that broke off moved aside. A damaged marker says nothing.
+
+    Raises StoreError when the folder is another station's: a mistake of the person.
+    """
+    number = 0
+    for folder in (state_dir, *state_dir.glob(f"{ASIDE}*")):
+        with suppress(MarkerWrong):
+            marker = state_folder.read_marker(folder)
+            if marker is not None and marker.station == manifest.station:
+                number = max(number, marker.epoch)
+            elif marker is not None and folder == state_dir:
+                text = f"belongs to station {marker.station}, the snapshot to {manifest.station}"
+                raise refused("not_this_station", state_dir, detail=text)
+    return number
+
+
+def _build(
+    source: Path, state_dir: Path, rewrite: Callable[[sqlite3.Connection], Restored], *, is_snapshot: bool = False
+) -> Restored:
+    """Make the folder's next database from a copy of `source`; nothing else of the folder is touched."""
+    building = state_dir / RESTORING
+    names = [building, *(building.with_name(f"{RESTORING}{end}") for end in ("-wal", "-shm"))]
+    for name in names:  # of a restore that broke off
+        name.unlink(missing_ok=True)
     try:
-        marker = state_folder.read_marker(state_dir)
-    except MarkerWrong:
-        return 0
-    if marker is not None and marker.station != manifest.station:
-        raise StoreError(
-            f"{state_dir}: belongs to station {marker.station}, the snapshot to {manifest.station}; take the right one"
-        )
-    return 0 if marker is None else marker.epoch
-
-
-def _make_old(path: Path, state_dir: Path, manifest: Manifest, marker: Marker, who: str) -> tuple[int, int, int, int]:
-    """Turn the copy into a database of the new epoch; returns held, unknown, adopted, missing."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        prepare(db)
-        faults = [row[0] for row in db.execute("PRAGMA quick_check") if row[0] != "ok"]
-        if faults:
-            raise StoreError(f"the snapshot's database is damaged: {faults[0]}; take another snapshot")
-        done = transaction(db, lambda: _rewrite(db, state_dir / SPOOL, manifest, marker, who))
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+        write_synced(building, b"")
+        shutil.copyfile(source, building)
+        with closing(sqlite3.connect(building, isolation_level=None)) as db:
+            if is_snapshot:
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            prepare(db)
+            faults = [row[0] for row in db.execute("PRAGMA quick_check") if row[0] != "ok"]
+            if faults and is_snapshot:
+                raise refused("snapshot_damaged", source.parent, source.name, faults[0])
+            if faults:
+                raise broken("corrupt", state_dir, DATABASE, faults[0])
+            done = transaction(db, lambda: rewrite(db))
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with building.open("rb+") as file:
+            os.fsync(file.fileno())
+    except (sqlite3.Error, OSError, StoreError):
+        for name in names:
+            name.unlink(missing_ok=True)
+        raise
     return done
 
 
-def _rewrite(db: sqlite3.Connection, spool: Path, manifest: Manifest, marker: Marker, who: str) -> tuple[int, int, int, int]:
-    epoch.take_up(db, marker)
-    epoch.doubt(db)
-    journal.set_held_flag(db, "restore", held=True)
-    # Its devices are none that exist now, so that no evidence is read from them: it waits for a person (verdict.py).
-    unknown = db.execute(
-        "UPDATE passage SET state = 'unknown', reason = ?, reader = ? WHERE state <> 'ended'",
-        (epoch.RESTORED, f"before epoch {marker.epoch}"),
-    ).rowcount
-    held = _hold_all(db)
-    adopted = _adopt(db, spool)
-    facts = {"epoch": marker.epoch, "taken_us": manifest.taken_us, "head": manifest.head, "held": held, "unknown": unknown,
-             "adopted": adopted, "who": who}  # fmt: skip
-    events.append(db, "state_restored", facts)
-    needed = db.execute("SELECT payload FROM job WHERE state IN ('held', 'active')").fetchall()
-    missing = sum(not (spool / f"{row[0]}.json").exists() for row in needed)
-    return held, unknown, adopted, missing
-
-
-def _hold_all(db: sqlite3.Connection) -> int:
-    """Hold every job that could be made. An active one waits with its passage and is held when that has ended."""
-    waiting = (JobState.READY, JobState.HELD, JobState.FAILED)
-    rows = db.execute("SELECT * FROM job WHERE state IN (?, ?, ?) ORDER BY id", waiting).fetchall()
-    for row in rows:
-        queue.change(db, Job.of(row), JobEvent.HOLD, epoch.why())
-    return len(rows)
-
-
-def _adopt(db: sqlite3.Connection, spool: Path) -> int:
-    """Records of the spool that no job owns were accepted after the snapshot, or before a WAL was lost: make them held jobs."""
-    if not spool.is_dir():
-        return 0
-    known = {row[0] for row in db.execute("SELECT payload FROM job")}
-    strays = sorted((path for path in spool.glob("*.json") if path.stem not in known), key=lambda path: path.stat().st_mtime_ns)
-    return sum(_adopt_one(db, path) for path in strays)
-
-
-def _adopt_one(db: sqlite3.Connection, path: Path) -> bool:
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != path.stem:
-        return False
-    record = json.loads(data)  # whole by its hash, so it is what the intake once accepted
-    digest = hashlib.sha256(canonical_bytes({name: value for name, value in record.items() if name != "seal"})).hexdigest()
-    if db.execute("SELECT 1 FROM job WHERE record_digest = ?", (digest,)).fetchone() is not None:
-        return False
-    now = wall_us()
-    row = db.execute(
-        """INSERT INTO job (record_digest, record_id, payload, payload_bytes, state, received_us, changed_us)
-           VALUES (?, ?, ?, ?, 'ready', ?, ?) RETURNING *""",
-        (digest, record["record_id"], path.stem, len(data), now, now),
-    ).fetchone()
-    events.append(db, "job_accepted", {"job": row["id"], "record": digest})
-    queue.change(db, Job.of(row), JobEvent.HOLD, epoch.why())
-    return True
-
-
 def _move_aside(state_dir: Path, snapshot: Path) -> Path | None:
-    """Move what the restore replaces out of the way: database, WAL, marker, and a key that is not the snapshot's."""
+    """Move what the restore replaces out of the way: database, WAL, marker, the exports of what is not known any more, and a key
+    that is not the snapshot's. The database first: one without its WAL and marker would look like a whole one."""
     other_key = (snapshot / LOG_KEY).exists() and _bytes(state_dir / LOG_KEY) not in (None, _bytes(snapshot / LOG_KEY))
-    names = [DATABASE, WAL, SHM, MARKER, *([LOG_KEY] if other_key else [])]
+    names = [DATABASE, WAL, SHM, MARKER, EXPORT, *([LOG_KEY] if other_key else [])]
     there = [name for name in names if (state_dir / name).exists()]
     if not there:
         return None
-    aside = state_dir / f"broken-{wall_text(wall_us()).replace(':', '')}"
-    while aside.exists():
-        aside = aside.with_name(f"{aside.name}x")
-    aside.mkdir(mode=0o700)
+    aside = _new_aside(state_dir)
     for name in there:
         (state_dir / name).rename(aside / name)
     sync_folder(aside)
+    return aside
+
+
+def _new_aside(state_dir: Path) -> Path:
+    aside = state_dir / f"{ASIDE}{wall_text(wall_us()).replace(':', '')}"
+    while aside.exists():
+        aside = aside.with_name(f"{aside.name}x")
+    aside.mkdir(mode=0o700)
+    sync_folder(state_dir)
     return aside
 
 
@@ -203,25 +194,26 @@ def _trust(state_dir: Path, who: str) -> Restored:
         marker = state_folder.read_marker(state_dir)
     except MarkerWrong:
         marker = None  # the database says who it is
-    if not (state_dir / DATABASE).exists() or (state_dir / DATABASE).stat().st_size == 0:
-        raise StoreError(f"{state_dir}: there is no {DATABASE} to trust; restore a snapshot")
     with closing(sqlite3.connect(state_dir / DATABASE, isolation_level=None)) as db:
         prepare(db)
         station, number = epoch.identity(db)
         state_folder.refuse(state_dir, state_folder.examine_identity(marker, station, number))
 
-        def write() -> int:
-            adopted = _adopt(db, state_dir / SPOOL)
+        def write() -> Restored:
+            adopted = old_memory.adopt(db, state_dir / SPOOL)
             epoch.trust(db)
-            events.append(db, "state_trusted", {"epoch": number, "adopted": adopted, "who": who})
-            return adopted
+            done = Restored(number, adopted=len(adopted), records=old_memory.digest(adopted))
+            if events.head(db) is not None:
+                facts = {"epoch": number, "adopted": done.adopted, "records": done.records, "who": who}
+                events.append(db, "state_trusted", facts)
+            return done
 
-        adopted = transaction(db, write)
+        done = transaction(db, write)
     (state_dir / SPOOL).mkdir(exist_ok=True, mode=0o700)
     sync_folder(state_dir)
     if station is not None:
         state_folder.write_marker(state_dir, Marker(station, number))
-    return Restored(number, adopted=adopted)
+    return done
 
 
 def _give_to_owner(state_dir: Path) -> None:

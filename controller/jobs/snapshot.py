@@ -20,11 +20,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from controller.clock import wall_us
-from controller.errors import StoreError
 from controller.jobs import epoch, events, state_folder
 from controller.jobs.spool import sync_folder, write_synced
-from controller.jobs.state_folder import LOG_KEY, MARKER
-from controller.jobs.storage_faults import DATABASE, fault_of
+from controller.jobs.state_folder import LOG_KEY, MARKER, Marker
+from controller.jobs.storage_faults import DATABASE, fault_of, refused
 from controller.jobs.store import SNAPSHOT_ID
 
 COPY, MANIFEST, PAYLOADS = "snapshot.db", "manifest.json", "payloads.jsonl"
@@ -71,7 +70,7 @@ def take(state_dir: Path, out: Path, stop: threading.Event | None = None) -> Man
     temp = out.with_name(f".{out.name}.tmp")
     try:
         if out.exists():
-            raise StoreError(f"{out} exists already; choose another name")
+            raise refused("exists", state_dir, out.absolute())
         shutil.rmtree(temp, ignore_errors=True)  # of a snapshot that a power cut broke off
         temp.mkdir(parents=True, mode=0o700)
         sync_folder(out.parent.parent)  # the folder of the snapshots may be new
@@ -82,7 +81,7 @@ def take(state_dir: Path, out: Path, stop: threading.Event | None = None) -> Man
     except sqlite3.Error as error:
         raise fault_of(error, state_dir) from error
     except OSError as error:
-        raise StoreError(f"{out}: the snapshot cannot be written: {error.strerror}") from error
+        raise refused("snapshot_unwritten", state_dir, out.absolute(), str(error.strerror)) from error
     finally:
         shutil.rmtree(temp, ignore_errors=True)
     return manifest
@@ -93,22 +92,25 @@ def read_manifest(snapshot: Path) -> Manifest:
     try:
         facts = json.loads((snapshot / MANIFEST).read_bytes())
         if facts.get("format") != FORMAT:
-            raise StoreError(f"{snapshot}: its format is {facts.get('format')}, this program knows {FORMAT}")
+            text = f"its format is {facts.get('format')}, this program knows {FORMAT}"
+            raise refused("snapshot_format", snapshot, MANIFEST, text)
         manifest = Manifest(**facts)
         found = _sha256(snapshot / COPY)
     except OSError as error:
-        raise StoreError(f"{snapshot}: is no snapshot: {error.strerror}: {error.filename}") from error
+        raise refused("no_snapshot", snapshot, "", f"{error.strerror}: {error.filename}") from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise StoreError(f"{snapshot / MANIFEST}: cannot be read; take another snapshot") from error
+        raise refused("snapshot_unreadable", snapshot, MANIFEST) from error
     if found != manifest.database_sha256:
-        raise StoreError(f"{snapshot / COPY}: was changed or is damaged; take another snapshot")
+        raise refused("snapshot_changed", snapshot, COPY)
     return manifest
 
 
 def _fill(state_dir: Path, temp: Path, stop: threading.Event) -> Manifest:
-    marker = state_folder.read_marker(state_dir)
-    if marker is None or not (state_dir / DATABASE).exists():
-        raise StoreError(f"{state_dir}: holds no station's state")
+    found = state_folder.look(state_dir)
+    state_folder.refuse(state_dir, state_folder.examine(found))  # also: to read a database whose WAL is lost makes an empty one
+    marker = found.marker
+    if not isinstance(marker, Marker) or not found.database_bytes:
+        raise refused("no_station", state_dir)
     with read_only(state_dir / DATABASE) as db:
         db.execute("BEGIN")
         head = events.head(db)

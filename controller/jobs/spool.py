@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from controller.errors import PayloadLost, StoreError, StoreFull
 from controller.jobs.storage_faults import fault_of
 
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
+_OURS = re.compile(r"[0-9a-f]{64}\.json|\.[0-9a-f]{64}\.tmp")  # whatever else lies there is somebody's and stays
 
 
 class Spool:
@@ -74,11 +75,26 @@ class Spool:
         self.path(payload).unlink(missing_ok=True)
 
     def sweep(self, wanted: Container[str]) -> int:
-        """Remove torn temp files and payloads of submits that never got their row; returns how many."""
-        stale = [path for path in self.folder.iterdir() if not _NAME.fullmatch(path.name) or path.stem not in wanted]
-        for path in stale:
-            path.unlink()
-        return len(stale)
+        """Remove torn temp files and payloads of submits that never got their row; returns how many. None may be half-way."""
+        return self.discard(self.strays(wanted), frozenset())
+
+    def strays(self, wanted: Container[str]) -> list[str]:
+        """The names of torn temp files and of payloads that are not `wanted`. Raises StoreError."""
+        try:
+            with os.scandir(self.folder) as entries:
+                return [entry.name for entry in entries if _is_stray(entry, wanted)]
+        except OSError as error:
+            raise self._fault(error) from error
+
+    def discard(self, names: Iterable[str], wanted: Container[str]) -> int:
+        """Remove strays that are still not `wanted`; returns how many. What cannot be removed does no harm and stays."""
+        removed = 0
+        for name in names:
+            if not _NAME.fullmatch(name) or name[:64] not in wanted:
+                with suppress(OSError):
+                    (self.folder / name).unlink()
+                    removed += 1
+        return removed
 
     def has_room(self, size_bytes: int = 0) -> bool:
         """Whether `size_bytes` more fit without touching the reserve; not in a spool that is gone. One fast system call."""
@@ -98,6 +114,12 @@ class Spool:
     def _check_room(self, size_bytes: int) -> None:
         if self.folder.is_dir() and not self.has_room(size_bytes):  # otherwise writing will say what is wrong
             raise StoreFull("the disk is full up to the reserve kept for the journal; nothing was stored")
+
+
+def _is_stray(entry: os.DirEntry[str], wanted: Container[str]) -> bool:
+    if not _OURS.fullmatch(entry.name) or (_NAME.fullmatch(entry.name) and entry.name[:64] in wanted):
+        return False
+    return entry.is_file(follow_symlinks=False)
 
 
 def write_synced(path: Path, data: bytes) -> None:

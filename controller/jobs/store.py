@@ -29,7 +29,7 @@ from controller.errors import StoreBroken, StoreError, StoreFull
 from controller.jobs import epoch, state_folder
 from controller.jobs.spool import sync_folder
 from controller.jobs.state_folder import Marker, refuse
-from controller.jobs.storage_faults import DATABASE, SPOOL, WAL, broken, fault_of
+from controller.jobs.storage_faults import DATABASE, SPOOL, WAL, broken, fault_of, refused
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -149,12 +149,12 @@ def take_lock(state_dir: Path) -> int:
         mapped = fault_of(error, state_dir, "lock")
         if isinstance(mapped, StoreBroken | StoreFull):
             raise mapped from error
-        raise StoreError(f"{state_dir}: cannot be used as the state folder: {error.strerror}") from error
+        raise refused("unusable", state_dir, detail=str(error.strerror)) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(fd)
-        raise StoreError(f"{state_dir}: another print-station is running on this folder; stop it first") from error
+        raise refused("busy", state_dir) from error
     return fd
 
 

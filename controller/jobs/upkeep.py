@@ -7,6 +7,7 @@ read-only connection. Damage that is found ends the station in good order; a jou
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -20,10 +21,10 @@ from typing import TypeVar
 
 from controller.clock import monotonic_s, wall_us
 from controller.errors import StoreBroken, StoreError
-from controller.jobs import snapshot
+from controller.jobs import queue, snapshot
 from controller.jobs.snapshot import read_only
 from controller.jobs.spool import Spool
-from controller.jobs.storage_faults import DATABASE, SNAPSHOTS, broken, fault_of
+from controller.jobs.storage_faults import DATABASE, SNAPSHOT_NAME, SNAPSHOTS, broken, fault_of
 from controller.jobs.store import Store
 from controller.jobs.store_check import structure_faults
 
@@ -40,6 +41,7 @@ PLENTY_BYTES = 64 * 1024 * 1024  # beyond the reserve and three times the databa
 ANSWER_S = 0.5  # for answers that are under way when the storage fails
 FAULTS_TOLD = 3
 REST = 1.0  # the look for damage rests as long as it works
+SWEPT_AT_ONCE = 100  # strays that are removed in one visit of the database thread: some milliseconds
 
 
 class Upkeep:
@@ -79,6 +81,35 @@ class Upkeep:
             if monotonic_s() >= first_s:
                 await self.snapshot_if_due()
 
+    async def sweep(self) -> int:
+        """Remove what torn submits left in the spool; returns how many files. Looked for beside the work, and looked at once
+        more on the database thread, where no submit is half-way."""
+        try:
+            strays = await in_background(self._strays)
+            removed = 0
+            for start in range(0, len(strays), SWEPT_AT_ONCE):
+                removed += await self._store.read(self._discard, strays[start : start + SWEPT_AT_ONCE])
+        except StoreError as error:
+            logger.warning("spool not swept", extra={"facts": {"text": str(error)}})
+            return 0
+        if removed:
+            logger.info("spool swept", extra={"facts": {"removed": removed}})
+        return removed
+
+    def _strays(self, _stop: threading.Event) -> list[str]:
+        folder = self._store.state_dir
+        try:
+            with read_only(folder / DATABASE) as db:
+                owned = queue.Owned(db)
+        except sqlite3.Error as error:
+            raise fault_of(error, folder) from error
+        return self._spool.strays(owned)
+
+    def _discard(self, db: sqlite3.Connection, names: list[str]) -> int:
+        payloads = json.dumps([name[:64] for name in names if not name.startswith(".")])
+        rows = db.execute("SELECT payload FROM job WHERE payload IN (SELECT value FROM json_each(?))", (payloads,))
+        return self._spool.discard(names, {row[0] for row in rows})
+
     async def _look_for_damage(self) -> None:
         try:
             await in_background(self._must_be_whole)
@@ -90,17 +121,17 @@ class Upkeep:
     async def snapshot_if_due(self) -> Path | None:
         """Take the daily snapshot when it is time and there is plenty of room; the oldest go. None when none was taken."""
         folder = self._store.state_dir / SNAPSHOTS
-        kept = sorted(path for path in folder.glob("[0-9]*") if path.is_dir()) if folder.is_dir() else []
-        size = (self._store.state_dir / DATABASE).stat().st_size
-        if not is_due(kept[-1] if kept else None) or not self._spool.has_room(3 * size + PLENTY_BYTES):
-            return None
-        out = folder / _name(kept[-1] if kept else None)
         try:
+            kept = _kept(folder)
+            size = (self._store.state_dir / DATABASE).stat().st_size
+            if not is_due(kept[-1] if kept else None) or not self._spool.has_room(3 * size + PLENTY_BYTES):
+                return None
+            out = folder / _name(kept[-1] if kept else None)
             await in_background(lambda stop: snapshot.take(self._store.state_dir, out, stop))
         except StoreBroken as error:
             self._found_damage(error)
             return None
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             logger.warning("no snapshot", extra={"facts": {"text": str(error)}})
             return None
         for old in kept[: max(0, len(kept) + 1 - SNAPSHOTS_KEPT)]:
@@ -123,6 +154,18 @@ class Upkeep:
         self._store.distrust(error)
         self._tell(error)
         self._stop_station()
+
+
+def _kept(folder: Path) -> list[Path]:
+    """The station's own snapshots, oldest first; folders that staff put beside them are theirs. Raises OSError."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [
+                entry.name for entry in entries if SNAPSHOT_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+            ]
+    except FileNotFoundError:
+        return []
+    return [folder / name for name in sorted(names)]
 
 
 def is_due(newest: Path | None) -> bool:

@@ -51,7 +51,7 @@ def quicken() -> None:
     """Let nothing wait: these are constants, not behaviour."""
     stages.BEAM_WAIT_S = 0.002
     lane_worker.POLL_S = 0.002
-    lane_worker.BACK_OFF_S = (0.0005, 0.001)
+    lane_worker.BACK_OFF_S = lane_worker.RESCUE_BACK_OFF_S = (0.0005, 0.001)
     lane_worker.RESCUE_BACK_OFF_S = (0.0005, 0.001, 0.001)
 
 

@@ -166,6 +166,8 @@ class Station:
                 if self.status.condition is not None and self.status.condition.startswith("ask_"):
                     await self.person.answer(store)
                     worker.wake()
+                if self.status.condition == "feed_unproven":
+                    worker.forgive()  # the person has counted the hopper, and presses GO
                 if (await store.read(queue.find, 1)).state in OVER:
                     return
                 with contextlib.suppress(TimeoutError):

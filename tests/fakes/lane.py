@@ -65,6 +65,7 @@ class FakeLane:
     panels_printed: int = 500
     ribbon: int | None = 50
     present: bool = True
+    cover_open: bool | None = None  # None: this printer does not tell
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
     after: dict[str, Callable[[], None]] = field(default_factory=dict)
     at: Callable[[str], None] = lambda _point: None
@@ -145,7 +146,7 @@ class FakeLane:
         self._reach()
         self.at("witness")
         self.before.get("witness", lambda: None)()
-        return PrinterWitness(self.position, self.cards_fed, self.panels_printed, self.ribbon)
+        return PrinterWitness(self.position, self.cards_fed, self.panels_printed, self.ribbon, cover_open=self.cover_open)
 
     async def examine(self) -> PrinterWitness:
         return await self.witness()

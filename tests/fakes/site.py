@@ -44,16 +44,20 @@ class Site:
         self.spool = spool
         self.eyes = Eyes()
         self.changes = 0
+        self.pressed: list[tuple[str, bool]] = []  # HOLD (True) and GO, and who
         self.alive = True
         self.path = path
         self.address = f"unix:{path}"
         metrics = Metrics(lambda: self.station.snapshot)
         intake = Intake(store, spool, self.eyes, KEYS, SIZES, self._changed)
-        self.backend = Backend(store, intake, metrics, lambda: self.station.snapshot, ("1",), 1, self._changed, self._health,
-                               {"1": 200})  # fmt: skip
+        self.backend = Backend(store, intake, metrics, lambda: self.station.snapshot, ("1",), 1, self._hold_or_go, self._changed,
+                               self._health, {"1": 200})  # fmt: skip
 
     def _changed(self) -> None:
         self.changes += 1
+
+    async def _hold_or_go(self, who: str, *, held: bool) -> None:
+        self.pressed.append((who, held))
 
     def _health(self) -> dict[str, bool]:
         return {"lane 1": self.alive}

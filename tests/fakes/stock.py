@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 from controller.jobs import ledger
 from controller.jobs.store import migrations
@@ -22,6 +23,15 @@ def memory_db(schema: int | None = None) -> sqlite3.Connection:
 def fill(db: sqlite3.Connection, lane: str, quantity: int) -> None:
     """So many blanks, from nowhere in particular, in a hopper. Part of the caller's transaction."""
     ledger.post(db, ledger.SUPPLIER, ledger.hopper(lane), quantity, who="test", reason="filled")
+
+
+def plans(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], object]) -> list[str]:
+    """How SQLite does everything that `work` reads: a line for each table or index it goes through."""
+    asked: list[str] = []
+    db.set_trace_callback(asked.append)
+    work(db)
+    db.set_trace_callback(None)
+    return [row["detail"] for statement in asked for row in db.execute(f"EXPLAIN QUERY PLAN {statement}")]
 
 
 def passage(db: sqlite3.Connection, lane: str = "1", uid: str | None = None, verdict: Verdict | None = None,

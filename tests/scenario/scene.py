@@ -110,9 +110,12 @@ class Scene:
 
     def until_free(self, lane: str = "1") -> None:
         """Wait until nothing keeps the lane from working."""
-        self.rig.until(
-            lambda: (self.lane(lane)["condition"], self.lane(lane)["activity"]) == (None, "idle"), "the lane to be free"
-        )
+
+        def is_free() -> bool:
+            now = self.lane(lane)
+            return now["condition"] is None and now["activity"] == "idle"
+
+        self.rig.until(is_free, f"lane {lane} to be free")
 
     def until_stage(self, stage: str) -> Json:
         """Wait until the lane is at this stage; returns what it says."""
@@ -141,7 +144,9 @@ class Scene:
 
     def until_asked(self, kind: str) -> Json:
         """Wait until the station asks a question of this kind; returns it."""
-        return self.rig.until(lambda: self._first_asked(kind), f"a question of kind '{kind}'")
+        found = self.rig.until(lambda: self._first_asked(kind), f"a question of kind '{kind}'")
+        assert found is not None
+        return found
 
     def question(self, number: int) -> Json | None:
         """This question, while it is open."""

@@ -1,4 +1,4 @@
-"""A profile without a no-eject row: printing and delivering is one act, proven by exit beam and panel counter, or else by a person."""
+"""A profile without a no-eject row: printing and delivering is one act, proven by exit beam and panel counter."""
 
 from __future__ import annotations
 

@@ -74,16 +74,17 @@ def test_no_resident_is_in_the_log(scene: Scene, tmp_path: Path) -> None:
 def test_the_anchor_on_the_display_proves_what_was_there(scene: Scene, tmp_path: Path) -> None:
     scene.until_free()
     scene.press("hold")
-    scene.until_shown("LOG ")
-    anchor = re.search(r"LOG \d+:[0-9a-f]{8}", " ".join(scene.world()["display"]))
+    scene.until_shown(f"{scene.rig.get('/api/v1/log/head').body['seq']}:")
+    anchor = re.search(r"\d+:[0-9a-f]{10,}", " ".join(scene.world()["display"]))
     assert anchor is not None
+    assert len(anchor[0]) == 20
     scene.press("go")
     scene.issue()
     rows = _export(scene, tmp_path / "log")
     assert {"hold", "go"} <= {row["kind"] for row in rows}
     assert _verify(tmp_path / "log", "--anchor", anchor[0]).returncode == verify_log.INTACT
     lines = (tmp_path / "log").read_bytes().splitlines(keepends=True)
-    at = int(anchor[0].split()[1].split(":")[0])
+    at = int(anchor[0].split(":")[0])
     (tmp_path / "log").write_bytes(b"".join(lines[: at - 1]))
     assert _verify(tmp_path / "log").returncode == verify_log.TORN
 

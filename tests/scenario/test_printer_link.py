@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.scenario.points import FEED, fault
 from tests.scenario.profiles import variant
 from tests.scenario.scene import Scene
 
@@ -28,12 +29,12 @@ def test_a_cable_pulled_while_idle_and_put_back(scene: Scene) -> None:
 
 
 def test_a_cable_pulled_at_the_feed_leaves_the_blank_in_the_hopper(scene: Scene) -> None:
-    scene.rig.fault("usb_unplug", at="Sic")
+    scene.rig.trigger("usb", 1, "before", [fault("usb_unplug")], start=FEED)
     (number,) = scene.submit()
     scene.until_waits("printer_absent")
     scene.rig.fault("usb_replug")
     scene.until_state("issued", number)
-    assert scene.verdicts(number) == [("still_blank", "interrupted"), ("good", "")]
+    assert scene.verdicts(number) == [("still_blank", "printer_lost"), ("good", "")]
 
 
 def test_a_printer_switched_off_and_on_while_idle_is_taken_up_again(scene: Scene) -> None:

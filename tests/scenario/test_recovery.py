@@ -1,4 +1,4 @@
-"""kill -9 and lost devices in every stage of a card, on a printer that holds it: the answer of the verdict table, nothing made twice."""
+"""kill -9 and lost devices in every stage of a card, in a printer that holds it: the verdict table answers, nothing is made twice."""
 
 from __future__ import annotations
 
@@ -140,11 +140,16 @@ def test_an_unprinted_card_that_a_person_took_out_in_the_dark_is_spoiled(scene: 
     assert [verdict for verdict, _ in scene.verdicts(number)] == ["spoiled", "good"]
 
 
-def test_a_card_that_a_person_exchanged_inside_is_never_called_good(scene: Scene, passage: Passage) -> None:
+def test_a_card_that_a_person_exchanged_inside_is_asked_for_and_the_stranger_taken_out(scene: Scene, passage: Passage) -> None:
     scene.rig.fault("swapped_card", presentation=2)
     at(scene, passage, "end of print", kill(scene))
     (number,) = scene.submit()
     scene.until_killed()
     scene.rig.start_station()
-    scene.until_state("issued", number)
-    assert (scene.rows(number), scene.verdicts(number)[0]) == (["face doubtful"], ("spoiled", "print_unproven"))
+    question = scene.until_asked("desk")
+    scene.person.answer(question)
+    scene.until_waits("card_inside")
+    assert len(scene.rig.take("printer")) == 1
+    scene.until_free()
+    assert (scene.rows(number), scene.verdicts(number)) == (["good on the desk"], [("good", "")])
+    assert scene.rig.station()["incidents"]["count_required"] == 1

@@ -1,4 +1,4 @@
-"""Two lanes, one in trouble: the other works on, questions are told apart, and exchanged printers know nothing of each other's cards."""
+"""Two lanes, one in trouble: the other works on, questions are told apart, exchanged printers vouch for nothing."""
 
 from __future__ import annotations
 

@@ -53,10 +53,10 @@ def test_a_hold_without_an_obstacle_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seq", "shown"), [(4821, "LOG 4821:3f9ac2d1"), (9_999_999, "LOG 9999999:3f9ac2d1"), (12_345_678, "12345678:3f9ac2d1")]
+    ("seq", "shown"), [(4821, "4821:3f9ac2d1e07b5a4"), (9_999_999, "9999999:3f9ac2d1e07b"), (123_456_789, "123456789:3f9ac2d1e0")]
 )
 def test_a_hold_shows_the_head_of_the_log_to_be_written_down(seq: int, shown: str) -> None:
-    held = replace(NOW, held=True, log=LogHead(seq, "3f9ac2d1" + "0" * 56))
+    held = replace(NOW, held=True, log=LogHead(seq, "3f9ac2d1e07b5a4" + "0" * 49))
     assert desk.lines(held) == ("DITAHAN: TEKAN GO", shown)
     assert len(shown) <= 20
     assert desk.lines(replace(held, held=False))[1] == "JADI 0 ANTRE 0"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from starlette.requests import Request
 
 from controller.client import StationClient, StationUnreachable
+from controller.commands import go, hold
 from controller.errors import Problem, RequestRefused
 from controller.http_input import read_command
 from controller.jobs import events, journal
@@ -144,12 +147,42 @@ async def test_a_ready_job_is_cancelled_once(site: Site) -> None:
         ("/api/v1/jobs/9/cancel", {"who": "a", "reason": True}, 400),
         ("/api/v1/jobs/9/cancel", {"who": "a", "reason": "b", "key": "12345678"}, 400),
         ("/api/v1/jobs/9/cancel", {"who": "a", "reason": "b" * 501}, 400),
+        ("/api/v1/hold", {"who": "a"}, 400),
+        ("/api/v1/hold", {"who": "", "reason": "b"}, 400),
+        ("/api/v1/go", {"reason": "b"}, 400),
+        ("/api/v1/go", {"who": "Front  Panel", "reason": "b"}, 400),  # a name under which the station writes itself
     ],
 )
 async def test_acts_of_staff_with_a_mistake_change_nothing(site: Site, path: str, command: dict[str, Any], status: int) -> None:
     answer = await site.post(path, command)
     assert (answer.status, bool(answer.problems[0].id), bool(answer.problems[0].en)) == (status, True, True)
-    assert site.changes == 0
+    assert (site.changes, site.pressed) == (0, [])
+
+
+async def test_hold_and_go_can_be_pressed_from_afar_with_a_name(site: Site) -> None:
+    command = {"who": "ani", "reason": "the buttons answer a question"}
+    answers = [await site.post(f"/api/v1/{word}", command) for word in ("hold", "go")]
+    assert [(answer.status, answer.body) for answer in answers] == [(200, {"held": True}), (200, {"held": False})]
+    assert site.pressed == [("ani", True), ("ani", False)]
+    assert (await site.get("/api/v1/hold")).status == 405
+    assert len(site.pressed) == 2
+
+
+@pytest.mark.parametrize(
+    ("verb", "held", "said"),
+    [(hold, True, "the station is held: the cards in hand are finished\n"), (go, False, "the station goes on\n")],
+)
+async def test_the_commands_hold_and_go_press_for_whoever_calls(
+    site: Site, capsys: pytest.CaptureFixture[str], verb: ModuleType, held: bool, said: str
+) -> None:
+    parser = argparse.ArgumentParser()
+    verb.configure(parser)
+    for who, status in (("ani", 0), ("station", 1)):
+        arguments = parser.parse_args(["--who", who, "--station", site.address])
+        assert await asyncio.to_thread(verb.run, arguments) == status
+    shown = capsys.readouterr()
+    assert (shown.out, site.pressed) == (said, [("ani", held)])
+    assert "give the name of a person" in shown.err
 
 
 async def test_health_follows_the_lanes(site: Site) -> None:

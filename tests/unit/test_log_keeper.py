@@ -174,6 +174,78 @@ def test_a_folder_without_a_station_cannot_be_exported(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_exports_that_cannot_be_written_leave_the_log_signed(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    keeper = _keeper(store)
+    await keeper.begin()
+    (store.state_dir / "export").write_bytes(b"no folder")
+    task = asyncio.create_task(keeper.run())
+    async with asyncio.timeout(10):
+        while not caplog.records:
+            await asyncio.sleep(0.05)
+        await store.transact(_holds, 1)
+        keeper.passage_over()
+        while (await store.read(_kinds))[-1] != "checkpoint":
+            await asyncio.sleep(0.05)
+    assert not task.done()
+    task.cancel()
+
+
+async def test_a_day_of_many_rows_becomes_several_files_without_a_gap(store: Store) -> None:
+    keeper = _keeper(store)
+    await keeper.begin()
+    await store.transact(_holds, 7)
+    await keeper.sign()
+    assert export_day(store.state_dir, "2026-11-21", lambda _size: True, max_rows=4) == DailyFile(9, 11, "2026-11-21")
+    code, said = _verify(_joined(store))
+    assert (code, "rows 1 to 11\n" in said) == (0, True)
+
+
+async def test_daily_files_of_another_history_are_set_aside(store: Store) -> None:
+    keeper = _keeper(store)
+    await keeper.begin()
+    export_day(store.state_dir, "2026-11-21", lambda _size: True)
+    (kept,) = (store.state_dir / "export").iterdir()
+    other = kept.with_name("log-000000000004-000000000009-2026-11-22.jsonl")
+    other.write_bytes(b'{"anchor":"9:' + b"0" * 64 + b'"}\n')
+    await store.transact(_holds, 7)
+    await keeper.sign()
+    assert export_day(store.state_dir, "2026-11-23", lambda _size: True) == DailyFile(4, 11, "2026-11-23")
+    assert other.with_name(f"{other.name}.other").exists()
+    assert _verify(_joined(store))[0] == 0
+
+
+def _joined(store: Store) -> Path:
+    joined = store.state_dir / "joined"
+    joined.write_bytes(b"".join(path.read_bytes() for path in sorted((store.state_dir / "export").glob("*.jsonl"))))
+    return joined
+
+
+async def test_a_file_that_cannot_be_written_is_not_blamed_on_the_station(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await _keeper(store).begin()
+    out = tmp_path / "no/such/folder"
+    assert await asyncio.to_thread(cli.main, ["export-log", str(out), "--state-dir", str(store.state_dir)]) == 1
+    said = capsys.readouterr().err
+    assert f"{out}: ekspor tidak dapat ditulis" in said
+    assert f"{out}: the export cannot be written: No such file or directory; choose another place." in said
+    assert "chown" not in said
+
+
+async def test_an_export_cannot_begin_after_the_end(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    await _keeper(store).begin()
+    command = ["export-log", str(tmp_path / "out"), "--state-dir", str(store.state_dir), "--first", "4"]
+    assert await asyncio.to_thread(cli.main, command) == 1
+    assert "the event log ends at row 3, before row 4; choose an earlier row" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+async def test_a_log_with_a_wrong_first_row_needs_a_person(store: Store) -> None:
+    await store.transact(_holds, 1)
+    with pytest.raises(StoreBroken, match=r"station.db: the event log does not begin with a genesis row .*; restore with"):
+        await _keeper(store).begin()
+
+
 async def test_the_command_writes_a_new_file_only(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     await _keeper(store).begin()
     command = ["export-log", str(tmp_path / "out"), "--state-dir", str(store.state_dir)]

@@ -54,8 +54,8 @@ async def test_a_question_says_what_to_do_and_which_answers_there_are(site: Site
 async def test_an_answer_settles_the_passage_and_wakes_the_lanes(site: Site) -> None:
     question = await site.store.transact(ask_about, Phase.PRINTING)
     answer = await site.post("/api/v1/questions/1/answer", WHO | {"answer": "spoiled"})
-    assert (answer.status, answer.body) == (200, {"question": 1, "verdict": "spoiled", "row": "called spoiled"})
-    assert (await site.store.read(queue.find, question.passage.job_id)).state is JobState.READY
+    assert (answer.status, answer.body) == (200, {"question": 1, "verdict": "spoiled", "row": "called spoiled unread"})
+    assert (await site.store.read(queue.find, question.passage.job_id)).state is JobState.FAILED
     assert site.changes == 1
 
 

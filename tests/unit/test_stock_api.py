@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,42 @@ async def test_an_act_whose_answer_was_lost_is_not_done_twice(site: Site) -> Non
     assert (await _held(site))["hopper:1"] == 40
 
 
+async def test_a_count_that_was_booked_is_answered_again_while_the_lane_works(site: Site) -> None:
+    await _receive(site)
+    await _act(site, "load", lane="1", quantity=40)
+    acts: list[tuple[str, dict[str, Any]]] = [("count", {"place": "hopper", "counted": 40}), ("unload", {"quantity": 1})]
+    first = [await _act(site, verb, lane="1", key=f"key-{verb}", **values) for verb, values in acts]
+    site.station.lane_changed(LaneStatus("1", activity="idle"))
+    again = [await _act(site, verb, lane="1", key=f"key-{verb}", **values) for verb, values in acts]
+    assert [(answer.status, answer.body) for answer in again] == [(200, answer.body) for answer in first]
+    assert (await _held(site))["hopper:1"] == 39
+
+
+def _leave_blanks_in_lane_2(db: sqlite3.Connection) -> None:
+    ledger.post(db, ledger.STORE, ledger.hopper("2"), 9, who="ani", reason="before the lane was removed")
+    ledger.post(db, ledger.STORE, ledger.reject_bin("2"), 1, who="ani", reason="before the lane was removed")
+
+
+async def test_the_blanks_of_a_lane_that_was_removed_can_be_counted_unloaded_and_destroyed(site: Site) -> None:
+    await _receive(site)
+    await site.store.transact(_leave_blanks_in_lane_2)
+    assert (await _act(site, "load", lane="2", quantity=1)).status == 404
+    assert (await _act(site, "count", place="hopper", lane="2", counted=8)).body["difference"] == -1
+    assert (await _act(site, "unload", lane="2", quantity=8)).body == {"lane": "2", "hopper": 0}
+    assert (await _act(site, "destroy", place="reject", lane="2", quantity=1, document="BA 1")).body["left"] == 0
+    assert (await _act(site, "count", place="reject", lane="2", counted=0)).status == 404  # nothing is left to look after
+
+
+async def test_nobody_acts_in_the_name_of_the_station(site: Site) -> None:
+    await _receive(site)
+    for name in ("station", " Station ", "STATION", "front panel", "Front  Panel", "desk reader"):
+        for path in ("stock/load", "questions/1/answer", "jobs/1/cancel", "incidents/1/explain"):
+            extra: dict[str, Any] = {"stock/load": {"lane": "1", "quantity": 1}, "questions/1/answer": {"answer": "spoiled"}}
+            answer = await site.post(f"/api/v1/{path}", {"who": name, "reason": "BUDI 3174..."} | extra.get(path, {}))
+            assert (answer.status, answer.problems[0].place) == (400, "who")
+    assert (await _held(site))["store"] == 100
+
+
 async def test_a_batch_with_all_its_chips_fits_in_one_request(site: Site) -> None:
     uids = [f"{2 * number:016X}" for number in range(MAX_UIDS)]
     assert (await _receive(site, MAX_UIDS, uids=uids)).status == 200
@@ -122,6 +159,10 @@ NONSENSE: list[tuple[str, dict[str, Any], int, str]] = [
     ("receive", {"number": "B-2", "quantity": 1, "document": "d", "uids": ["x"]}, 409, "uid.wrong"),
     ("receive", {"number": "B-2", "quantity": 1, "document": "d", "uids": ["04A10000000000"], "ribbon": True}, 400,
      "request.wrong"),
+    ("receive", {"number": "B-2", "quantity": 5, "document": "d", "uids": []}, 409, "uid.none"),
+    ("receive", {"number": "B-2", "quantity": 5, "document": "d", "uids": [], "ribbon": True}, 400, "request.wrong"),
+    ("receive", {"number": "b-1 ", "quantity": 5, "document": "d"}, 409, "batch.twice"),
+    ("destroy", {"place": "store", "quantity": 1, "document": "d", "uids": []}, 409, "uid.none"),
     ("load", {"lane": "1", "quantity": -5}, 409, "stock.quantity"),
     ("load", {"lane": "1", "quantity": "5"}, 400, "request.wrong"),
     ("load", {"lane": "1", "quantity": 101}, 409, "stock.short"),

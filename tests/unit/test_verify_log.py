@@ -192,7 +192,7 @@ def test_a_log_written_anew_with_the_stolen_key_does_not_fit_the_anchor(judge: J
     assert (code, "row 17: not the row 17:" in said) == (verify_log.TAMPERED, True)
 
 
-@pytest.mark.parametrize("anchor", [f"LOG 17:{LOG.head.hash[:8]}", f"9:{LOG.rows[8][1]}"])
+@pytest.mark.parametrize("anchor", [f"17:{LOG.head.hash[:17]}", f"LOG 17:{LOG.head.hash[:10]}", f"9:{LOG.rows[8][1]}"])
 def test_the_anchor_may_be_short_or_older(judge: Judge, anchor: str) -> None:
     code, said = judge(_export(LOG.rows), anchor)
     assert (code, "is in its place" in said) == (verify_log.INTACT, True)
@@ -200,7 +200,15 @@ def test_the_anchor_may_be_short_or_older(judge: Judge, anchor: str) -> None:
 
 @pytest.mark.parametrize(
     ("anchor", "key"),
-    [("17", ""), ("17:abc", ""), ("17:XYZ12345", ""), ("-1:aaaaaaaa", ""), ("", "aa"), ("", KEY.public.upper())],
+    [
+        ("17", ""),
+        ("17:abc", ""),
+        ("17:XYZ1234567", ""),
+        (f"17:{LOG.head.hash[:9]}", ""),
+        ("-1:aaaaaaaaaa", ""),
+        ("", "aa"),
+        ("", KEY.public.upper()),
+    ],
 )
 def test_an_anchor_or_key_that_is_none_is_wrong_usage(judge: Judge, anchor: str, key: str) -> None:
     code, said = judge(_export(LOG.rows), anchor, key)
@@ -212,12 +220,26 @@ def test_rows_after_the_last_checkpoint_are_said_to_be_unsigned(judge: Judge) ->
     assert (code, "hash-chained but not yet signed: 4" in said) == (verify_log.INTACT, True)
 
 
-def test_a_log_that_nobody_signs_any_more_is_a_finding(judge: Judge) -> None:
+@pytest.mark.parametrize(("rows", "code"), [(verify_log.MAX_BARE, verify_log.INTACT), (501, verify_log.UNSIGNED)])
+def test_a_long_end_that_nobody_signed_is_not_called_intact(judge: Judge, rows: int, code: int) -> None:
     log = a_day()
-    for job in range(verify_log.MAX_UNSIGNED):
+    for job in range(rows):
         log.add("job_accepted", job=job, record="")
-    code, said = judge(as_export(log.rows, header(log)))
-    assert (code, "no checkpoint in 5000 rows" in said) == (verify_log.TAMPERED, True)
+    found, said = judge(as_export(log.rows, header(log)), LOG.head.anchor, KEY.public)
+    assert (found, f"the last {rows} rows prove nothing" in said) == (code, code == verify_log.UNSIGNED)
+
+
+def test_a_long_stretch_with_a_signature_over_it_is_intact(judge: Judge) -> None:
+    log = a_day()
+    for job in range(6000):
+        log.add("job_accepted", job=job, record="")
+    assert judge(as_export(log.sign().rows, header(log)))[0] == verify_log.INTACT
+
+
+def test_a_log_without_the_signature_of_its_start_is_a_finding(judge: Judge) -> None:
+    rows = rechained([row for row in LOG.rows if '"checkpoint"' not in row[0]], 2)
+    code, said = judge(_export(rows, anchor=f"{len(rows)}:{rows[-1][1]}"))
+    assert (code, "no checkpoint at all" in said) == (verify_log.TAMPERED, True)
 
 
 @pytest.mark.parametrize("key", [OTHER_KEY, LogKey(b"x" * 32)])
@@ -323,4 +345,6 @@ def test_the_command_is_the_same_verifier(tmp_path: Path, capsys: pytest.Capture
     path = write(tmp_path / "log", LOG)
     with pytest.raises(SystemExit, match="4"):
         cli.main(["verify-log", str(path), "--key", OTHER_KEY.public])
-    assert "OTHER STATION" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "OTHER STATION" in said
+    assert "STASIUN LAIN" in said

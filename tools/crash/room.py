@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
+from controller.client import StationUnreachable
 from tests.scenario.records import as_bytes, fresh_record
 from tools import ejecting
 from tools.agreement import disagreements, good_cards
@@ -42,6 +43,7 @@ class Room:
         self.person = Person(self.rig)
         self.records: dict[str, Json] = {}
         self.kills = 0
+        self._unacknowledged: list[Json] = []
 
     def __enter__(self) -> Self:
         self.rig.start()
@@ -55,13 +57,19 @@ class Room:
     # What staff do
 
     def submit(self, count: int) -> None:
-        """Hand in so many new records."""
+        """Hand in so many new records. What a dying station did not acknowledge is handed in again after the restart."""
         for _ in range(count):
             record = fresh_record()
-            answer = self.rig.post("/api/v1/jobs", as_bytes(record))
-            if answer.status != 201:
-                raise Broken(f"a record was not accepted: {answer.status} {answer.body}")
             self.records[record["record_id"]] = record
+            try:
+                self._hand_in(record)
+            except StationUnreachable:
+                self._unacknowledged.append(record)
+
+    def _hand_in(self, record: Json) -> None:
+        answer = self.rig.post("/api/v1/jobs", as_bytes(record))
+        if answer.status not in (200, 201):
+            raise Broken(f"a record was not accepted: {answer.status} {answer.body}")
 
     def kill(self, power: Sequence[str] = ()) -> None:
         """The power goes: the daemon is killed, and so many printers lose theirs at the same moment."""
@@ -75,6 +83,8 @@ class Room:
         for lane in power:
             self.rig.sim("power", device="printer", lane=lane, state="on")
         self.rig.start_station()
+        while self._unacknowledged:
+            self._hand_in(self._unacknowledged.pop())
 
     def finish(self) -> None:
         """Do what staff do until every job has its card."""

@@ -39,7 +39,7 @@ FAULTS = (
     Fault("whole room dark", 0.003, MOVES),
     Fault("station restarted", 0.0003, MOVES),
     Fault("card pulled out", 0.001, MOVES),
-    Fault("card pulled at the last moment", 0.003, ("to_chip_station",)),
+    Fault("card pulled at the last moment", 0.02, ("to_chip_station",)),
     Fault("hold", 0.0002, MOVES),
 )
 SOON_S = 4.0

@@ -59,7 +59,8 @@ class People:
             "hopper_empty": self._storeroom.load, "hopper_uncounted": self._storeroom.load,
             "ribbon_end": self._storeroom.new_ribbon, "rejects_in_row": self._go, "feed_unproven": self._recount,
             "held_by_operator": self._go, "card_jam": self._clear, "card_stuck": self._clear, "printer_refused": self._clear,
-            "card_inside": self._clear, "ask_tray": self._answer, "ask_desk": self._answer, "ask_look": self._answer,
+            "card_inside": self._clear, "interrupted": self._look_at_feeder,
+            "ask_tray": self._answer, "ask_desk": self._answer, "ask_look": self._answer,
         }  # fmt: skip
 
     def station_is_up(self, life: Life) -> None:
@@ -164,6 +165,11 @@ class People:
             self._town.faults["card inside without a passage"] += 1
         lane.tray.extend(lane.clear(take_out=orphan or self._town.rng.random() < TAKEN_OUT))
         self.clerk.changed()
+
+    async def _look_at_feeder(self, lane: SoakLane) -> None:
+        """Nothing came out of the hopper again and again: straighten the blanks, then GO."""
+        lane.misfeeds = 0
+        await self._go(lane)
 
     # Questions
 

@@ -65,8 +65,7 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"  {count:>9,}  {what}" for what, count in result[name].items())
     yield ""
     for process in result["processes"]:
-        yield f"seed {process['seed']}: {process['issued']:,} cards, {process.get('cards_a_second')} a second, " \
-              f"{process.get('cpu_seconds')} s of CPU, {process.get('lives')} lives of the station"  # fmt: skip
+        yield _one(process)
         if process["broken"] is not None:
             yield "  last events:"
             yield from (f"    {event}" for event in process["last_events"])
@@ -76,3 +75,11 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {'kept  ' if promise['kept'] else 'BROKEN'}  {promise['text']}"
     verdict = "PASSED" if result["passed"] else "FAILED"
     yield f"{verdict}: {result['cards']:,} cards in {result['seconds']:,} s, {result['checks']:,} comparisons"
+
+
+def _one(process: Mapping[str, Any]) -> str:
+    if "lives" not in process:
+        return f"seed {process['seed']}: {process['issued']:,} cards"
+    made = f"{process['issued']:,} cards, {process['cards_a_second']} a second, {process['cpu_seconds']} s of CPU"
+    counted = f"{process['counts']} counts, {process['counts_off']} of them found the difference that was there"
+    return f"seed {process['seed']}: {made}, {process['lives']} lives of the station, {counted}"

@@ -10,6 +10,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -61,7 +62,7 @@ class Life:
         self._calls_left: int | None = None  # store calls until the kill
         self._kill_after_call = False
         self.workers: dict[str, LaneWorker] = {}
-        self.held = False
+        self.held = self._stopping = False
         self.up = False
         self.dead = False
         self.died = asyncio.Event()
@@ -94,13 +95,20 @@ class Life:
         self._calls_left, self._kill_after_call = calls, after
 
     async def stop(self) -> None:
-        """In good order: the cards in hand are finished first."""
+        """In good order: the cards in hand are finished first. It may be killed meanwhile."""
         self.up = False
+        if self._stopping:
+            await self.died.wait()
+            return
+        self._stopping = True
         for worker in self.workers.values():
             worker.stop()
-        await asyncio.wait([task for task in self._tasks if task.get_name().startswith("lane")])
-        await self._on_task(self._need_keeper().finish())
-        await self._on_task(self._need_store().close())
+        lanes = [task for task in self._tasks if task.get_name().startswith("lane")]
+        if lanes:
+            await asyncio.wait(lanes)
+        with suppress(StationGoneError):
+            await self._on_task(self._need_keeper().finish())
+            await self._on_task(self._need_store().close())
         self.kill()
 
     async def bury(self) -> None:

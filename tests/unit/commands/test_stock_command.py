@@ -91,3 +91,27 @@ def test_every_act_has_a_key_of_its_own(station: Station, tmp_path: Path) -> Non
     _load(tmp_path)
     _load(tmp_path)
     assert station.commands[0]["key"] != station.commands[1]["key"]
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# to be filled in\n"])
+@pytest.mark.parametrize("station", [0], indirect=True)
+def test_a_list_without_a_uid_is_not_sent(
+    station: Station, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (tmp_path / "uids.txt").write_text(text)
+    parser = argparse.ArgumentParser()
+    stock.configure(parser)
+    words = [
+        "receive",
+        "B-1",
+        "5",
+        "--document",
+        "d",
+        "--uids",
+        f"{tmp_path}/uids.txt",
+        "--station",
+        f"unix:{tmp_path}/http.sock",
+    ]
+    assert stock.run(parser.parse_args(words)) == 1
+    assert "lists no UID; fill the list, or leave --uids out" in capsys.readouterr().err
+    assert station.commands == []

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from controller import staff
 from controller.errors import RequestRefused
-from controller.jobs import acts, ledger
+from controller.jobs import acts, journal, ledger, questions
 from controller.jobs.batches import refused
 
 COMMAND = {"path": "load", "quantity": 5}
@@ -46,3 +47,19 @@ def test_a_refused_act_leaves_its_key_free(db: sqlite3.Connection) -> None:
     with pytest.raises(RequestRefused, match="no"):
         acts.once(db, "key-00001", COMMAND, no)
     assert acts.once(db, "key-00001", COMMAND, _work) == {"store": 5}
+
+
+def test_the_names_under_which_the_station_writes_itself_are_no_persons() -> None:
+    assert {ledger.STATION, journal.STATION, questions.DESK, staff.PANEL} == acts.NO_PERSONS
+
+
+@pytest.mark.parametrize("who", ["station", "Station", " station ", "front  panel", "DESK READER"])
+def test_an_act_in_the_name_of_the_station_is_refused(who: str) -> None:
+    with pytest.raises(RequestRefused, match="give the name of a person") as refused:
+        acts.must_be_person(who)
+    assert "nama petugas" in refused.value.problem.id
+
+
+@pytest.mark.parametrize("who", ["ani", "stationmaster", "ani, front panel"])
+def test_any_other_name_may_be_a_person(who: str) -> None:
+    acts.must_be_person(who)

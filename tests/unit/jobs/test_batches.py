@@ -7,10 +7,10 @@ import sqlite3
 import pytest
 
 from controller.errors import RequestRefused
-from controller.jobs import batches, incidents, ledger, stock
+from controller.jobs import batches, incidents, journal, ledger, stock
 from controller.jobs.batches import MAX_QUANTITY, MAX_UIDS, UidRange, parse_uids
 from controller.model import Verdict
-from tests.fakes.stock import fill, passage
+from tests.fakes.stock import fill, passage, plans
 
 UID = "04A10000000000"
 
@@ -20,7 +20,7 @@ def _uid(number: int) -> str:
 
 
 def _receive(db: sqlite3.Connection, number: str, quantity: int, *uids: str) -> batches.Batch:
-    return batches.receive(db, number, quantity, "BAST 1", "ani", "received", uids)
+    return batches.receive(db, number, quantity, "BAST 1", "ani", "received", uids or None)
 
 
 def test_a_batch_comes_into_the_store(db: sqlite3.Connection) -> None:
@@ -34,6 +34,29 @@ def test_a_batch_received_twice_is_refused(db: sqlite3.Connection) -> None:
     with pytest.raises(RequestRefused, match="B-1 was already received"):
         _receive(db, "B-1", 400)
     assert ledger.held(db, ledger.STORE) == 500
+
+
+@pytest.mark.parametrize("number", ["Box 7", "Box 7 ", " Box 7", "Box  7", "box 7", "BOX 7"])
+def test_a_number_written_a_little_differently_is_the_same_batch(db: sqlite3.Connection, number: str) -> None:
+    assert _receive(db, " Box  7 ", 500).number == "Box 7"
+    with pytest.raises(RequestRefused, match="already received"):
+        _receive(db, number, 400)
+    assert ledger.held(db, ledger.STORE) == 500
+
+
+def test_the_database_itself_refuses_a_number_in_other_capitals(db: sqlite3.Connection) -> None:
+    _receive(db, "B-1", 5)
+    with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE.*batch\.number"):
+        db.execute(
+            "INSERT INTO batch (number, item, quantity, document, uids, received_us) VALUES ('b-1', 'blank', 1, 'd', 0, 1)"
+        )
+
+
+def test_a_list_without_a_uid_does_not_mean_that_there_is_no_list(db: sqlite3.Connection) -> None:
+    _receive(db, "B-1", 10, f"{_uid(0)}-{_uid(9)}")
+    with pytest.raises(RequestRefused, match="list of UIDs is empty"):
+        batches.receive(db, "B-2", 5, "BAST 2", "ani", "received", [])
+    assert batches.judge_uid(db, _uid(10)) == "chip_unknown"  # strangers are still told
 
 
 @pytest.mark.parametrize("quantity", [0, -1, MAX_QUANTITY + 1, 10**30])
@@ -159,4 +182,21 @@ def test_a_batch_shows_how_many_of_its_chips_are_used(db: sqlite3.Connection) ->
         made = passage(db, uid=_uid(number), verdict=verdict)
         ledger.take_blank(db, "1", made)
         ledger.settle_blank(db, "1", made, verdict, ledger.STATION)
-    assert batches.newest(db)[0].used == 2
+    lost = passage(db, uid=_uid(5), verdict=Verdict.SPOILED)
+    ledger.take_blank(db, "1", lost)
+    ledger.settle_blank(db, "1", lost, Verdict.SPOILED, "ani", missing=True)
+    assert batches.newest(db)[0].used == 3
+
+
+def test_a_card_that_nobody_has_is_missing_from_its_batch(db: sqlite3.Connection) -> None:
+    _receive(db, "B-1", 10, f"{_uid(0)}-{_uid(9)}")
+    stock.load(db, "1", 10, "ani", "filled")
+    number = passage(db, uid=_uid(3))
+    ledger.take_blank(db, "1", number)
+    journal.end(db, journal.find(db, number), Verdict.SPOILED, "card_lost", 1, "ani", "searched", missing=True)
+    row = db.execute("SELECT batch_id, reason FROM entry WHERE target = 'missing'").fetchone()
+    assert (row["batch_id"], row["reason"], batches.newest(db)[0].used) == (1, "nobody has it", 1)
+
+
+def test_the_newest_batches_are_told_without_reading_the_entries(db: sqlite3.Connection) -> None:
+    assert plans(db, batches.newest) == ["SCAN batch"]  # from its end, at most LISTED

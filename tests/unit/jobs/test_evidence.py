@@ -119,6 +119,13 @@ def test_the_last_act_of_a_name_counts() -> None:
     assert (past.panels_before, past.panels, past.printed) == (505, 1, False)
 
 
+def test_the_counter_before_the_first_move_of_recovery_is_kept() -> None:
+    """Each later move may be the one that fed a stranger: only the first intent was written before any of them."""
+    moves = [_row("examine", "failed", "DeviceUnknown", cards_fed=101), _row("examine", cards_fed=102)]
+    assert past_of(UID, [FEED, PROBE, ENCODE, PRINT, *moves]).fed_when_examined == 101
+    assert past_of(UID, [FEED, PROBE, ENCODE, PRINT]).fed_when_examined is None
+
+
 def test_what_the_intents_noted_is_what_recovery_compares_with() -> None:
     past = past_of(UID, [FEED, PROBE, ENCODE, PRINT])
     assert (past.uid, past.files, past.fed_before, past.panels_before, past.panels, past.printed) == (
@@ -156,6 +163,7 @@ beams = st.builds(Beams, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)
         st.none() | beams,
         st.none() | chips,
         st.none() | st.sampled_from(Look),
+        st.booleans(),
     )
 )
 def test_evidence_comes_back_from_json_as_it_was(evidence: LaneEvidence) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from controller.errors import StoreError
@@ -123,9 +125,9 @@ async def test_a_verdict_settles_the_blank_whether_or_not_its_feed_was_written(
     assert await store.read(ledger.of_lane, "1") == balance
 
 
-async def test_a_card_that_nobody_has_is_missing_and_never_made_again_by_itself(store: Store, job_ids: list[int]) -> None:
+async def test_a_card_that_nobody_has_is_missing_in_the_books(store: Store, job_ids: list[int]) -> None:
     passage = await _begin(store, job_ids[0])
-    job = await store.transact(journal.end, passage, Verdict.SPOILED, "card_lost", 1, "budi", "searched", missing=True)
+    job = await store.transact(journal.end, passage, Verdict.SPOILED, "card_lost", 0, "budi", "searched", missing=True)
     assert (job.state, await store.read(ledger.of_lane, "1")) == (JobState.FAILED, Balance(9))
     assert await store.read(ledger.held, ledger.MISSING) == 1
 
@@ -152,8 +154,11 @@ async def test_only_an_unknown_passage_goes_on(store: Store, job_ids: list[int])
     assert await store.read(journal.unknown_in, "1") == await store.read(journal.find, passage.id)
     await store.transact(journal.resume, passage.id)
     assert (await store.read(journal.find, passage.id)).state is PassageState.LIVE
+    with pytest.raises(WrongState, match="passage 1 is not unknown"):
+        await store.transact(journal.resume, passage.id)
     await store.transact(journal.end, passage, Verdict.SPOILED, "interrupted", 1)
-    await store.transact(journal.resume, passage.id)
+    with pytest.raises(WrongState, match="passage 1 is not unknown"):
+        await store.transact(journal.resume, passage.id)
     assert (await store.read(journal.find, passage.id)).state is PassageState.ENDED
 
 
@@ -170,8 +175,17 @@ async def test_a_failed_job_says_why_in_both_languages(store: Store, job_ids: li
     assert (job.state, job.why.code, job.why.id[:4]) == (JobState.FAILED, "chip_silent", "Chip")
 
 
-async def test_hold_is_remembered(store: Store) -> None:
+async def test_a_missing_card_is_made_again_only_while_the_caller_allows_it(store: Store, job_ids: list[int]) -> None:
+    for job_id, max_remakes, state in zip(job_ids, (0, 1), (JobState.FAILED, JobState.READY), strict=True):
+        passage = await _begin(store, job_id)
+        job = await store.transact(journal.end, passage, Verdict.SPOILED, "card_lost", max_remakes, missing=True)
+        assert job.state is state
+
+
+async def test_hold_is_remembered_with_who_pressed_it(store: Store) -> None:
     await store.transact(journal.set_held_flag, "ani", held=True)
     assert await store.read(journal.held_flag) is True
-    await store.transact(journal.set_held_flag, "ani", held=False)
+    await store.transact(journal.set_held_flag, "budi", held=False)
     assert await store.read(journal.held_flag) is False
+    rows = await store.read(lambda db: [json.loads(row[0]) for row in db.execute("SELECT body FROM event ORDER BY seq")])
+    assert [(row["kind"], row["facts"]) for row in rows] == [("hold", {"who": "ani"}), ("go", {"who": "budi"})]

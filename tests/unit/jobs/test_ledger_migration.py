@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller.jobs import ledger
+from controller.jobs import journal, ledger, queue
 from controller.jobs.store import migrations
-from controller.model import Balance, Verdict
+from controller.model import Balance, JobState, Verdict
 from tests.fakes.stock import memory_db, passage
 
 LEDGER = 3
@@ -82,6 +82,15 @@ def test_a_live_passage_can_be_settled_after_the_move(old: sqlite3.Connection) -
     _migrate(old)
     ledger.settle_blank(old, "1", number, Verdict.SPOILED, "ani")
     assert ledger.of_lane(old, "1") == Balance(hopper=9, passage=0, reject=1)
+
+
+def test_jobs_and_passages_from_before_are_tallied(old: sqlite3.Connection) -> None:
+    for verdict in (Verdict.GOOD, Verdict.GOOD, Verdict.SPOILED, None):
+        passage(old, verdict=verdict)
+    old.execute("UPDATE job SET state = 'issued' WHERE id < 3")
+    _migrate(old)
+    assert journal.outcomes(old) == {Verdict.GOOD: 2, Verdict.SPOILED: 1, Verdict.STILL_BLANK: 0}
+    assert queue.counts(old) == dict.fromkeys(JobState, 0) | {JobState.ISSUED: 2, JobState.ACTIVE: 2}
 
 
 def test_an_empty_old_database_has_empty_books(old: sqlite3.Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from controller.jobs import journal, ledger, questions, queue
 from controller.jobs.evidence import Ask, ChipEvidence, LaneEvidence, Look, Phase
 from controller.jobs.store import Store
 from controller.jobs.verdict import Answer, verdict
-from controller.model import Balance, JobState, Verdict
+from controller.model import Balance, CardPosition, JobState, PrinterWitness, Verdict
 from tests.fakes.interrupted import UID, ask_about, gone, stop_at, whole
 from tests.fakes.stock import fill, passage
 
@@ -89,7 +90,9 @@ async def test_the_database_refuses_a_second_open_question_in_a_lane(full: Store
     [
         (Phase.FEEDING, NOTHING_COUNTED, Look.NONE, Answer.STILL_BLANK, JobState.READY, Balance(10)),
         (Phase.FEEDING, NOTHING_COUNTED, Look.SPOILED, Answer.SPOILED, JobState.READY, Balance(9, 0, 1)),
-        (Phase.PRINTING, gone(), Look.SPOILED, Answer.SPOILED, JobState.READY, Balance(9, 0, 1)),
+        (Phase.WRITING, gone(), Look.SPOILED, Answer.SPOILED, JobState.READY, Balance(9, 0, 1)),
+        (Phase.PRINTING, gone(), Look.SPOILED, Answer.SPOILED, JobState.FAILED, Balance(9, 0, 1)),  # perhaps a whole card
+        (Phase.CHECKED, gone(), Look.SPOILED, Answer.SPOILED, JobState.FAILED, Balance(9, 0, 1)),
         (Phase.PRINTING, gone(), Look.MISSING, Answer.SPOILED, JobState.FAILED, Balance(9)),
     ],
 )
@@ -159,6 +162,78 @@ async def test_a_blank_whose_chip_was_never_read_is_bound_by_the_desk_reader_and
 async def test_a_blank_that_was_found_wrong_is_never_called_a_blank_again(full: Store) -> None:
     await full.transact(ask_about, Phase.CONDEMNED, None, gone(1))
     assert await _laid_down(full, ChipEvidence(NEW, fresh=True)) is Answer.SPOILED
+
+
+async def test_a_card_left_lying_answers_only_for_its_own_chip(full: Store) -> None:
+    unread = await full.transact(ask_about, Phase.FEEDING, None, gone(1))
+    ours = await full.transact(ask_about, Phase.PRINTING, UID, None, "2")
+    with pytest.raises(RequestRefused, match="not the card that is asked for"):
+        await full.read(lambda db: questions.card_for(db, NEW, just_laid=False))
+    assert await full.read(lambda db: questions.card_for(db, NEW, just_laid=True)) == unread
+    assert await full.read(lambda db: questions.card_for(db, UID, just_laid=False)) == ours
+
+
+async def _neighbour(full: Store, started_us: int, ended_us: int | None) -> None:
+    """Lane 2 fed NEW, and found it blank again when it ended."""
+    other = await full.transact(passage, "2", NEW, None if ended_us is None else Verdict.STILL_BLANK)
+    set_times = "UPDATE passage SET started_us = ?, ended_us = ? WHERE id = ?"
+    await full.transact(lambda db: db.execute(set_times, (started_us, ended_us, other)))
+
+
+@pytest.mark.parametrize("ended_us", [None, 100, 150])
+async def test_a_blank_that_another_passage_had_meanwhile_is_not_the_one_that_was_fed(full: Store, ended_us: int | None) -> None:
+    await full.transact(ask_about, Phase.FEEDING, None, gone(1))
+    await full.transact(lambda db: db.execute("UPDATE passage SET started_us = 100"))
+    await _neighbour(full, 50, ended_us)
+    with pytest.raises(RequestRefused, match="not the card that is asked for"):
+        await full.read(questions.card_for, NEW)
+
+
+async def test_a_blank_that_came_back_before_may_be_the_one_that_was_fed(full: Store) -> None:
+    question = await full.transact(ask_about, Phase.FEEDING, None, gone(1))
+    await full.transact(lambda db: db.execute("UPDATE passage SET started_us = 100"))
+    await _neighbour(full, 50, 99)
+    assert (await full.read(questions.card_for, NEW)).id == question.id
+
+
+async def test_a_card_once_read_whole_is_not_spoiled_by_a_reading_that_failed(full: Store) -> None:
+    await full.transact(ask_about, Phase.PRINTING, UID, gone(panels=4))
+    assert await _laid_down(full, whole()) is Answer.ASK
+    assert await _laid_down(full, ChipEvidence(UID)) is Answer.ASK
+    assert (await full.read(questions.open_all))[0].evidence.desk == whole()
+    assert await _laid_down(full, replace(whole(), files={"6FF1": "0"})) is Answer.SPOILED
+
+
+@pytest.mark.parametrize("chip", [replace(whole(), uid=NEW), None])
+async def test_a_card_inside_that_is_or_may_be_another_asks_for_a_count_of_the_hopper(
+    full: Store, chip: ChipEvidence | None
+) -> None:
+    inside = PrinterWitness(CardPosition.CONTACTLESS, 102, 505, 50)
+    question = await full.transact(ask_about, Phase.PRINTING, UID, LaneEvidence(True, witness=inside, chip=chip))
+    assert question.kind is Ask.DESK
+    assert await full.read(_incidents) == [("count_required", "1")]
+    assert await _laid_down(full, whole()) is Answer.ASK  # its panels cannot be told from the other card's
+    assert (await full.read(questions.unsettled, "1"))[1] is Ask.LOOK  # type: ignore[index]
+
+
+def _incidents(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    return [(row["kind"], row["place"]) for row in db.execute("SELECT kind, place FROM incident")]
+
+
+async def test_a_question_about_a_card_that_left_asks_for_no_count(full: Store) -> None:
+    await full.transact(ask_about, Phase.PRINTING)
+    assert await full.read(_incidents) == []
+
+
+async def test_a_passage_of_a_lane_that_was_taken_out_is_for_a_person(full: Store) -> None:
+    lost, kept = await full.transact(stop_at, Phase.PRINTING), await full.transact(stop_at, Phase.FED, NEW, "2")
+    assert await full.transact(questions.ask_about_lost_lanes, ["2"]) == [lost]
+    (question,) = await full.read(questions.open_all)
+    assert (question.passage, question.kind, question.evidence) == (lost, Ask.DESK, LaneEvidence(same_devices=False))
+    assert await full.read(questions.unsettled, "2") == (kept, None)
+    assert await full.transact(questions.ask_about_lost_lanes, ["2"]) == []  # at every later start
+    await _laid_down(full, whole())
+    assert await _said(full, Look.COMPLETE) is Answer.GOOD
 
 
 @pytest.mark.parametrize("number", [0, 2, 10**18])

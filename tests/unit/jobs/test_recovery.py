@@ -12,11 +12,11 @@ from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUn
 from controller.jobs import journal
 from controller.jobs.evidence import Beams, ChipEvidence, LaneEvidence, Phase
 from controller.jobs.journal import Passage
-from controller.jobs.recovery import READER_TRIES, Recovery, read_card
+from controller.jobs.recovery import READ_TRIES, READER_TRIES, Recovery, read_card, read_contents
 from controller.jobs.stages import Before, file_hashes
 from controller.jobs.store import Store
 from controller.model import Beam, CardPosition, ChipFile
-from tests.fakes.chip import Faults
+from tests.fakes.chip import FakeCard, Faults
 from tests.fakes.interrupted import BEFORE, HASHES, READER, UID, stop_at
 from tests.fakes.lane import FILES, FakeLane
 from tests.fakes.stock import fill
@@ -175,6 +175,87 @@ async def test_a_device_that_is_away_is_waited_for(bench: Bench, gone: str) -> N
         bench.lane.chip.absent = "pcsc_absent"
     with pytest.raises(DeviceAbsent, match=r"printer_absent|pcsc_absent"):
         await bench.gather()
+
+
+async def test_an_open_cover_keeps_the_card_where_it_is(bench: Bench) -> None:
+    """A person's hands are inside: nothing is moved, and no intent is written."""
+    bench.put_in(CardPosition.PRINT)
+    bench.lane.cover_open = True
+    with pytest.raises(DeviceRefused, match="cover_open"):
+        await bench.gather(Phase.WRITING)
+    assert (bench.lane.acts, [name for name, _, _ in await bench.rows()][-1]) == ([], "encode")
+    bench.lane.cover_open = False
+    assert (await bench.gather()).chip == ChipEvidence(UID, fresh=True, files=EMPTY)
+
+
+async def test_a_card_at_the_reader_is_read_under_an_open_cover(bench: Bench) -> None:
+    bench.put_in(CardPosition.CONTACTLESS)
+    bench.lane.cover_open = True
+    assert (await bench.gather()).chip == ChipEvidence(UID, fresh=True)
+
+
+async def test_a_move_that_fed_a_card_is_told_and_remembered(bench: Bench) -> None:
+    """The card was seen inside, and was gone when the move began: the printer takes the next blank."""
+    bench.put_in(CardPosition.PRINT)
+    bench.lane.before["to_chip_station"] = lambda: setattr(bench.lane, "inside", None)
+    assert (await bench.gather(Phase.WRITING)).fed_again
+    del bench.lane.before["to_chip_station"]
+    later = await bench.gather()
+    assert (later.fed_again, bench.lane.acts) == (True, ["to_chip_station"])
+
+
+async def test_a_move_that_fed_none_is_not_said_to_have(bench: Bench) -> None:
+    bench.put_in(CardPosition.PRINT)
+    assert not (await bench.gather(Phase.WRITING)).fed_again
+    assert not (await bench.gather()).fed_again
+
+
+async def test_a_feed_counted_by_a_move_that_failed_is_known_at_the_next_try(bench: Bench) -> None:
+    bench.put_in(CardPosition.PRINT)
+    bench.lane.before["to_chip_station"] = lambda: setattr(bench.lane, "inside", None)
+    bench.lane.after["to_chip_station"] = _raises(DeviceUnknown("printer_late", "no reply"))
+    with pytest.raises(DeviceUnknown):
+        await bench.gather(Phase.WRITING)
+    assert (await bench.gather()).fed_again
+
+
+@pytest.mark.parametrize(("refusals", "files"), [(READ_TRIES - 1, HASHES), (READ_TRIES, {})])
+async def test_a_chip_is_read_twice_before_it_counts_as_unreadable(bench: Bench, refusals: int, files: dict[str, str]) -> None:
+    card = await _written(bench)
+    past = await bench.recovery.past(await bench.store.transact(stop_at, Phase.WRITING))
+    sight = await bench.lane.chip.identify(Deadline.after(1))
+    refused = iter([DeviceRefused("chip_refused", "6982")] * refusals)
+
+    def refuse(_point: str) -> None:
+        for error in refused:
+            raise error
+
+    card.wire = refuse
+    assert await read_contents(bench.lane.chip, sight, past) == ChipEvidence(UID, False, files)
+
+
+async def test_a_card_that_was_changed_for_another_while_it_was_read_is_no_evidence(bench: Bench) -> None:
+    card = await _written(bench)
+    past = await bench.recovery.past(await bench.store.transact(stop_at, Phase.WRITING))
+    sight = await bench.lane.chip.identify(Deadline.after(1))
+    card.wire = _raising(DeviceRefused("chip_swapped", "another UID answers"))
+    with pytest.raises(DeviceUnknown, match="chip_swapped"):
+        await read_contents(bench.lane.chip, sight, past)
+
+
+async def _written(bench: Bench) -> FakeCard:
+    bench.put_in(CardPosition.CONTACTLESS)
+    await bench.lane.chip.identify(Deadline.after(1))
+    await bench.lane.chip.write(FILES, Deadline.after(1))
+    assert bench.lane.inside is not None
+    return bench.lane.inside.chip
+
+
+def _raising(error: DeviceError) -> Callable[[str], None]:
+    def trouble(_point: str) -> None:
+        raise error
+
+    return trouble
 
 
 async def test_a_printer_without_the_move_is_believed_where_the_card_stands(bench: Bench) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from controller.clock import Deadline
-from controller.errors import DeviceAbsent, Problem, RendererFailed, RenderError
+from controller.errors import DeviceAbsent, Problem, RendererFailed, RenderError, StoreFull
 from controller.jobs import batches, journal, ledger, questions, queue, stages
 from controller.jobs.evidence import Ask, Phase
 from controller.jobs.recovery import Recovery
-from controller.jobs.rescue import Rescue, Waiting
+from controller.jobs.rescue import PREPARE_TRIES, Rescue, Waiting
 from controller.jobs.runner import Hooks, Result, Trouble
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
@@ -27,7 +27,7 @@ from tests.fakes.stock import fill
 class Artist:
     """Draws nothing, or fails as told."""
 
-    trouble: RenderError | None = None
+    trouble: RenderError | OSError | StoreFull | None = None
 
     async def render(self, record_path: Path, out_path: Path) -> None:
         """Leave a file."""
@@ -48,6 +48,9 @@ class Bench:
     ejects: bool = False
     unknown_uid: str = "refuse"
 
+    def __post_init__(self) -> None:
+        self._rescue: Rescue | None = None
+
     async def stop(self, phase: Phase, *, printed: int = 0, uid: str | None = UID) -> None:
         """The passage stopped there, with the card inside; so many panels are on it."""
         self.lane.load(3)
@@ -64,14 +67,22 @@ class Bench:
         self.lane.panels_printed += printed
 
     async def attempt(self) -> Result | Waiting:
-        """One try."""
+        """One try of the lane's."""
+        if self._rescue is None:
+            self._rescue = self._new_rescue()
+        passage = await self.store.read(journal.unknown_in, "1")
+        assert passage is not None
+        return await self._rescue.attempt(passage, None, Hooks(lambda _s, _n: None, lambda _s, _t: None, _never))
+
+    def _new_rescue(self) -> Rescue:
         recovery = Recovery(self.store, self.lane.devices, READER, ejects=self.ejects)
         workshop = Workshop(self.store, self.spool, self.artist, self.spool.folder.parent / "rendered", lambda _path: PANELS,
                             lambda _record: FILES, set())  # fmt: skip
-        rescue = Rescue(self.store, recovery, self.lane.devices, workshop, 1, self.unknown_uid, self.rulings.append)
-        passage = await self.store.read(journal.unknown_in, "1")
-        assert passage is not None
-        return await rescue.attempt(passage, None, Hooks(lambda _s, _n: None, lambda _s, _t: None, _never))
+        return Rescue(self.store, recovery, self.lane.devices, workshop, 1, self.unknown_uid, self.rulings.append)
+
+    async def kinds(self) -> list[str]:
+        """The incidents."""
+        return await self.store.read(lambda db: [row[0] for row in db.execute("SELECT kind FROM incident")])
 
     async def state(self) -> tuple[JobState, Balance]:
         """The job's state and the lane's blanks."""
@@ -196,6 +207,65 @@ async def test_a_renderer_that_does_not_work_now_is_waited_for(bench: Bench) -> 
     assert result.verdict is Verdict.GOOD
 
 
+@pytest.mark.parametrize(
+    ("trouble", "condition"),
+    [
+        (RendererFailed(Problem("render.crashed", "", "Penggambar mati.", "It died.")), "renderer_failed"),
+        (StoreFull("It died."), "disk_full"),
+        (OSError("It died."), "store_failed"),
+    ],
+)
+async def test_what_hinders_the_work_is_waited_for_and_not_for_ever(
+    bench: Bench, trouble: RenderError | OSError | StoreFull, condition: str
+) -> None:
+    await bench.stop(Phase.WRITING)
+    bench.artist.trouble = trouble
+    for _ in range(PREPARE_TRIES - 1):
+        assert await bench.attempt() == Waiting(condition, "It died.")
+    assert (bench.rulings, bench.lane.rejected) == ([], [])
+    result = await bench.attempt()
+    assert isinstance(result, Result)
+    assert (result.verdict, result.condition, len(bench.lane.rejected)) == (Verdict.SPOILED, "interrupted", 1)
+    assert await bench.state() == (JobState.READY, Balance(2, 0, 1))
+
+
+async def test_the_tries_of_one_passage_are_not_counted_against_the_next(bench: Bench) -> None:
+    bench.artist.trouble = StoreFull("full")
+    await bench.stop(Phase.WRITING)
+    for _ in range(PREPARE_TRIES):
+        await bench.attempt()
+    await bench.stop(Phase.WRITING, uid=UID[:-1] + "2")
+    assert await bench.attempt() == Waiting("disk_full", "full")
+
+
+async def test_a_stranger_inside_is_asked_about_left_alone_and_the_hopper_counted(bench: Bench) -> None:
+    await bench.stop(Phase.PRINTING, printed=5)
+    stranger = bench.lane.hopper.popleft()
+    bench.lane.inside = stranger
+    bench.lane._stand(CardPosition.CONTACTLESS)
+    assert await bench.attempt() == Waiting("ask_desk")
+    assert [ruling.row for ruling in bench.rulings] == ["stranger inside"]
+    assert (bench.lane.inside, bench.lane.acts, await bench.kinds()) == (stranger, [], ["count_required"])
+
+
+async def test_a_card_that_recoverys_own_move_fed_is_asked_about_and_left_alone(bench: Bench) -> None:
+    """Seen inside and gone when the move began, before its chip was read: the blank that was fed instead is not taken for it."""
+    await bench.stop(Phase.FED, uid=None)
+    bench.lane._stand(CardPosition.PRINT)
+    bench.lane.before["to_chip_station"] = lambda: setattr(bench.lane, "inside", None)
+    assert await bench.attempt() == Waiting("ask_desk")
+    assert [ruling.row for ruling in bench.rulings] == ["another was fed"]
+    assert (bench.lane.inside is not None, bench.lane.acts, await bench.kinds()) == (True, ["to_chip_station"], ["count_required"])
+
+
+async def test_an_open_cover_is_waited_for_and_decides_nothing(bench: Bench) -> None:
+    await bench.stop(Phase.FED)
+    bench.lane._stand(CardPosition.PRINT)
+    bench.lane.cover_open = True
+    assert await bench.attempt() == Waiting("cover_open", "before the card is moved to the reader")
+    assert (bench.rulings, bench.lane.acts) == ([], [])
+
+
 async def test_a_record_that_was_lost_meanwhile_cannot_be_finished(bench: Bench) -> None:
     await bench.stop(Phase.WRITING)
     bench.spool.path((await bench.store.read(queue.find, 1)).payload).unlink()
@@ -205,17 +275,28 @@ async def test_a_record_that_was_lost_meanwhile_cannot_be_finished(bench: Bench)
 
 
 async def test_a_card_that_is_interrupted_again_and_again_is_not_kept_for_ever(bench: Bench) -> None:
-    await bench.stop(Phase.CHECKED, printed=5)
-
-    def lost() -> None:
-        raise DeviceAbsent("printer_lost", "cable")
-
-    bench.lane.before["deliver"] = lost
+    await bench.stop(Phase.PRINTING, printed=5)
+    bench.lane.before["to_chip_station"] = _lost
     for _ in range(3):
         await bench.attempt()
     result = await bench.attempt()
     assert isinstance(result, Result)
     assert ([ruling.row for ruling in bench.rulings][-1], result.verdict) == ("too often", Verdict.SPOILED)
+
+
+async def test_a_card_that_only_has_to_leave_is_not_thrown_out_for_a_printer_that_is_lost_each_time(bench: Bench) -> None:
+    await bench.stop(Phase.CHECKED, printed=5)
+    bench.lane.before["deliver"] = _lost
+    for _ in range(5):
+        await bench.attempt()
+    del bench.lane.before["deliver"]
+    result = await bench.attempt()
+    assert isinstance(result, Result)
+    assert (result.verdict, len(bench.lane.output)) == (Verdict.GOOD, 1)
+
+
+def _lost() -> None:
+    raise DeviceAbsent("printer_lost", "cable")
 
 
 @pytest.mark.parametrize(("policy", "verdict"), [("warn", Verdict.GOOD), ("refuse", Verdict.SPOILED)])

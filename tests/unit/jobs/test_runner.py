@@ -257,14 +257,59 @@ async def test_a_chip_that_reads_back_differently_is_rejected(bench: Bench) -> N
     assert (result.condition, result.detail) == ("chip_differs", "files 6FF2 differ from what was written")
 
 
-async def test_a_chip_swapped_during_the_print_is_never_issued(bench: Bench) -> None:
+async def test_another_chip_after_the_print_is_for_recovery_and_is_not_moved(bench: Bench) -> None:
+    """Where is the card that was written? The one inside may be anybody's."""
+
     def swap() -> None:
         assert bench.lane.inside is not None
         bench.lane.inside.chip = bench.lane.hopper[-1].chip
 
     bench.lane.after["print"] = swap
     result = await bench.run()
-    assert (result.verdict, result.condition, bench.lane.output) == (Verdict.SPOILED, "chip_swapped", [])
+    assert (result.verdict, result.condition, bench.lane.acts[-1]) == (None, "chip_swapped", "to_chip_station")
+    assert (bench.lane.rejected, (await bench.passage()).state, await bench.job()) == ([], "unknown", JobState.ACTIVE)
+    assert past_of("04", await bench.store.read(journal.stages, 1)).phase is Phase.PRINTING
+
+
+async def test_a_move_to_the_reader_that_fed_another_card_proves_nothing(bench: Bench) -> None:
+    """The printed card had left unseen: what the reader finds now is a blank, and not a card found wrong."""
+
+    def slips_out() -> None:
+        lane = bench.lane
+        assert lane.inside is not None
+        lane.output.append(lane.inside)
+        lane.inside, lane.position = None, CardPosition.NONE
+
+    bench.lane.before["to_chip_station"] = slips_out
+    result = await bench.run()
+    assert (result.verdict, result.condition) == (None, "card_missing")
+    assert (result.detail, bench.lane.rejected) == ("the move to the reader fed 1 cards: this one had gone", [])
+    assert past_of("04", await bench.store.read(journal.stages, 1)).phase is Phase.PRINTING
+
+
+@pytest.mark.parametrize("stage", ["encode", "read back"])
+async def test_a_chip_that_is_another_while_it_is_worked_on_is_for_recovery(bench: Bench, stage: str) -> None:
+    def other(name: str) -> None:
+        card = bench.lane.inside
+        if name == stage and card is not None:
+            card.chip.wire = _swapped
+
+    bench.at_stage = other
+    result = await bench.run()
+    assert (result.verdict, result.condition, bench.lane.rejected) == (None, "chip_swapped", [])
+    last = (await bench.store.read(journal.stages, 1))[-1]
+    assert (last["name"], last["evidence"]["error"]) == (stage, "DeviceUnknown")
+
+
+def _swapped(_point: str) -> None:
+    raise DeviceRefused("chip_swapped", "another UID answers")
+
+
+async def test_of_what_a_device_says_the_journal_keeps_a_part(bench: Bench) -> None:
+    bench.lane.before["print"] = _raises(DeviceRefused("ribbon_end", "R" * 5000))
+    await bench.run()
+    failed = [row["evidence"] for row in await bench.store.read(journal.stages, 1) if row["outcome"] == "failed"]
+    assert failed == [{"condition": "ribbon_end", "detail": "R" * 500, "error": "DeviceRefused"}]
 
 
 @pytest.mark.parametrize("missing", [-5, -1, 1])

@@ -62,6 +62,21 @@ def test_a_spool_that_is_only_read_is_not_made(tmp_path: Path) -> None:
     assert not spool.folder.exists()
 
 
+def test_the_sweep_leaves_what_is_not_the_stations(spool: Spool) -> None:
+    (spool.folder / "lost+found").mkdir()
+    (spool.folder / f"{'a' * 64}.json").mkdir()
+    (spool.folder / "notes.txt").write_bytes(b"of staff")
+    assert spool.sweep(set()) == 0
+    assert len(list(spool.folder.iterdir())) == 3
+
+
+def test_a_stray_that_became_a_jobs_meanwhile_stays(spool: Spool) -> None:
+    orphan, late = spool.put(b"orphan"), spool.put(b"late")
+    strays = spool.strays(set())
+    assert spool.discard(strays, {late}) == 1
+    assert (spool.holds(orphan), spool.holds(late)) == (False, True)
+
+
 def test_the_sweep_removes_torn_and_unwanted_files_only(spool: Spool) -> None:
     wanted, orphan = spool.put(b"wanted"), spool.put(b"orphan")
     (spool.folder / f".{wanted}.tmp").write_bytes(b"torn")

@@ -11,7 +11,7 @@ from controller.errors import RequestRefused
 from controller.jobs import batches, incidents, ledger, stock
 from controller.jobs.ledger import DESTROYED, ISSUED, MISSING, RETURNED, STORE, SUPPLIER, SURPLUS, hopper, reject_bin
 from controller.model import Verdict
-from tests.fakes.stock import finish, passage
+from tests.fakes.stock import finish, passage, plans
 
 UID = "04A10000000000"
 
@@ -61,6 +61,8 @@ Act = Callable[[sqlite3.Connection], object]
         (lambda db: stock.destroy(db, reject_bin("1"), 1, "d", "a", "b"), "'reject:1' holds 0"),
         (lambda db: stock.destroy(db, STORE, 1, "d", "a", "b", [UID, "04A10000000001"]), "2 UIDs for 1 cards"),
         (lambda db: stock.destroy(db, STORE, 1, "d", "a", "b", ["what"]), "is no UID"),
+        (lambda db: stock.destroy(db, STORE, 1, "d", "a", "b", []), "list of UIDs is empty"),
+        (lambda db: stock.destroy(db, STORE, stock.MAX_LOAD, "d", "a", "b", ["04A10000000000-04A100000003E8"]), "More than 1000"),
         (lambda db: stock.count(db, STORE, -1, "a", "b"), "must be 0 to"),
         (lambda db: stock.count(db, STORE, 10**18, "a", "b"), "must be 0 to"),
     ],
@@ -73,13 +75,33 @@ def test_an_act_that_cannot_be_changes_nothing(db: sqlite3.Connection, act: Act,
     assert incidents.open_incidents(db) == []
 
 
-def test_a_chip_is_destroyed_once_and_an_issued_one_never(db: sqlite3.Connection) -> None:
+def test_a_chip_is_destroyed_once(db: sqlite3.Connection) -> None:
     stock.destroy(db, STORE, 1, "BA 1", "ani", "bent", [UID])
     with pytest.raises(RequestRefused, match="already destroyed"):
         stock.destroy(db, STORE, 1, "BA 1", "ani", "bent", [UID])
-    passage(db, uid="04A10000000007", verdict=Verdict.GOOD)
-    with pytest.raises(RequestRefused, match="card that was issued"):
-        stock.destroy(db, STORE, 1, "BA 1", "ani", "bent", ["04A10000000007"])
+
+
+@pytest.mark.parametrize("verdict", [Verdict.GOOD, None])
+def test_the_chip_of_a_card_that_was_issued_or_may_be_issued_yet_is_not_destroyed(
+    db: sqlite3.Connection, verdict: Verdict | None
+) -> None:
+    passage(db, uid=UID, verdict=verdict)
+    with pytest.raises(RequestRefused, match="a card that was issued or is in work"):
+        stock.destroy(db, STORE, 1, "BA 1", "ani", "bent", [UID])
+    assert batches.judge_uid(db, UID) == "chip_used"
+
+
+@pytest.mark.parametrize("verdict", [Verdict.SPOILED, Verdict.STILL_BLANK])
+def test_the_chip_of_a_card_that_is_not_issued_can_be_destroyed(db: sqlite3.Connection, verdict: Verdict) -> None:
+    passage(db, uid=UID, verdict=verdict)
+    stock.destroy(db, STORE, 1, "BA 1", "ani", "bent", [UID])
+    assert batches.judge_uid(db, UID) == "chip_destroyed"
+
+
+def test_however_many_passages_there_were_a_chip_to_destroy_is_looked_up_by_an_index(db: sqlite3.Connection) -> None:
+    found = plans(db, lambda db: stock._refuse_undestroyable(db, UID))
+    assert found == ["SEARCH destroyed_uid USING PRIMARY KEY (uid=?)",
+                     "SEARCH passage USING INDEX one_passage_per_chip (chip_uid=?)"]  # fmt: skip
 
 
 def test_a_count_that_agrees_is_kept_and_moves_nothing(db: sqlite3.Connection) -> None:

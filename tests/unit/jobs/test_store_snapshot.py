@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -12,13 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from controller import cli
 from controller.errors import StoreBroken, StoreError
-from controller.jobs import journal, queue, restore, snapshot, state_folder, store_check
+from controller.jobs import events, journal, queue, restore, snapshot, state_folder, store_check
 from controller.jobs.journal import Claim
+from controller.jobs.old_memory import Restored
 from controller.jobs.snapshot import COPY, MANIFEST, Interrupted
 from controller.jobs.spool import Spool
 from controller.jobs.storage_faults import DATABASE, WAL
 from controller.jobs.store import Store
+from controller.log_export import export_day
+from controller.log_keeper import LogKeeper
 from controller.model import JobState, Verdict
 from controller.records.canonical import Json, canonical_bytes
 
@@ -201,7 +206,7 @@ async def test_a_folder_that_never_was_a_station_is_said(tmp_path: Path) -> None
 # Restore
 
 
-async def _restored(site: Site) -> restore.Restored:
+async def _restored(site: Site) -> Restored:
     await site.close()
     done = restore.restore(site.out, site.folder, "ani")
     await site.open()
@@ -326,16 +331,166 @@ async def test_a_restore_that_broke_off_is_done_again(site: Site) -> None:
     assert site.codes() == []
 
 
-async def test_who_restored_is_in_the_event_log(site: Site) -> None:
-    snapshot.take(site.folder, site.out)
-    await _restored(site)
+async def _begin_log(site: Site) -> None:
     assert site.store is not None
-    bodies = [row[0] for row in await site.store.read(lambda db: db.execute("SELECT body FROM event").fetchall())]
-    facts = [json.loads(body)["facts"] for body in bodies if json.loads(body)["kind"] == "state_restored"]
-    assert [(fact["who"], fact["epoch"]) for fact in facts] == [("ani", 2)]
+    await LogKeeper(site.store, "Contoh", lambda _size: True, lambda: None).begin()
+
+
+async def _told(site: Site, kind: str) -> list[dict[str, Json]]:
+    assert site.store is not None
+    bodies = [json.loads(row[0]) for row in await site.store.read(lambda db: db.execute("SELECT body FROM event").fetchall())]
+    return [body["facts"] for body in bodies if body["kind"] == kind]
+
+
+async def test_who_restored_and_what_was_adopted_is_in_the_event_log(site: Site) -> None:
+    await _begin_log(site)
+    snapshot.take(site.folder, site.out)
+    await site.accept("later")
+    await _restored(site)
+    (fact,) = await _told(site, "state_restored")
+    digest = (await site.job(1)).record_digest
+    assert (fact["who"], fact["epoch"], fact["adopted"]) == ("ani", 2, 1)
+    assert fact["records"] == hashlib.sha256(f"{digest}\n".encode()).hexdigest()
+
+
+async def test_however_many_jobs_are_held_the_log_grows_by_two_rows(site: Site) -> None:
+    await _begin_log(site)
+    for number in range(20):
+        await site.accept(f"record-{number}")
+    snapshot.take(site.folder, site.out)
+    for number in range(20):
+        await site.accept(f"later-{number}")
+    head = snapshot.read_manifest(site.out).head
+    report = await _restored(site)
+    assert (report.held, report.adopted) == (20, 20)
+    assert site.store is not None
+    now = await site.store.read(events.head)
+    assert now is not None
+    assert now.seq == int(head.split(":")[0]) + 2, "hold, and the restore"
+
+
+async def test_a_state_without_a_log_is_restored_and_trusted_and_begins_one(site: Site) -> None:
+    await site.accept("a")  # no log here, so what it tells goes with the next line
+    assert site.store is not None
+    await site.close()
+    with closing(sqlite3.connect(site.folder / DATABASE, isolation_level=None)) as db:
+        db.executescript("DROP TRIGGER event_is_append_only_delete; DELETE FROM event;")
+    snapshot.take(site.folder, site.out)
+    restore.restore(site.out, site.folder, "ani")
+    restore.trust(site.folder, "ani")
+    await site.open()
+    await _begin_log(site)
+    assert [fact["station"] for fact in await _told(site, "genesis")] == [snapshot.read_manifest(site.out).station]
+
+
+async def test_an_epoch_that_an_interrupted_restore_moved_aside_counts(site: Site) -> None:
+    snapshot.take(site.folder, site.out)
+    assert (await _restored(site)).epoch == 2
+    await site.close()
+    aside = site.folder / "broken-x"
+    aside.mkdir()
+    for name in (DATABASE, state_folder.MARKER):  # moved aside, and then the power went
+        (site.folder / name).rename(aside / name)
+    assert restore.restore(site.out, site.folder, "ani").epoch == 3
+
+
+async def test_a_restore_that_fails_on_a_new_disk_leaves_no_trace(site: Site, tmp_path: Path) -> None:
+    snapshot.take(site.folder, site.out)
+    _damage_copy(site.out)
+    with pytest.raises(StoreError):
+        restore.restore(site.out, tmp_path / "new", "ani")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["lock"]
+
+
+def _damage_copy(out: Path) -> None:
+    """A database that is broken although its hash fits."""
+    with (out / COPY).open("rb+") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096)
+    facts = json.loads((out / MANIFEST).read_text())
+    facts["database_sha256"] = hashlib.sha256((out / COPY).read_bytes()).hexdigest()
+    (out / MANIFEST).write_text(json.dumps(facts))
+
+
+async def test_a_restore_moves_the_exports_of_the_lost_days_aside(site: Site) -> None:
+    await _begin_log(site)
+    snapshot.take(site.folder, site.out)
+    export_day(site.folder, "2026-11-21", lambda _size: True)
+    report = await _restored(site)
+    assert report.aside is not None
+    assert len(list((report.aside / "export").iterdir())) == 1
+    assert not (site.folder / "export").exists()
 
 
 # Trust
+
+
+async def _lose_wal(site: Site) -> Path:
+    """The folder as after kill -9 and the loss of the WAL: what was committed since its last copy into the database is gone."""
+    copy = site.folder.with_name("killed")
+    shutil.copytree(site.folder, copy)
+    (copy / WAL).unlink()
+    await site.close()
+    site.folder, site.spool = copy, Spool(copy / "spool", reserve_bytes=0)
+    with pytest.raises(StoreBroken, match=r"station.db-wal is missing.*print-station store trust"):
+        await site.open()
+    return copy
+
+
+async def _issue_in_the_wal(site: Site) -> queue.Job:
+    await _begin_log(site)
+    job = await site.accept("a")
+    assert site.store is not None
+    await site.store.read(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+    await _issue(site, job)
+    return job
+
+
+async def test_a_card_whose_verdict_was_lost_with_the_wal_is_not_printed_again(site: Site) -> None:
+    job = await _issue_in_the_wal(site)
+    folder = await _lose_wal(site)
+    done = restore.trust(folder, "ani")
+    assert (done.epoch, done.held, done.doubted) == (2, 1, True)
+    await site.open()
+    assert site.store is not None
+    assert await site.store.read(queue.next_ready) is None
+    assert await site.store.read(journal.held_flag)
+    assert ((await site.job(job.id)).state, (await site.accept("new")).state) == (JobState.HELD, JobState.HELD)
+    assert [(fact["who"], fact["held"]) for fact in await _told(site, "state_trusted")] == [("ani", 1)]
+    await site.close()
+    assert not restore.trust(folder, "ani").doubted  # the word after the look
+    await site.open()
+    assert (await site.accept("newer")).state is JobState.READY
+
+
+async def test_a_card_in_work_when_the_wal_was_lost_waits_for_a_person(site: Site) -> None:
+    passage = await _begin(site, await site.accept("a"))
+    assert site.store is not None
+    await site.store.read(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+    assert restore.trust(await _lose_wal(site), "ani").unknown == 1
+    await site.open()
+    old = await site.store.read(journal.find, passage.id)
+    assert (old.state, old.reason, old.reader) == ("unknown", "restored", "before epoch 2")
+
+
+async def test_trust_that_broke_off_is_done_again_and_holds_again(site: Site) -> None:
+    await _issue_in_the_wal(site)
+    folder = await _lose_wal(site)
+    before = (folder / state_folder.MARKER).read_bytes()
+    (folder / "station.db.restoring").write_bytes(b"half")  # cut while the copy was made
+    assert (restore.trust(folder, "ani").held, site.codes()) == (1, [])
+    (folder / state_folder.MARKER).write_bytes(before)  # cut before the last step
+    assert site.codes()[0] == "store.wal_missing"
+    again = restore.trust(folder, "ani")
+    assert (again.epoch, again.held, again.doubted) == (3, 1, True)
+
+
+async def test_nothing_that_reads_makes_a_lost_wal_look_whole(site: Site) -> None:
+    await _issue_in_the_wal(site)
+    folder = await _lose_wal(site)
+    with pytest.raises(StoreBroken, match=r"station.db-wal is missing"):
+        snapshot.take(folder, site.out)
+    assert site.codes() == ["store.wal_missing"]
 
 
 async def test_after_a_lost_wal_the_spools_records_are_held_jobs(site: Site) -> None:
@@ -371,6 +526,10 @@ async def test_a_damaged_marker_is_written_anew_from_the_database(site: Site) ->
     assert (site.folder / state_folder.MARKER).read_bytes() == before
 
 
-async def test_nothing_is_trusted_where_nothing_is(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"there is no station.db to trust"):
-        restore.trust(tmp_path, "ani")
+async def test_nothing_is_trusted_or_made_where_nothing_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    typo = tmp_path / "typo" / "a"
+    assert cli.main(["store", "trust", str(typo), "--who", "ani"]) == 1
+    said = capsys.readouterr().err
+    assert f"{typo}: tidak ada station.db" in said
+    assert f"{typo}: there is no station.db to trust; check the folder's name" in said
+    assert list(tmp_path.iterdir()) == []

@@ -53,6 +53,8 @@ def _database(folder: Path, statement: str) -> None:
         (Found(MARKER), ["missing"]),
         (Found(MARKER, database_bytes=0), ["empty"]),
         (Found(payloads=True), ["missing"]),
+        (Found(traces=True), ["missing"]),
+        (Found(traces=True, database_bytes=0), ["empty"]),
         (Found(payloads=True, database_bytes=0), ["empty"]),
         (Found(replace(MARKER, open=True), database_bytes=4096), ["wal_missing"]),
         (Found(replace(MARKER, open=True), database_bytes=4096, wal=True), []),
@@ -127,16 +129,31 @@ async def test_a_lost_database_is_noticed_by_the_spool_alone(lived: Path) -> Non
     assert "is missing" in await _refused(lived)
 
 
+@pytest.mark.parametrize("trace", ["log-key", "station.db.restoring", "snapshots/x", "export/x", "broken-2026/station.db"])
+async def test_a_lost_database_is_noticed_by_whatever_a_station_leaves(tmp_path: Path, trace: str) -> None:
+    (tmp_path / trace).parent.mkdir(exist_ok=True)
+    (tmp_path / trace).write_bytes(b"x")
+    assert "station.db is missing although this station has worked before" in await _refused(tmp_path)
+
+
+async def test_a_first_start_writes_database_and_marker_before_the_key(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    there = {path.name for path in tmp_path.iterdir()}
+    await store.close()
+    assert {DATABASE, state_folder.MARKER} <= there
+    assert state_folder.LOG_KEY not in there
+
+
 async def test_an_emptied_database_is_never_begun_anew(lived: Path) -> None:
     (lived / DATABASE).write_bytes(b"")
     assert f"{lived / DATABASE} is empty" in await _refused(lived)
 
 
 async def test_the_newest_snapshot_is_named_as_the_way_back(lived: Path) -> None:
-    for name in ("000009-x", "000010-y"):
+    for name in ("000009-20260101T000000Z", "000010-20260102T000000Z", "000011-before-update"):
         (lived / "snapshots" / name).mkdir(parents=True)
     (lived / DATABASE).unlink()
-    assert f"'print-station store restore {lived}/snapshots/000010-y {lived}'" in await _refused(lived)
+    assert f"'print-station store restore {lived}/snapshots/000010-20260102T000000Z {lived}'" in await _refused(lived)
 
 
 async def test_a_spool_that_is_gone_while_jobs_need_it_is_refused(lived: Path) -> None:

@@ -96,6 +96,46 @@ async def test_only_the_last_snapshots_are_kept_whatever_the_clock_does(store: S
     assert kept == [f"{number:06}" for number in range(3, SNAPSHOTS_KEPT + 3)]
 
 
+async def test_folders_that_staff_put_beside_the_snapshots_are_theirs(store: Store) -> None:
+    folder = store.state_dir / "snapshots"
+    for name in ("1-before-update", "2026-copy", *(f"00000{number}-mine" for number in range(9))):
+        (folder / name).mkdir(parents=True)
+        os.utime(folder / name, (1, 1))
+    out = await _upkeep(store, Told()).snapshot_if_due()
+    assert out is not None
+    assert out.name.startswith("000001-")
+    assert len(list(folder.iterdir())) == 12
+
+
+async def test_a_snapshot_folder_that_is_none_is_only_said(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    (store.state_dir / "snapshots").write_bytes(b"")
+    assert await _upkeep(store, Told()).snapshot_if_due() is None
+    assert "no snapshot" in caplog.text
+
+
+async def test_the_spool_is_swept_beside_the_work(store: Store) -> None:
+    spool = Spool(store.state_dir / "spool", reserve_bytes=0)
+    job = (await store.transact(queue.accept, spool, "digest", "a", b"record")).job
+    orphan = spool.put(b"orphan")
+    (spool.folder / "lost+found").mkdir()
+    assert await _upkeep(store, Told()).sweep() == 1
+    assert (spool.holds(job.payload), spool.holds(orphan)) == (True, False)
+
+
+async def test_a_record_that_came_during_the_sweep_stays(store: Store) -> None:
+    spool = Spool(store.state_dir / "spool", reserve_bytes=0)
+    job = (await store.transact(queue.accept, spool, "digest", "a", b"record")).job
+    assert await store.read(_upkeep(store, Told())._discard, [f"{job.payload}.json"]) == 0
+    assert spool.holds(job.payload)
+
+
+async def test_a_spool_that_cannot_be_read_ends_nothing(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    care = _upkeep(store, Told())
+    (store.state_dir / "spool").rmdir()
+    assert await care.sweep() == 0
+    assert "spool not swept" in caplog.text
+
+
 async def test_no_snapshot_is_taken_where_room_is_scarce(store: Store) -> None:
     care = Upkeep(store, Spool(store.state_dir / "spool", reserve_bytes=1 << 60), Told().errors.append)
     assert await care.snapshot_if_due() is None
