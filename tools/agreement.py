@@ -100,7 +100,7 @@ def _strangers(world: Json, jobs: Sequence[Json]) -> Iterator[str]:
 
 
 def _rejects(world: Json, station: Json, jobs: Sequence[Json]) -> Iterator[str]:
-    """As many cards in each reject bin, or taken from it, as were seen falling; one that a person called spoiled may be there too.
+    """As many cards in each reject bin, or taken from it, as were seen falling; one that a person called spoiled may be there.
 
     By the ledger all of them do: staff put there what they find spoiled.
     """

@@ -75,7 +75,7 @@ class Person:
     # What the person does
 
     def lay_down(self, card: Json) -> None:
-        """Lay a card on the desk reader, once it works: what lay there before its first look may answer for nothing but itself."""
+        """Lay a card on the desk reader, once it works: what lay there before its first look answers for nothing but itself."""
         if card["place"] != "desk":
             self._rig.until(lambda: self._rig.station()["desk_reader_up"], "the desk reader to work")
             self._rig.put(card["id"], "desk")

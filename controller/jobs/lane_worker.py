@@ -29,9 +29,19 @@ from controller.jobs.workshop import Nothing, PreparedJob, Setback, Workshop
 from controller.model import LaneStatus, PrinterIdentity, PrinterWitness, Verdict
 
 POLL_S = 1.0  # how often an idle or waiting lane looks again without being woken
-BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # the cause may be gone soon, or stay all night: neither wear nor a full journal
+BACK_OFF_S: tuple[float, ...] = (
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    30.0,
+)  # the cause may be gone soon, or stay all night: neither wear nor a full journal
 SILENCE_S = 25.0  # a lane that reports nothing for this long outside a stage is stuck; a dead printer takes up to 20 s to ask
-RESCUE_BACK_OFF_S = (1.0, 2.0, 5.0)  # each try may move the card, so nothing but a person or the time brings on the next
+RESCUE_BACK_OFF_S: tuple[float, ...] = (
+    1.0,
+    2.0,
+    5.0,
+)  # each try may move the card, so nothing but a person or the time brings on the next
 RESCUE_S = 200.0  # a card is looked for twice, moved to the reader and read, each as slowly as its deadline lets it
 PREPARE_S = 300.0  # drawing a face may wait behind a dozen submits whose pictures each run into the child's time-out
 

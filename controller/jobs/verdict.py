@@ -68,6 +68,11 @@ class Case:
         return self.evidence.witness.cards_fed - self.past.fed_before
 
     @property
+    def uncounted(self) -> bool:
+        """The printer's card counter did not rise since the intent. It may even have lost the tick of the card before."""
+        return self.fed is not None and self.fed <= 0
+
+    @property
     def panels_complete(self) -> bool:
         """The face is finished: its reply was journalled, or the counter rose by exactly its panels."""
         if self.past.printed:
@@ -174,8 +179,8 @@ ROWS: tuple[Row, ...] = (
         remake=False),
     Row("called spoiled", "any", "a person looks at the card and presses HOLD",
         lambda c: c.look is Look.SPOILED, _A.SPOILED, _BY_HAND, "called_spoiled"),
-    Row("tray empty", "before or during the feed", "the card counter did not move; a person sees no card in the tray (GO)",
-        lambda c: c.look is Look.NONE and _feeding(c) and c.fed == 0, _A.STILL_BLANK, "the hopper has to be counted",
+    Row("tray empty", "before or during the feed", "the card counter did not rise; a person sees no card in the tray (GO)",
+        lambda c: c.look is Look.NONE and _feeding(c) and c.uncounted, _A.STILL_BLANK, "the hopper has to be counted",
         "interrupted", count=True),
     # What the desk reader says
     Row("blank on the desk", "before anything was put on the card", "desk reader: this card, its chip is empty",
@@ -233,14 +238,14 @@ ROWS: tuple[Row, ...] = (
         lambda c: c.gone and c.phase is Phase.LEAVING and c.panels_complete and c.beams is not None and c.beams.exit == 1,
         _A.GOOD, "issued"),
     Row("seen not to be fed", "before or during the feed", "no card inside or counted; no beam saw one with open eyes",
-        lambda c: c.gone and _feeding(c) and c.fed == 0 and c.beams == Beams(0, 0, 0), _A.STILL_BLANK,
+        lambda c: c.gone and _feeding(c) and c.uncounted and c.beams == Beams(0, 0, 0), _A.STILL_BLANK,
         "the job goes on with the next blank", "interrupted"),
     Row("not fed", "before or during the feed", "no card inside or counted; the beams were blind; this printer keeps its card",
-        lambda c: c.gone and _feeding(c) and c.fed == 0 and c.beams is None and not c.evidence.ejects, _A.STILL_BLANK,
+        lambda c: c.gone and _feeding(c) and c.uncounted and c.beams is None and not c.evidence.ejects, _A.STILL_BLANK,
         "the hopper has to be counted", "interrupted", count=True),
     Row("perhaps in the tray", "before or during the feed",
         "no card inside or counted; the beams were blind; this printer may have ejected one",
-        lambda c: c.gone and _feeding(c) and c.fed == 0 and c.beams is None, _A.ASK,
+        lambda c: c.gone and _feeding(c) and c.uncounted and c.beams is None, _A.ASK,
         "a blank from the tray on the desk reader, or GO: none there", ask=Ask.TRAY),
     Row("left unseen", "any", "no card inside, nothing of the above",
         lambda _c: True, _A.ASK, "the card on the desk reader", ask=Ask.DESK),

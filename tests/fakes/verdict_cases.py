@@ -139,6 +139,10 @@ CASES = (
     Recorded("seen not to be fed", BLANK, gone(0, beams=NOTHING)),
     Recorded("seen not to be fed", BLANK, gone(0, beams=NOTHING, ejects=True)),
     Recorded("not fed", BLANK, gone(0)),
+    Recorded("not fed", BLANK, gone(-1)),  # the counter has lost the tick of the card before
+    Recorded("perhaps in the tray", BLANK, gone(-1, ejects=True)),
+    Recorded("tray empty", BLANK, replace(gone(-1, ejects=True), look=Look.NONE)),
+    Recorded("seen not to be fed", BLANK, gone(-1, beams=NOTHING)),
     Recorded("perhaps in the tray", BLANK, gone(0, ejects=True)),
     Recorded("left unseen", BLANK, gone(1)),
     Recorded("left unseen", BLANK, gone(0, beams=Beams(1, 0, 0))),

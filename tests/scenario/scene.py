@@ -158,11 +158,6 @@ class Scene:
         assert card is not None, question
         return card
 
-    def card_at(self, place: str, uid: str) -> Json:
-        """The card with this chip, which lies there, in the world."""
-        card: Json = next(card for card in self.world()["blanks"] if (card["place"], card["uid"]) == (place, uid))
-        return card
-
     def until_settled(self, question: Json) -> None:
         """Wait until nobody is asked this any more."""
         self.rig.until(lambda: self.question(question["id"]) is None, f"question {question['id']} to be settled")

@@ -74,13 +74,14 @@ def test_station_shows_counts_and_the_lane(scene: Scene) -> None:
     assert f"lane 1: idle, {scene.there()['hopper']} blanks in the hopper, ribbon for " in shown.stdout
 
 
-def test_cancel_takes_a_job_back_before_its_blank_is_fed(scene: Scene) -> None:
-    scene.press("hold")
+def test_hold_and_go_by_command_and_cancel_before_a_blank_is_fed(scene: Scene) -> None:
+    held = scene.rig.command("hold", "--who", "Budi")
+    assert held.stdout == "the station is held: the cards in hand are finished\n"
     scene.until_waits("held_by_operator")
     (number,) = scene.submit()
     cancelled = scene.rig.command("cancel", str(number), "--reason", "sent by mistake")
     assert (cancelled.returncode, cancelled.stdout) == (0, f"job {number} is cancelled\n")
-    scene.press("go")
+    assert scene.rig.command("go").stdout == "the station goes on\n"
     scene.until_free()
     assert (scene.state(number), scene.job(number)["passages"]) == ("cancelled", [])
 

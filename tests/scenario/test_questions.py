@@ -72,7 +72,7 @@ def test_hold_answers_the_question_that_is_shown_and_holds_nothing(scene: Scene,
 
 def test_a_question_survives_a_kill_and_the_card_may_lie_there_already(scene: Scene, asked: Json) -> None:
     scene.rig.kill_station()
-    scene.person.lay_down(scene.card_at("output", asked["chip_uid"]))
+    scene.rig.put(asked["chip_uid"], "desk")
     scene.rig.start_station()
     scene.until_state("issued", asked["job"])
     scene.until_shown("KARTU BAIK")

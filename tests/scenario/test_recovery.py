@@ -1,4 +1,4 @@
-"""kill -9 and lost devices in every stage of a card, in a printer that holds it: the verdict table answers, nothing is made twice."""
+"""kill -9 and lost devices in each stage of a card, in a printer that holds it: the verdict table answers, nothing twice."""
 
 from __future__ import annotations
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from controller import desk
-from controller.conditions import CONDITIONS
+from controller.conditions import CONDITIONS, NOTICES
+from controller.jobs.evidence import Ask
 from controller.jobs.passage import PLANS, REJECT
-from controller.model import JobState, Lamps, LaneStatus, LogHead, StationSnapshot, Verdict
+from controller.model import Button, JobState, Lamps, LaneStatus, LogHead, OpenQuestion, StationSnapshot, Verdict
+from controller.staff import SAYS
 
 IDLE = LaneStatus("1", activity="idle")
 NOW = StationSnapshot("Contoh", (IDLE,), dict.fromkeys(JobState, 0), dict.fromkeys(Verdict, 0), {}, panel_up=True)
@@ -60,6 +62,20 @@ def test_a_hold_shows_the_head_of_the_log_to_be_written_down(seq: int, shown: st
     assert desk.lines(held) == ("DITAHAN: TEKAN GO", shown)
     assert len(shown) <= 20
     assert desk.lines(replace(held, held=False))[1] == "JADI 0 ANTRE 0"
+
+
+@pytest.mark.parametrize("kind", list(Ask))
+def test_a_question_and_what_the_buttons_answer_fit_the_display(kind: Ask) -> None:
+    asked = replace(NOW, held=True, questions=(OpenQuestion(1, "1", kind, 1, 1), OpenQuestion(2, "2", "look", 2, 2)))
+    first, second = desk.lines(asked)
+    assert first == CONDITIONS[f"ask_{kind}"].short
+    assert [f"{button.upper()}=" in second for button in Button] == [(kind, button) in SAYS for button in Button]
+    assert len(second) <= 20
+
+
+def test_a_notice_hides_the_question() -> None:
+    asked = replace(NOW, questions=(OpenQuestion(1, "1", "look", 1, 1),), notice="desk_other")
+    assert desk.lines(asked) == (NOTICES["desk_other"].short, "")
 
 
 def test_every_stage_has_a_word_that_fits() -> None:

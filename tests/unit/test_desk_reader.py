@@ -1,8 +1,9 @@
-"""The desk reader: used only while a question is open, weighs each card once, and says where it belongs."""
+"""The desk reader: reads a card only while a question is open, weighs each once, and says where it belongs."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from controller.jobs.store import Store
 from controller.model import StationSnapshot, Verdict
 from controller.station import Station
 from tests.fakes.chip import FakeCard, FakeChipStation, ektp
+from tests.fakes.full_disk import fill_disk, free_disk
 from tests.fakes.interrupted import UID, ask_about, gone
 from tests.fakes.lane import FILES
 from tests.fakes.stock import fill
@@ -25,15 +27,26 @@ from tests.fakes.stock import fill
 LIMIT_S = 10.0
 
 
+class Reader(FakeChipStation):
+    """Counts how often it is asked whether it is there."""
+
+    checks = 0
+
+    async def check(self) -> None:
+        self.checks += 1
+        await super().check()
+
+
 @dataclass
 class Bench:
     """A reader on the desk and what it says."""
 
     store: Store
-    chip: FakeChipStation = field(default_factory=lambda: FakeChipStation(ektp()))
+    chip: Reader = field(default_factory=lambda: Reader(ektp()))
     station: Station = field(default_factory=lambda: Station("Contoh", ["1"]))
     changes: int = 0
-    looks: int = 0
+    looks: int = 0  # how often a UID was asked for
+    reads: int = 0  # commands that read the chip
 
     def __post_init__(self) -> None:
         self.news = asyncio.Event()
@@ -55,8 +68,23 @@ class Bench:
                 self.news.clear()
                 await self.news.wait()
 
+    async def looked(self, times: int = 3) -> None:
+        """The card that lies there is looked at so many times more."""
+        async with asyncio.timeout(LIMIT_S):
+            seen = self.looks
+            while self.looks < seen + times:
+                await asyncio.sleep(0.002)
+
+    async def polled(self) -> None:
+        """The reader is asked three times more, whatever lies on it."""
+        async with asyncio.timeout(LIMIT_S):
+            seen = self.chip.checks
+            while self.chip.checks < seen + 6:  # a look asks twice
+                await asyncio.sleep(0.002)
+
     def _counted(self, point: str) -> None:
         self.looks += point == "apdu CA"
+        self.reads += point == "apdu B0"
 
     def changed(self) -> None:
         """The lanes are woken."""
@@ -95,12 +123,86 @@ async def _verdict(bench: Bench) -> Verdict | None:
     return (await bench.store.read(journal.find, 1)).verdict
 
 
-async def test_nothing_is_read_while_nothing_is_asked(bench: Bench) -> None:
-    bench.lay_down(FakeCard(ektp()))
+async def _empty(bench: Bench) -> None:
+    """The reader has looked, and nothing lies there: the next card is one that somebody brings."""
+    await bench.until(lambda now: now.desk_reader_up is True)
+
+
+async def test_without_a_question_a_card_is_only_known_to_lie_there(bench: Bench) -> None:
+    card = await _whole()
     async with reading(bench):
-        await bench.until(lambda now: now.desk_reader_up is True)
-        await asyncio.sleep(0)
-    assert (bench.looks, bench.station.snapshot.notice) == (0, "")
+        await _empty(bench)
+        bench.lay_down(card)
+        await bench.looked()
+        per_look = bench.reads / bench.looks
+        await bench.looked()
+    assert (bench.reads / bench.looks, bench.station.snapshot.notice, bench.changes) == (per_look, "", 0)
+    assert bench.reads <= bench.looks * len(ektp().files)  # their lengths, to tell a fresh chip; never their contents
+
+
+async def test_a_blank_left_lying_is_not_taken_for_the_one_that_is_asked_for_later(bench: Bench) -> None:
+    async with reading(bench):
+        await _empty(bench)
+        bench.lay_down(FakeCard(ektp(), UID))
+        await bench.looked()
+        await bench.ask(Phase.FEEDING, gone(0, ejects=True), None)
+        await bench.looked()
+        assert (await _verdict(bench), bench.station.snapshot.notice) == (None, "")
+        card, bench.chip.card = bench.chip.card, None  # taken away, and brought: now somebody says that it is the one
+        await bench.polled()
+        bench.chip.card = card
+        await bench.until(lambda now: now.notice == "desk_still_blank")
+    assert await _verdict(bench) is Verdict.STILL_BLANK
+
+
+async def test_a_blank_that_lies_there_at_start_is_not_taken_for_the_one_that_is_asked_for(bench: Bench) -> None:
+    await bench.ask(Phase.FEEDING, gone(0, ejects=True), None)
+    bench.lay_down(FakeCard(ektp(), UID))
+    async with reading(bench):
+        await bench.looked()
+    assert (await _verdict(bench), bench.station.snapshot.notice) == (None, "")
+
+
+async def test_the_very_card_answers_even_if_it_lay_there_before(bench: Bench) -> None:
+    async with reading(bench):
+        await _empty(bench)
+        bench.lay_down(await _whole())
+        await bench.looked()
+        await bench.ask(evidence=gone(panels=5))
+        await bench.until(lambda now: now.notice == "desk_good")
+    assert await _verdict(bench) is Verdict.GOOD
+
+
+async def test_a_card_laid_in_the_place_of_another_is_a_new_one(bench: Bench) -> None:
+    await bench.ask(Phase.FEEDING, gone(0, ejects=True), None)
+    bench.lay_down(await _whole("04FFFFFFFFFFFF"))
+    async with reading(bench):
+        await bench.looked()
+        bench.lay_down(FakeCard(ektp(), UID))
+        await bench.until(lambda now: now.notice == "desk_still_blank")
+    assert await _verdict(bench) is Verdict.STILL_BLANK
+
+
+async def test_a_full_disk_is_waited_for_with_the_card_on_the_reader(bench: Bench) -> None:
+    await bench.ask(evidence=gone(panels=5))
+    await bench.store.read(fill_disk)
+    async with reading(bench):
+        await _empty(bench)
+        bench.lay_down(await _whole())
+        await bench.looked()
+        assert (await _verdict(bench), bench.changes) == (None, 0)
+        await bench.store.read(free_disk)
+        await bench.until(lambda now: now.notice == "desk_good")
+    assert await _verdict(bench) is Verdict.GOOD
+
+
+async def test_a_reader_that_stays_away_is_logged_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    bench.chip.absent = "reader_absent"
+    async with reading(bench):
+        await bench.until(lambda now: now.desk_reader_up is False)
+        await bench.polled()
+    assert [record.getMessage() for record in caplog.records] == ["desk reader"]
 
 
 async def test_a_good_card_is_issued_and_said_so(bench: Bench) -> None:
@@ -121,8 +223,9 @@ async def test_a_spoiled_card_belongs_into_the_reject_box(bench: Bench) -> None:
 
 async def test_a_blank_belongs_into_the_hopper(bench: Bench) -> None:
     await bench.ask(Phase.FEEDING, gone(0, ejects=True), None)
-    bench.lay_down(FakeCard(ektp(), UID))
     async with reading(bench):
+        await _empty(bench)
+        bench.lay_down(FakeCard(ektp(), UID))
         await bench.until(lambda now: now.notice == "desk_still_blank")
     assert await _verdict(bench) is Verdict.STILL_BLANK
 
@@ -130,19 +233,20 @@ async def test_a_blank_belongs_into_the_hopper(bench: Bench) -> None:
 @pytest.mark.parametrize("card", [FakeCard(ektp(), "04FFFFFFFFFFFF"), None])
 async def test_another_card_settles_nothing_and_is_weighed_once(bench: Bench, card: FakeCard | None) -> None:
     await bench.ask()
-    bench.lay_down(card or await _whole("04FFFFFFFFFFFF"))
     async with reading(bench):
+        await _empty(bench)
+        bench.lay_down(card or await _whole("04FFFFFFFFFFFF"))
         await bench.until(lambda now: now.notice == "desk_other")
-        looks = bench.looks
-        while bench.looks < looks + 3:
-            await asyncio.sleep(0.002)
+        await bench.looked()
+        assert bench.station.snapshot.notice == "desk_other"
     assert (await _verdict(bench), bench.changes) == (None, 0)
 
 
 async def test_a_residents_own_card_does_not_settle_the_question_about_a_blank(bench: Bench) -> None:
     await bench.ask(Phase.FEEDING, gone(1), None)
-    bench.lay_down(await _whole("04FFFFFFFFFFFF"))
     async with reading(bench):
+        await _empty(bench)
+        bench.lay_down(await _whole("04FFFFFFFFFFFF"))
         await bench.until(lambda now: now.notice == "desk_other")
     assert await _verdict(bench) is None
 
@@ -166,9 +270,7 @@ async def test_a_doubtful_face_turns_the_question_into_a_look(bench: Bench) -> N
         (question,) = await bench.store.read(questions.open_all)
         assert (question.kind, bench.station.snapshot.notice) == ("look", "")
         await bench.store.transact(questions.look, question.id, Look.COMPLETE, "budi", "seen", 1)
-        looks = bench.looks
-        while bench.looks < looks + 3:
-            await asyncio.sleep(0.002)
+        await bench.looked()
         assert bench.station.snapshot.notice == ""  # it is good: nobody may say that it is another card
     assert await _verdict(bench) is Verdict.GOOD
 

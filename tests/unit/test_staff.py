@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from controller.jobs.store import Store
 from controller.model import Button, OpenQuestion, Verdict
 from controller.staff import Staff
 from controller.station import Station
+from tests.fakes.full_disk import fill_disk, free_disk
 from tests.fakes.interrupted import UID, ask_about, gone, whole
 from tests.fakes.stock import fill
 
@@ -50,6 +52,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         workers = cast("Sequence[LaneWorker]", [self.worker])
+        self.station.desk_changed(panel_up=True, display_up=True)
         self.staff = Staff(self.station, self.store, workers, 1, self._changed)
 
     def _changed(self) -> None:
@@ -107,7 +110,6 @@ async def test_without_a_question_the_buttons_hold_and_let_go(bench: Bench) -> N
         (Ask.TRAY, Button.GO, Verdict.STILL_BLANK),
         (Ask.TRAY, Button.HOLD, Verdict.SPOILED),
         (Ask.DESK, Button.HOLD, Verdict.SPOILED),
-        (Ask.DESK, Button.GO, None),
         (Ask.LOOK, Button.GO, Verdict.GOOD),
         (Ask.LOOK, Button.HOLD, Verdict.SPOILED),
     ],
@@ -121,8 +123,88 @@ async def test_a_button_answers_the_question_on_the_display(
         await bench.store.transact(questions.sight, 1, whole(), 1)
     await bench.show()
     await bench.press(button)
-    assert (await bench.verdict(), bench.changes) == (verdict, int(verdict is not None))
-    assert bench.station.snapshot.held is False  # the press was an answer, and nothing else
+    assert (await bench.verdict(), bench.changes) == (verdict, 1)
+    assert (bench.station.snapshot.held, bench.worker.woken, bench.worker.forgiven) == (False, 0, 0)  # an answer, nothing else
+
+
+async def test_go_is_no_answer_to_a_card_that_is_asked_for_and_lets_the_station_go_on(bench: Bench) -> None:
+    await bench.press(Button.HOLD)
+    await bench.store.transact(ask_about, Phase.PRINTING)
+    await bench.show()
+    await bench.press(Button.GO)
+    assert (await bench.verdict(), bench.changes, bench.worker.forgiven) == (None, 0, 1)
+    assert (bench.station.snapshot.held, await bench.store.read(journal.held_flag)) == (False, False)
+
+
+async def test_a_press_means_what_was_shown_when_it_was_pressed(bench: Bench) -> None:
+    """Handled only when the display already asks something else: it answers neither, and does not hold the station."""
+    await bench.store.transact(fill, "2", 5)
+    first = await bench.store.transact(ask_about, Phase.PRINTING)
+    await bench.store.transact(ask_about, Phase.PRINTING, "0400000000BBBB", None, "2")
+    await bench.show()
+    bench.staff.pressed(Button.HOLD)
+    bench.station.asked(bench.station.snapshot.questions[1:])
+    await bench.press()
+    assert (first.id, len(await bench.store.read(questions.open_all)), bench.station.snapshot.held) == (1, 2, False)
+
+
+async def test_a_press_made_before_a_question_came_up_holds_the_station(bench: Bench) -> None:
+    await bench.store.transact(ask_about, Phase.PRINTING)
+    bench.staff.pressed(Button.HOLD)
+    bench.station.asked([OpenQuestion(1, "1", "desk", 1, 1)])
+    await bench.press()
+    assert (await bench.verdict(), bench.station.snapshot.held) == (None, True)
+
+
+@pytest.mark.parametrize(("notice", "display_up"), [("desk_good", True), ("", False)])
+async def test_a_question_that_nobody_can_see_is_not_answered(bench: Bench, notice: str, display_up: bool) -> None:
+    """Hidden by a notice, or on a display that is dark: then the buttons are HOLD and GO."""
+    await bench.store.transact(ask_about, Phase.PRINTING)
+    await bench.show()
+    bench.station.desk_reader_says(up=True, notice=notice)
+    bench.station.desk_changed(panel_up=True, display_up=display_up)
+    await bench.press(Button.HOLD)
+    assert (await bench.verdict(), bench.station.snapshot.held) == (None, True)
+
+
+async def test_a_question_that_comes_back_from_behind_a_notice_is_read_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.store.transact(ask_about, Phase.PRINTING)
+    await bench.show()
+    bench.station.desk_reader_says(up=True, notice="desk_other")
+    monkeypatch.setattr(staff, "READ_S", 60.0)
+    bench.station.desk_reader_says(up=True)
+    await bench.press(Button.HOLD)
+    assert (await bench.verdict(), bench.station.snapshot.held) == (None, False)
+
+
+async def test_two_presses_for_one_question_answer_it_once_and_do_nothing_else(bench: Bench) -> None:
+    await bench.store.transact(ask_about, Phase.PRINTING)
+    await bench.show()
+    await bench.press(Button.HOLD, Button.HOLD)
+    assert (await bench.verdict(), bench.changes, bench.station.snapshot.held) == (Verdict.SPOILED, 1, False)
+
+
+async def test_the_log_says_who_held_the_station(bench: Bench) -> None:
+    await bench.press(Button.HOLD)
+    await bench.staff.hold_or_go("ani", held=False)
+    assert (bench.station.snapshot.held, bench.worker.forgiven) == (False, 1)
+    rows = await bench.store.read(lambda db: [json.loads(row[0]) for row in db.execute("SELECT body FROM event ORDER BY seq")])
+    assert [(row["kind"], row["facts"]["who"]) for row in rows[-2:]] == [("hold", "front panel"), ("go", "ani")]
+
+
+async def test_a_full_disk_holds_all_the_same_and_takes_no_answer_yet(bench: Bench) -> None:
+    await bench.store.transact(ask_about, Phase.PRINTING)
+    await bench.store.read(fill_disk)
+    await bench.press(Button.HOLD)
+    assert (bench.station.snapshot.held, await bench.store.read(journal.held_flag)) == (True, False)
+    await bench.show()
+    await bench.press(Button.HOLD)
+    assert (await bench.verdict(), bench.changes) == (None, 0)
+    await bench.store.read(free_disk)
+    await bench.press(Button.HOLD)
+    assert (await bench.verdict(), bench.changes) == (Verdict.SPOILED, 1)
 
 
 async def test_a_press_that_was_not_meant_for_the_question_is_no_answer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

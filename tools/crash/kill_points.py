@@ -16,7 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from controller.jobs.passage import PLANS, REJECT
@@ -43,9 +43,10 @@ class Point:
     """Where the daemon dies."""
 
     wire: str  # usb, apdu, or commit
-    number: int  # 1 is the feed's command, the first APDU, or the first commit after the job was handed in
+    number: int  # 1 is the first exchange after the job was handed in, or the first commit
     label: str
     power: bool = False  # the printer loses its power at the same moment
+    start: str = ""  # counted from the first exchange with this label
 
     def __str__(self) -> str:
         return f"{self.wire} {self.number} ({self.label}){' with power' if self.power else ''}"
@@ -89,8 +90,11 @@ class Run:
         """The daemon dies at each point; at every second one the printer loses its power too."""
         with self._room(kind) as room:
             points = list(learn(room))
-        chosen = [Point(p.wire, p.number, p.label, power=bool(n % 2)) for n, p in enumerate(points)][:: self._every]
         self.figures[f"points {kind}"] = len(points)
+        self.kill_at(kind, [replace(point, power=bool(n % 2)) for n, point in enumerate(points[:: self._every])])
+
+    def kill_at(self, kind: str, chosen: Sequence[Point]) -> None:
+        """The daemon dies at these points; each time the work goes on to its end."""
         for start in range(0, len(chosen), ROOM_POINTS):
             self._in_room(kind, [lambda room, p=p: self._die(room, p) for p in chosen[start : start + ROOM_POINTS]])  # type: ignore[misc]  # bound now
 
@@ -122,8 +126,7 @@ class Run:
             room.rig.stop_station()
             room.rig.start_station(prefix=_strace(room, f"inject=fdatasync:signal=KILL:when={point.number}"))
         else:
-            start = FEED if point.wire == "usb" else ""
-            room.rig.trigger(point.wire, point.number, "after", "kill", pid=room.rig.station_pid, start=start)
+            room.rig.trigger(point.wire, point.number, "after", "kill", pid=room.rig.station_pid, start=point.start)
         room.submit(1)
         try:
             room.rig.until(lambda: room.rig.station_exit() is not None, f"the daemon to die at {point}", DIE_LIMIT_S)
@@ -157,7 +160,7 @@ def learn(room: Room) -> Iterator[Point]:
     labels = room.rig.exchanges()["1"]["labels"]
     usb = labels["usb"][labels["usb"].index(FEED) :]
     last = max(number for number, label in enumerate(usb) if label in ("> Se", "< Se"))
-    yield from (Point("usb", number, label) for number, label in enumerate(usb[: last + 8], 1))
+    yield from (Point("usb", number, label, start=FEED) for number, label in enumerate(usb[: last + 8], 1))
     yield from _of_runs(labels["apdu"])
     first, last_commit = _commits(room)
     yield from (Point("commit", number, "fdatasync") for number in range(first, last_commit + 1))

@@ -82,7 +82,7 @@ async def failure(doing: object) -> DeviceError:
 async def test_a_reader_is_known_by_its_exact_name() -> None:
     link = PcscLink("hw-sim lane 1")
     with pytest.raises(
-        DeviceAbsent, match="reader_absent: 'hw-sim lane 1' is not among the readers; there are: .*'hw-sim lane 1 00 00'"
+        DeviceAbsent, match=r"reader_absent: 'hw-sim lane 1' is not among the readers; there are: .*'hw-sim lane 1 00 00'"
     ):
         await link.check()
     await link.close()

@@ -377,7 +377,50 @@ async def test_a_print_that_cannot_be_proven_is_thrown_out_and_the_card_made_aga
     assert (len(site.lane.rejected), len(site.lane.output), site.lane.output[0].prints) == (1, 1, 1)
 
 
-async def test_a_lost_reader_is_waited_for_and_the_card_goes_on(site: Site) -> None:
+async def test_cards_that_recovery_throws_out_count_as_rejects_in_a_row(site: Site) -> None:
+    await site.load(6)
+    await site.submit(b"a", b"b")
+    site.lane.before["print"] = _raises(DeviceUnknown("printer_late", "no reply"))
+    async with working(site):
+        await site.until_waiting_for("rejects_in_row")
+        assert site.verdicts == [None, Verdict.SPOILED] * 3
+        del site.lane.before["print"]
+        site.worker.forgive()
+        await site.until(lambda: Verdict.GOOD in site.verdicts)
+
+
+async def _asked_for_nothing(site: Site, looks: list[str]) -> None:
+    """The worker had every chance to look, and did not."""
+    seen = len(looks)
+    for _ in range(20):
+        site.worker.wake()  # as a sensor does, or another card's answer
+        await site.store.read(lambda _db: None)
+    assert len(looks) == seen
+
+
+async def test_only_a_person_cuts_the_rest_between_two_rescues_short(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each try may move the card: a sensor that flickers must not bring on the next."""
+    monkeypatch.setattr(lane_worker, "RESCUE_BACK_OFF_S", (60.0,))
+    await _lose_reader_at_check(site)
+    looks: list[str] = []
+    async with working(site):
+        await site.until_waiting_for("pcsc_absent")
+        site.lane.chip.absent = ""
+        site.lane.at = lambda point: looks.append(point)
+        await _asked_for_nothing(site, looks)
+        site.worker.forgive()
+        await site.until(lambda: Verdict.GOOD in site.verdicts)
+
+
+async def test_a_stop_does_not_wait_for_the_rest_between_two_rescues(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_worker, "RESCUE_BACK_OFF_S", (60.0,))
+    await _lose_reader_at_check(site)
+    async with working(site):
+        await site.until_waiting_for("pcsc_absent")
+    assert site.worker.status.activity == "stopped"
+
+
+async def _lose_reader_at_check(site: Site) -> None:
     await site.load(2)
     await site.submit(b"a")
 
@@ -386,6 +429,30 @@ async def test_a_lost_reader_is_waited_for_and_the_card_goes_on(site: Site) -> N
         site.lane.chip.absent = "pcsc_absent"
 
     site.lane.before["to_chip_station"] = kill_pcscd
+
+
+async def test_a_beam_that_flickers_does_not_drive_the_motor(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An act that was refused is not asked again before the shortest back-off is over, unless a person says so."""
+    monkeypatch.setattr(lane_worker, "BACK_OFF_S", (60.0,))
+    asked: list[str] = []
+
+    def full() -> None:
+        asked.append("deliver")
+        if len(asked) == 1:
+            raise DeviceRefused("bin_full", "HOPPER FULL")
+
+    site.lane.before["deliver"] = full
+    await site.load(1)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("bin_full")
+        await _asked_for_nothing(site, asked)
+        site.worker.forgive()
+        await site.until(lambda: site.verdicts == [Verdict.GOOD])
+
+
+async def test_a_lost_reader_is_waited_for_and_the_card_goes_on(site: Site) -> None:
+    await _lose_reader_at_check(site)
     async with working(site):
         await site.until_waiting_for("pcsc_absent")
         assert site.worker.status.activity == "recover"
@@ -412,7 +479,8 @@ async def test_a_card_that_left_unseen_is_asked_for_and_an_answer_lets_the_lane_
         assert site.lane.acts == ["feed", "print"]  # nothing is fed while a card is asked for
         await site.store.transact(questions.look, 1, Look.SPOILED, "budi", "torn", 1)
         site.worker.wake()
-        await site.until(lambda: site.verdicts.count(Verdict.GOOD) == 2)
+        await site.until(lambda: site.verdicts.count(Verdict.GOOD) == 1)
+    assert await site.states() == {JobState.FAILED: 1, JobState.ISSUED: 1}  # it may be a whole card: nobody read it
 
 
 async def test_an_interrupted_passage_is_settled_at_start_before_anything_is_fed(site: Site) -> None:

@@ -255,7 +255,11 @@ async def test_a_card_that_recoverys_own_move_fed_is_asked_about_and_left_alone(
     bench.lane.before["to_chip_station"] = lambda: setattr(bench.lane, "inside", None)
     assert await bench.attempt() == Waiting("ask_desk")
     assert [ruling.row for ruling in bench.rulings] == ["another was fed"]
-    assert (bench.lane.inside is not None, bench.lane.acts, await bench.kinds()) == (True, ["to_chip_station"], ["count_required"])
+    assert (bench.lane.inside is not None, bench.lane.acts, await bench.kinds()) == (
+        True,
+        ["to_chip_station"],
+        ["count_required"],
+    )
 
 
 async def test_an_open_cover_is_waited_for_and_decides_nothing(bench: Bench) -> None:

@@ -167,6 +167,5 @@ async def test_background_work_runs_at_the_lowest_priority() -> None:
 async def test_the_look_for_damage_can_be_interrupted(store: Store) -> None:
     stop = threading.Event()
     stop.set()
-    with read_only(store.state_dir / DATABASE) as db:
-        with pytest.raises(Interrupted):
-            list(store_check.structure_faults(db, stop))
+    with read_only(store.state_dir / DATABASE) as db, pytest.raises(Interrupted):
+        list(store_check.structure_faults(db, stop))

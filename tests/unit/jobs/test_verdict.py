@@ -192,10 +192,12 @@ def _blank_is_proven(past: Past, evidence: LaneEvidence, _ruling: Ruling) -> boo
         return False
     if evidence.desk is not None and evidence.desk.fresh and evidence.desk.uid == UID:
         return True
+    fed = _fed(past, evidence)
+    not_counted = fed is not None and fed <= 0  # below zero: the tick of the card before is lost
     if evidence.look is Look.NONE:
-        return _fed(past, evidence) == 0
+        return not_counted
     never_seen = evidence.beams in (None, NOTHING) and (evidence.beams is not None or not evidence.ejects)
-    return evidence.same_devices and not _inside(evidence) and _fed(past, evidence) == 0 and never_seen
+    return evidence.same_devices and not _inside(evidence) and not_counted and never_seen
 
 
 def _question_is_needed(past: Past, evidence: LaneEvidence, ruling: Ruling) -> bool:
