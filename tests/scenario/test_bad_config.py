@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.commands.run import NEEDS_A_PERSON
 from tools.rig import ROOT, Rig
 
 EXAMPLE = (ROOT / "examples" / "station.toml").read_text(encoding="utf-8")
@@ -19,7 +20,7 @@ FIVE = {
 FIVE_OF_ANY_KIND = {
     "max_remakes = 1": "max_remakes = 9",
     'profile = "evolis-primacy"': 'profile = "evolis-primecy"',
-    'profile = "ektp"': 'profile = "ektp2"',
+    'lane 1 00 00", profile = "ektp"': 'lane 1 00 00", profile = "ektp2"',
     "bin_full = 12": "bin_full = 5",
     "0UVflsA/": "0UVf",
 }
@@ -96,6 +97,6 @@ def test_a_foreign_database_is_left_alone(rig: Rig, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "station.db").write_bytes(b"no database at all, " * 200)
     refused = rig.command("run", "--config", rig.config)
-    assert refused.returncode == 1
+    assert (refused.returncode, "print-station store restore" in refused.stderr) == (NEEDS_A_PERSON, True)
     assert "Traceback" not in refused.stderr
     assert (tmp_path / "state" / "station.db").read_bytes() == b"no database at all, " * 200

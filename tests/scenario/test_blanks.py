@@ -33,7 +33,6 @@ def test_dead_chips_fail_the_job_and_stop_the_lane_until_people_have_looked(scen
     ("fault", "values", "reason", "last"),
     [
         ("used_chip", {}, "chip_used", "probe"),
-        ("torn_chip", {"bytes": 900}, "chip_unfinished", "encode"),
         ("torn_chip", {"bytes": 900, "kills": True}, "chip_unfinished", "encode"),
         ("hung_chip", {}, "chip_silent", "probe"),  # its reader is free again once the card has left
     ],
