@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.5  # a person lays a card down and looks up
 LOOK_S = 1.0
+EMPTY_LOOKS = 2  # a card at the edge of the field may miss one
 
 
 class DeskReader:
@@ -39,6 +40,7 @@ class DeskReader:
         self._max_remakes = max_remakes
         self._changed = changed  # wakes the lanes after an answer
         self._lying: str | None = ""  # UID of the card that lies there; "": the first look has not been taken
+        self._empty = 0  # looks in a row that found no card
         self._weighed: frozenset[int] = frozenset()  # the questions it was held against
 
     async def run(self) -> None:
@@ -68,9 +70,12 @@ class DeskReader:
         try:
             sight = await self._reader.identify(Deadline.after(LOOK_S))
         except DeviceRefused:
-            self._lying, self._weighed = None, frozenset()
-            self._station.desk_reader_says(up=True)
+            self._empty += 1
+            if self._empty >= EMPTY_LOOKS:
+                self._lying, self._weighed = None, frozenset()
+                self._station.desk_reader_says(up=True)
             return
+        self._empty = 0
         just_laid = self._lying is None or self._lying not in ("", sight.uid)
         asked, notice = await self._open(), "" if just_laid else self._station.snapshot.notice
         if asked and (just_laid or asked - self._weighed):
@@ -89,7 +94,7 @@ class DeskReader:
             ruling = await self._store.transact(questions.sight, question.id, chip, self._max_remakes)
         except RequestRefused as refused:
             logger.info("desk reader", extra={"facts": {"refused": refused.problem.code}})
-            return "desk_other" if just_laid else notice
+            return "desk_other" if just_laid else notice or "desk_lift"
         self._tell(question.passage.id, ruling)
         return "" if ruling.answer is Answer.ASK else f"desk_{ruling.answer}"
 

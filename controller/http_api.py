@@ -146,7 +146,7 @@ class _Api:
 
     async def _hold_or_go(self, request: Request, *, held: bool) -> Response:
         """The buttons as a command, for when they answer a question, or are broken."""
-        command = await read_command(request, {"who": str, "reason": str})
+        command = await read_command(request, {"who": str})
         await self._b.hold_or_go(command["who"], held=held)
         return JSONResponse({"held": held})
 

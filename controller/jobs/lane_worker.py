@@ -29,19 +29,11 @@ from controller.jobs.workshop import Nothing, PreparedJob, Setback, Workshop
 from controller.model import LaneStatus, PrinterIdentity, PrinterWitness, Verdict
 
 POLL_S = 1.0  # how often an idle or waiting lane looks again without being woken
-BACK_OFF_S: tuple[float, ...] = (
-    1.0,
-    2.0,
-    5.0,
-    10.0,
-    30.0,
-)  # the cause may be gone soon, or stay all night: neither wear nor a full journal
+# The cause may be gone soon, or stay all night: neither wear nor a full journal.
+BACK_OFF_S: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
 SILENCE_S = 25.0  # a lane that reports nothing for this long outside a stage is stuck; a dead printer takes up to 20 s to ask
-RESCUE_BACK_OFF_S: tuple[float, ...] = (
-    1.0,
-    2.0,
-    5.0,
-)  # each try may move the card, so nothing but a person or the time brings on the next
+# Each try to settle a card may move it, so nothing but a person or the time brings on the next.
+RESCUE_BACK_OFF_S: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
 RESCUE_S = 200.0  # a card is looked for twice, moved to the reader and read, each as slowly as its deadline lets it
 PREPARE_S = 300.0  # drawing a face may wait behind a dozen submits whose pictures each run into the child's time-out
 
@@ -147,6 +139,7 @@ class LaneWorker:
             self._workshop.give_back()
             await self._settle(group, *unsettled)
             return
+        self._rescues = 0
         facts, details = await self._gather()
         condition = gate.obstacle(facts)
         if condition is not None:
@@ -181,9 +174,8 @@ class LaneWorker:
                        reader_up=not found.condition.startswith(("reader_", "pcsc_")))  # fmt: skip
         else:
             self._after(found)
-        if not isinstance(found, Waiting) and found.verdict is not None:
-            self._rescues = 0
-        elif not self._stopping:
+        settled = not isinstance(found, Waiting) and found.verdict is not None
+        if not settled and not self._stopping:
             await self._rest(RESCUE_BACK_OFF_S[min(self._rescues, len(RESCUE_BACK_OFF_S) - 1)])
             self._rescues += 1
 
@@ -287,13 +279,13 @@ class LaneWorker:
 
     async def _rest(self, seconds: float) -> None:
         """Wait, unless a person or the end of the station cuts it short."""
-        self._urged.clear()
         self._heard_until_s = max(self._heard_until_s, monotonic_s() + seconds + SILENCE_S)
         try:
             async with asyncio.timeout(seconds):
                 await self._urged.wait()
         except TimeoutError:
             pass
+        self._urged.clear()
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -147,7 +147,7 @@ async def test_a_blank_left_lying_is_not_taken_for_the_one_that_is_asked_for_lat
         await bench.looked()
         await bench.ask(Phase.FEEDING, gone(0, ejects=True), None)
         await bench.looked()
-        assert (await _verdict(bench), bench.station.snapshot.notice) == (None, "")
+        assert (await _verdict(bench), bench.station.snapshot.notice) == (None, "desk_lift")
         card, bench.chip.card = bench.chip.card, None  # taken away, and brought: now somebody says that it is the one
         await bench.polled()
         bench.chip.card = card
@@ -160,7 +160,7 @@ async def test_a_blank_that_lies_there_at_start_is_not_taken_for_the_one_that_is
     bench.lay_down(FakeCard(ektp(), UID))
     async with reading(bench):
         await bench.looked()
-    assert (await _verdict(bench), bench.station.snapshot.notice) == (None, "")
+    assert (await _verdict(bench), bench.station.snapshot.notice) == (None, "desk_lift")
 
 
 async def test_the_very_card_answers_even_if_it_lay_there_before(bench: Bench) -> None:
