@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
 from tests.scenario.points import fault, kill
-from tests.scenario.scene import Scene
+from tests.scenario.scene import Json, Scene
 
 LANES = 2
 
@@ -64,12 +66,21 @@ def test_a_card_that_was_in_another_printer_is_asked_for_whatever_this_one_says(
     other = {"1": "2", "2": "1"}[lane]
     with _exchanged_printers(scene):
         question = scene.until_asked("desk")
-        assert question["lane"] == lane
+        assert (question["lane"], _heard_from_devices(scene, question)) == (lane, (False, None))
         scene.until_waits("card_inside", lane=other)  # the same card: no blank is fed behind it
         scene.rig.take("printer", lane=lane)
         scene.person.answer(question)
         scene.until_state("issued", number)
         assert (scene.rows(number), scene.verdicts(number)) == (["good by look"], [("good", "")])
+
+
+def _heard_from_devices(scene: Scene, question: Json) -> tuple[bool, object]:
+    """Whether printer and reader were taken for those of the passage, and what the printer was believed; from the database."""
+    path = scene.rig.folder / "state" / "station.db"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        (row,) = db.execute("SELECT evidence FROM question WHERE id = ?", (question["id"],))
+    evidence = json.loads(row[0])
+    return evidence["same_devices"], evidence["witness"]
 
 
 def _killed_with_a_printed_card_inside(scene: Scene) -> tuple[int, str]:
