@@ -234,6 +234,7 @@ class _Parts:
     def _join_desk(self) -> None:
         self._panel.on_press(self._staff.pressed)
         self._panel.on_change(self._desk_changed)
+        self._display.on_change(self._desk_changed)
         self._station.listen(lambda snapshot: self._panel.set_lamps(desk.lamps(snapshot)))
         self._station.listen(lambda snapshot: self._display.show(*desk.lines(snapshot)))
         self._station.listen(self.log.look_at)

@@ -50,13 +50,14 @@ class Staff:
         self._max_remakes = max_remakes
         self._changed = changed
         self._presses: asyncio.Queue[Press] = asyncio.Queue(maxsize=MAX_PRESSES)
+        self._coming = False  # a lane says that it asks; the question itself is still being read
         self._shown: OpenQuestion | None = None
         self._shown_since_s = monotonic_s()
         station.listen(self._look_at)
 
     def pressed(self, button: Button) -> None:
         """A button was pressed; handled in turn, for what was shown at this moment."""
-        if self._shown is not None and monotonic_s() - self._shown_since_s < READ_S:
+        if self._coming or (self._shown is not None and monotonic_s() - self._shown_since_s < READ_S):
             return
         if self._presses.full():
             self._presses.get_nowait()  # the oldest: the last word counts
@@ -85,6 +86,7 @@ class Staff:
 
     def _look_at(self, now: StationSnapshot) -> None:
         """What stands on the display: a notice hides the question, and a dark display shows none."""
+        self._coming = not now.questions and any((lane.condition or "").startswith("ask_") for lane in now.lanes)
         shown = now.questions[0] if now.questions and now.display_up and not now.notice else None
         if shown != self._shown:
             self._shown, self._shown_since_s = shown, monotonic_s()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from controller.conditions import CONDITIONS
 from tools.rig import Rig, RigError
 
 Json = dict[str, Any]
@@ -87,7 +88,9 @@ class Person:
         return self._asked(question["id"])
 
     def say(self, button: str, question: Json) -> None:
-        """Press until it is heard: a press in the first second after a question came up does not count."""
+        """Press until it is heard, once the display asks: a press in the first second after that does not count."""
+        short = CONDITIONS[f"ask_{question['kind']}"].short
+        self._rig.until(lambda: short in " ".join(self._rig.world(brief=True)["display"]), f"the display to ask '{short}'")
         self.press(button)
         while not self._is_over(question, PATIENCE_S):
             self.press(button)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import unicodedata
+from collections.abc import Callable
 from typing import NoReturn
 
 from controller.errors import DeviceError
@@ -36,11 +37,16 @@ class VfdDisplay:
         self._shown: tuple[str, str] | None = None
         self._changed = asyncio.Event()
         self._up = False
+        self._on_change: Callable[[], None] = lambda: None
 
     @property
     def up(self) -> bool:
         """Whether the display took the last text."""
         return self._up
+
+    def on_change(self, handler: Callable[[], None]) -> None:
+        """Call `handler` whenever `up` changes: what is on the display decides what a button means."""
+        self._on_change = handler
 
     def show(self, first: str, second: str) -> None:
         """Show these lines, now and again after the display comes back. Longer text is cut."""
@@ -55,7 +61,8 @@ class VfdDisplay:
                 await self._link.connect()
                 with contextlib.suppress(DeviceError):  # the link has logged it and closed itself
                     await self._serve()
-                self._up, self._shown = False, None
+                self._shown = None
+                self._is_up(False)
         finally:
             self._up = False
             await self._link.close()
@@ -66,12 +73,18 @@ class VfdDisplay:
             if self._text != self._shown:
                 text = self._text
                 await self._link.write(encode(*text))
-                self._shown, self._up = text, True
+                self._shown = text
+                self._is_up(True)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_S):
                     await self._changed.wait()
             self._changed.clear()
             await self._link.check()
+
+    def _is_up(self, up: bool) -> None:
+        if up is not self._up:
+            self._up = up
+            self._on_change()
 
 
 def _cells(text: str) -> bytes:
