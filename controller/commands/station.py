@@ -36,6 +36,6 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"  {lane['condition_id']}\n  {lane['condition_en']}")
         if lane["detail"]:
             print(f"  [{lane['detail']}]")
-        if lane["condition"] == "passage_unknown":
-            print(f"  passage {lane['passage_id']}")
+    for question in now["questions"]:
+        print(f"question {question['id']} about lane {question['lane']}, job {question['job_id']}: print-station question list")
     return 0

@@ -42,7 +42,7 @@ def process_of(renderer: Renderer) -> int:
 def gone(pid: int) -> bool:
     try:
         return " Z " in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter: it went while we read
         return True
 
 
