@@ -17,9 +17,14 @@ def add_station(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--station", metavar="ADDRESS", help=text)
 
 
-def add_who(parser: argparse.ArgumentParser, reason: str | None = None) -> None:
-    """Add `--who` and `--reason` for acts that are recorded with a name; without a default the reason must be given."""
+def add_who(parser: argparse.ArgumentParser) -> None:
+    """Add `--who` for acts that are recorded with a name."""
     parser.add_argument("--who", default=getpass.getuser(), help="who does this (default: the login name)")
+
+
+def add_who_and_why(parser: argparse.ArgumentParser, reason: str | None = None) -> None:
+    """Add `--who` and `--reason`; without a default the reason must be given."""
+    add_who(parser)
     parser.add_argument("--reason", required=reason is None, default=reason, help="why")
 
 

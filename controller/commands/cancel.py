@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from controller.commands.asking import act, add_station, add_who
+from controller.commands.asking import act, add_station, add_who_and_why
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options."""
     parser.add_argument("job", type=int, metavar="JOB")
-    add_who(parser, reason="cancelled")
+    add_who_and_why(parser, reason="cancelled")
     add_station(parser)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 
-from controller.commands.asking import act, add_station
+from controller.commands.asking import act, add_station, add_who
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options."""
-    parser.add_argument("--who", default=getpass.getuser(), help="who does this (default: the login name)")
+    add_who(parser)
     add_station(parser)
 
 

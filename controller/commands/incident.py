@@ -7,7 +7,7 @@ import json
 import uuid
 
 from controller.client import StationClient
-from controller.commands.asking import accepted, act, add_station, add_who
+from controller.commands.asking import accepted, act, add_station, add_who_and_why
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_station(listed)
     explain = verbs.add_parser("explain", help="close an incident with its explanation")
     explain.add_argument("incident", type=int, metavar="ID")
-    add_who(explain)
+    add_who_and_why(explain)
     add_station(explain)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from controller.client import StationClient
-from controller.commands.asking import accepted, act, add_station, add_who
+from controller.commands.asking import accepted, act, add_station, add_who_and_why
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     answer = verbs.add_parser("answer", help="say what became of the card")
     answer.add_argument("question", type=int, metavar="ID")
     answer.add_argument("answer", choices=("complete", "spoiled", "missing", "none"))
-    add_who(answer)
+    add_who_and_why(answer)
     add_station(answer)
 
 

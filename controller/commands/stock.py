@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.client import Answer, StationClient, StationUnreachable
-from controller.commands.asking import accepted, add_station, add_who, say_problems
+from controller.commands.asking import accepted, add_station, add_who_and_why, say_problems
 from controller.errors import Problem
 
 MAX_UID_FILE_BYTES = 1024 * 1024  # what the station takes is half of that
@@ -129,7 +129,7 @@ _VERBS = {"receive": _receive, "load": _load, "unload": _unload, "count": _count
 
 def _act(verbs: Any, name: str, text: str, reason: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
-    add_who(parser, reason=reason)
+    add_who_and_why(parser, reason=reason)
     add_station(parser)
     parser.add_argument("--key", default=str(uuid.uuid4()), help="repeat an act whose answer was lost, without doing it twice")
     return parser

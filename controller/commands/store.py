@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from controller.clock import wall_text
-from controller.commands.asking import add_who, say_error, say_problems
+from controller.commands.asking import add_who_and_why, say_error, say_problems
 from controller.errors import RequestRefused, StoreError
 from controller.jobs import acts, restore, snapshot, store_check
 from controller.jobs.old_memory import Restored
@@ -26,10 +26,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     back = verbs.add_parser("restore", help="bring a snapshot back; the daemon must be stopped, nothing is deleted")
     back.add_argument("snapshot", type=Path, metavar="SNAPSHOT")
     back.add_argument("state_dir", type=Path, metavar="STATE_DIR")
-    add_who(back, reason="restore")
+    add_who_and_why(back, reason="restore")
     vouch = verbs.add_parser("trust", help="vouch for the state as it is, after a loss or a restore; the daemon must be stopped")
     vouch.add_argument("state_dir", type=Path, metavar="STATE_DIR")
-    add_who(vouch, reason="trust")
+    add_who_and_why(vouch, reason="trust")
 
 
 def run(arguments: argparse.Namespace) -> int:

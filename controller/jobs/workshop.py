@@ -61,6 +61,10 @@ class Nothing(Enum):
 Outcome = PreparedJob | Setback | Nothing
 
 
+def _storage_setback(error: StoreError | OSError) -> Setback:
+    return Setback("disk_full" if isinstance(error, StoreFull) else "store_failed", str(error))
+
+
 class Workshop:
     """Prepares one job ahead for one lane. `taken` is shared by the lanes of a station so that no two prepare the same job."""
 
@@ -124,10 +128,8 @@ class Workshop:
         found: Outcome = Nothing.READY
         try:
             found = await self._prepare_one(mine)
-        except StoreFull as error:
-            found = Setback("disk_full", str(error))
         except (StoreError, OSError) as error:
-            found = Setback("store_failed", str(error))
+            found = _storage_setback(error)
         finally:
             self._taken -= mine - ({found.job.id} if isinstance(found, PreparedJob) else set())
         return found
@@ -159,10 +161,8 @@ class Workshop:
         job = await self._store.read(queue.find, job_id)
         try:
             found = await self._try(job)
-        except StoreFull as error:
-            return Setback("disk_full", str(error))
-        except OSError as error:
-            return Setback("store_failed", str(error))
+        except (StoreError, OSError) as error:
+            return _storage_setback(error)
         return Setback("renderer_failed", str(found)) if isinstance(found, RendererFailed) else found
 
     async def _next(self, mine: set[int]) -> Job | None:

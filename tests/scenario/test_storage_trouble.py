@@ -20,15 +20,21 @@ SPEED = "20"  # a card takes long enough to be interfered with
 
 
 @pytest.fixture
-def scene(tmp_path: Path, new_scene: NewScene) -> Iterator[Scene]:
-    """A station whose state folder is a small disk of its own."""
+def small_disk(tmp_path: Path) -> Iterator[None]:
+    """The state folder is a small disk of its own."""
     state = tmp_path / "state"
     state.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=700", "tmpfs", state], check=True)
     try:
-        yield new_scene(speed=SPEED)
+        yield
     finally:
-        subprocess.run(["umount", "--lazy", state], check=True)
+        subprocess.run(["umount", state], check=True)
+
+
+@pytest.fixture
+def scene(small_disk: None, new_scene: NewScene) -> Scene:
+    """A station on the small disk; it is compared with the truth and ended before its disk goes (the order of the fixtures)."""
+    return new_scene(speed=SPEED)
 
 
 def _fill(scene: Scene) -> Path:
