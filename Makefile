@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE  # every start would compile all libraries again: 1 s and 4 MiB instead of 0.3 s
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check crash soak format bench bootstrap lock clean
+.PHONY: help demo test check crash soak vm-usb format bench bootstrap lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -33,11 +33,15 @@ crash: bootstrap ## kill, cut power and unplug for an hour, CUPS beside it; figu
 soak: bootstrap ## 100,000 cards on virtual time with random faults; figures in build/soak/report.json
 	@$(PYTHON) -m tools.soak $(ARGS)
 
+vm-usb: bootstrap ## the simulated printers on a real Linux kernel in QEMU; figures in build/vm-usb/report.json
+	@$(PYTHON) -m tools.vm_usb $(ARGS)
+
 format: bootstrap ## put the code into the common format
 	@build/venv/bin/ruff check --fix
 	@build/venv/bin/ruff format
 
 bench: bootstrap ## measure; figures in build/bench/report.json
+	@tools/cups-filters
 	@$(SANDBOX) -- $(PYTHON) -m benchmarks $(ARGS)
 
 bootstrap: ## install what is missing, nothing else

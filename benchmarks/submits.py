@@ -96,7 +96,7 @@ def _compared(rates: Mapping[str, Sequence[float]]) -> list[Figure]:
 async def _split(setup: Setup, bodies: Sequence[bytes]) -> dict[str, float]:
     """Medians in ms of the three parts of a submit."""
     folder = RUN / "split"
-    renderer, store = Renderer(setup.lanes[0].printer.raster), await Store.open(folder)
+    renderer, store = Renderer(setup.lanes[0].raster), await Store.open(folder)
     spool = Spool(folder / "spool", 0)
     rows = []
     try:

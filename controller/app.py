@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from controller import desk, http_api
+from controller import desk, http_api, lane_parts
 from controller.cards.panel_file import read_panel_file
 from controller.cards.renderer import Renderer
 from controller.clock import monotonic_s, wall_us
@@ -23,26 +23,24 @@ from controller.desk_reader import DeskReader
 from controller.errors import RendererFailed, StoreBroken
 from controller.hal.chip_station import PcscChipStation
 from controller.hal.display import VfdDisplay
-from controller.hal.evolis import EvolisPrinter
 from controller.hal.front_panel import GpioFrontPanel, PanelPins
-from controller.hal.lane_sensors import GpioLaneSensors, LanePins
 from controller.hal.pin_source import PinSource
 from controller.hal.serial_link import SerialLink
 from controller.http_api import Backend
 from controller.http_server import HttpServer, listen
 from controller.intake import Intake
-from controller.jobs import events, incidents, journal, ledger, questions, queue
-from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
+from controller.jobs import care_acts, events, incidents, journal, ledger, questions, queue, ribbons
+from controller.jobs.lane_links import LaneLinks
+from controller.jobs.lane_worker import LaneWorker
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
-from controller.jobs.stages import LaneDevices
 from controller.jobs.store import Store
 from controller.jobs.upkeep import Upkeep
 from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
 from controller.log_keeper import LogKeeper
 from controller.metrics import Metrics
-from controller.model import LaneStatus, OpenQuestion
+from controller.model import LaneProfile, LaneStatus, OpenQuestion
 from controller.notify import Notifier
 from controller.records.intake import load_stored
 from controller.setup import LaneSetup, Setup
@@ -99,7 +97,7 @@ class _Lane:
     """The concrete parts of one lane that need supervising or closing."""
 
     worker: LaneWorker
-    pins: PinSource
+    pins: PinSource | None
     chip: PcscChipStation
 
 
@@ -112,12 +110,17 @@ class _Parts:
         self._store = store
         self._spool = Spool(config.station.state_dir / "spool", config.station.reserve_mb * 1024 * 1024)
         self._station = Station(config.station.name, [lane.table.name for lane in setup.lanes])
+        self._station.set_profiles({
+            lane.table.name: LaneProfile(lane.printer.name, lane.printer.model, lane.printer.unproven) for lane in setup.lanes
+        })  # fmt: skip
         self._metrics = Metrics(lambda: self._station.snapshot)
         self._recount = asyncio.Event()
         self.log = LogKeeper(store, config.station.name, self._spool.has_room, self._recount.set)
         self.upkeep = Upkeep(store, self._spool, self._storage_failed)
         self._taken: set[int] = set()
-        self._renderers = {lane.printer.raster: Renderer(lane.printer.raster) for lane in setup.lanes}
+        self._renderers = {
+            lane.drawing: Renderer(lane.raster, layout=config.station.layout, icc=lane.table.printer.icc) for lane in setup.lanes
+        }
         self._lanes = [self._build_lane(lane) for lane in setup.lanes]
         self._panel_pins = PinSource(config.front_panel.gpio)
         self._panel = GpioFrontPanel(self._panel_pins, PanelPins(**config.front_panel.pins.model_dump()))
@@ -142,7 +145,7 @@ class _Parts:
             lanes=tuple(lane.table.name for lane in self._setup.lanes), max_remakes=self._setup.config.station.max_remakes,
             changed=self._changed, hold_or_go=self._staff.hold_or_go,
             healthy=lambda: {f"lane {worker.status.name}": worker.alive for worker in self.workers},
-            ribbon_sets={lane.table.name: lane.printer.ribbon.capacity_cards for lane in self._setup.lanes},
+            ribbon_sets={lane.table.name: lane.printer.fitted.capacity_cards for lane in self._setup.lanes},
         )  # fmt: skip
 
     async def recover(self) -> None:
@@ -150,6 +153,7 @@ class _Parts:
         for passage in await self._store.transact(journal.suspect_all):
             facts = {"passage": passage.id, "job": passage.job_id, "lane": passage.lane, "reason": passage.reason}
             logger.warning("passage unknown", extra={"facts": facts})
+        await self._store.transact(care_acts.forget_asked)
         lanes = [lane.table.name for lane in self._setup.lanes]
         for passage in await self._store.transact(questions.ask_about_lost_lanes, lanes):
             logger.warning("lane is gone: a person is asked", extra={"facts": {"passage": passage.id, "lane": passage.lane}})
@@ -165,7 +169,7 @@ class _Parts:
 
     def helpers(self, notifier: Notifier, stop: Callable[[], None]) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """The tasks that run beside the lanes, by name. The death of any of them stops the station."""
-        pins = [(f"pins {lane.worker.status.name}", lane.pins.run()) for lane in self._lanes]
+        pins = [(f"pins {lane.worker.status.name}", lane.pins.run()) for lane in self._lanes if lane.pins is not None]
         return [
             *pins,
             ("pins panel", self._panel_pins.run()),
@@ -207,19 +211,13 @@ class _Parts:
 
     def _build_lane(self, lane: LaneSetup) -> _Lane:
         name, config = lane.table.name, self._setup.config.station
-        pins = PinSource(lane.table.gpio)
-        sensors = GpioLaneSensors(pins, LanePins(**lane.table.pins.model_dump()))
-        printer = EvolisPrinter.at(lane.printer, lane.table.printer.usb, lane.table.printer.serial)
-        chip = PcscChipStation(lane.chip, lane.table.reader.name)
-        workshop = Workshop(self._store, self._spool, self._renderers[lane.printer.raster], config.state_dir / "rendered" / name,
+        parts = lane_parts.build(lane)
+        workshop = Workshop(self._store, self._spool, self._renderers[lane.drawing], config.state_dir / "rendered" / name,
                             read_panel_file, lambda canonical: load_stored(canonical).chip.files(), self._taken)  # fmt: skip
-        policy = LanePolicy("held" if lane.printer.holds_card else "ejecting", lane.printer.ejects_at_power_on,
-                            lane.table.reader.name, config.max_remakes, config.max_rejects_in_row,
-                            config.unknown_uid)  # fmt: skip
-        worker = LaneWorker(name, LaneDevices(printer, chip, sensors), self._store, self._spool, workshop,
-                            policy, self._links(name))  # fmt: skip
-        sensors.on_change(worker.wake)
-        return _Lane(worker, pins, chip)
+        worker = LaneWorker(name, parts.devices, self._store, self._spool, workshop,
+                            lane_parts.policy(lane, config), self._links(name))  # fmt: skip
+        parts.sensors.on_change(worker.wake)
+        return _Lane(worker, parts.pins, parts.chip)
 
     def _links(self, lane: str) -> LaneLinks:
         return LaneLinks(
@@ -311,7 +309,8 @@ class _Parts:
 
     def _read_counts(self, db: sqlite3.Connection) -> Counts:
         blanks = {lane.table.name: ledger.of_lane(db, lane.table.name) for lane in self._setup.lanes}
-        return queue.counts(db), journal.outcomes(db), blanks, ledger.places(db), incidents.counts(db)
+        rolls = ribbons.yields(db, blanks)
+        return queue.counts(db), journal.outcomes(db), blanks, ledger.places(db), incidents.counts(db), rolls
 
     async def _beat(self) -> None:
         """Prove that the loop turns and note how late it is."""

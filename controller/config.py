@@ -40,6 +40,7 @@ PinSourceAddress = Annotated[
     str, StringConstraints(pattern=rf"^(lgpio|pigpiod://{_HOST}:\d{{1,5}})$"), AfterValidator(_port_in_range)
 ]
 UsbAddress = Annotated[str, StringConstraints(pattern=rf"^(usb|usbip://{_HOST}:\d{{1,5}})$"), AfterValidator(_port_in_range)]
+UsbPort = Annotated[str, StringConstraints(pattern=r"^\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}$")]  # as the kernel writes it
 Listen = Annotated[
     str, StringConstraints(pattern=r"^(unix:\S+|127\.0\.0\.1:\d{1,5}|\[::1\]:\d{1,5})$"), AfterValidator(_port_in_range)
 ]
@@ -69,6 +70,7 @@ class StationTable(_Table):
     unknown_uid: Literal["refuse", "warn"] = "refuse"  # a blank whose chip no received batch lists
     reserve_mb: Annotated[int, Field(ge=1)] = 32
     profiles_dir: Path = DEFAULT_PROFILES
+    layout: Path | None = None  # what is printed where; None: the installed one
 
 
 class HttpTable(_Table):
@@ -84,12 +86,23 @@ class CentreKey(_Table):
     public_key: str
 
 
+class CoolDownTable(_Table):
+    """lanes.printer.cool_down: instead of what the printer's profile says"""
+
+    cards: Annotated[int, Field(ge=0, le=10_000)]  # 0: no rests
+    rest_s: Annotated[int, Field(ge=0, le=7200)]
+
+
 class PrinterTable(_Table):
     """lanes.printer"""
 
     profile: Name
     usb: UsbAddress
     serial: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    port: UsbPort | None = None  # only a printer plugged in there, e.g. "1-1.2"
+    ribbon: Name | None = None  # None: the profile's
+    cool_down: CoolDownTable | None = None
+    icc: Path | None = None  # colour profile of this printer with its ribbon
 
 
 class ReaderTable(_Table):
@@ -112,13 +125,13 @@ class LanePinTable(_Table):
 
 
 class LaneTable(_Table):
-    """[[lanes]]"""
+    """[[lanes]]; only a lane whose printer is fed by hand has no gpio and pins (`setup` checks)"""
 
     name: Name
     printer: PrinterTable
     reader: ReaderTable
-    gpio: PinSourceAddress
-    pins: LanePinTable
+    gpio: PinSourceAddress | None = None
+    pins: LanePinTable | None = None
 
 
 class PanelPinTable(_Table):
@@ -197,7 +210,7 @@ def _judge(text: str, place: str) -> Reading:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_mistake("toml", place, f"bukan TOML yang benar: {error}", f"is not valid TOML: {error}")]) from error
     values = dict(_leaves(table, ""))
-    problems = [*_twice(values), *_pins_twice(values), *_too_many_readers(values)]
+    problems = [*_twice(values), *_ports_twice(values), *_pins_twice(values), *_too_many_readers(values)]
     try:
         config = Config.model_validate(table)
     except ValidationError as error:
@@ -237,6 +250,18 @@ def _too_many_readers(values: Mapping[str, Any]) -> Iterator[Problem]:
                        "atau tulis slots = 1 pada pembaca yang hanya punya satu",
                        f"{len(slots)} readers take {total} slots, and pcscd shows {MAX_READERS}; use fewer readers, "
                        "or write slots = 1 at those that have one slot")  # fmt: skip
+
+
+def _ports_twice(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """A USB port may have one printer only."""
+    users: dict[tuple[str, str], str] = {}
+    for place, port in values.items():
+        lane = re.fullmatch(r"(lanes\[\d+\])\.printer\.port", place)
+        if lane is not None:
+            first = users.setdefault((str(values.get(f"{lane[1]}.printer.usb")), str(port)), place)
+            if first != place:
+                yield _mistake("twice", place, f"port '{port}' juga dipakai {first}; satu port untuk satu printer",
+                               f"port '{port}' is also {first}; a port has one printer")  # fmt: skip
 
 
 def _pins_twice(values: Mapping[str, Any]) -> Iterator[Problem]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from controller.conditions import CONDITIONS, NOTICES, Severity
 from controller.model import JobState, Lamps, LaneStatus, LogHead, StationSnapshot
 
-# A lane that waits only because there is nothing to do, or because the station stops, needs nobody.
-_NEEDS_NOBODY = {"stopping"}
+# What passes without anybody: no amber lamp. A lane that only rests is as ready as one with nothing to do.
+_NEEDS_NOBODY = {"stopping", "cool_down"}
+_READY = {None, "cool_down"}
+_ASKS, _WAITS, _FAULT = 1, 2, 3  # ranks of what a lane has to say; 0: what it does
 
 _ACTIVITY = {
     "starting": "MULAI",
@@ -17,12 +19,15 @@ _ACTIVITY = {
     "probe": "PERIKSA CHIP",
     "encode": "TULIS CHIP",
     "read back": "BACA ULANG CHIP",
+    "lift": "ANGKAT KARTU",
     "print": "CETAK",
     "check": "PERIKSA KARTU",
     "deliver": "KELUARKAN KARTU",
     "print and deliver": "CETAK",
     "reject": "BUANG KARTU",
     "recover": "PULIHKAN KARTU",
+    "clean": "SEDANG DIBERSIHKAN",
+    "test card": "KARTU UJI",
 }
 
 # What the buttons answer to each question, as the display's second line says it.
@@ -34,8 +39,10 @@ def lamps(snapshot: StationSnapshot) -> Lamps:
     conditions = [CONDITIONS[lane.condition] for lane in snapshot.lanes if lane.condition is not None]
     wanted = [condition for condition in conditions if condition.code not in _NEEDS_NOBODY]
     return Lamps(
-        green=any(lane.condition is None and lane.activity not in ("starting", "stopped") for lane in snapshot.lanes),
-        amber=snapshot.held or any(condition.severity is Severity.WAITS for condition in wanted),
+        green=any(lane.condition in _READY and lane.activity not in ("starting", "stopped") for lane in snapshot.lanes),
+        amber=snapshot.held
+        or any(condition.severity is Severity.WAITS for condition in wanted)
+        or any(lane.asks for lane in snapshot.lanes),
         red=any(condition.severity is Severity.FAULT for condition in wanted) or not snapshot.panel_up,
     )
 
@@ -67,13 +74,13 @@ def _question(snapshot: StationSnapshot) -> tuple[str, str]:
 
 def _worst(snapshot: StationSnapshot) -> str:
     """A fault before a wait before an activity; several lanes are told apart by name."""
-    marked = [(_rank(lane.condition), f"{lane.name}: " if len(snapshot.lanes) > 1 else "", lane) for lane in snapshot.lanes]
-    _, name, lane = max(marked, key=lambda entry: entry[0])
+    marked = [(_rank(lane), f"{lane.name}: " if len(snapshot.lanes) > 1 else "", lane) for lane in snapshot.lanes]
+    rank, name, lane = max(marked, key=lambda entry: entry[0])
     if lane.condition is not None:
         return name + CONDITIONS[lane.condition].short
     if snapshot.held:
         return CONDITIONS["held_by_operator"].short
-    return name + activity(lane)
+    return name + (CONDITIONS[lane.asks[0]].short if rank == _ASKS else activity(lane))
 
 
 def activity(lane: LaneStatus) -> str:
@@ -81,7 +88,8 @@ def activity(lane: LaneStatus) -> str:
     return _ACTIVITY.get(lane.activity, lane.activity.upper())
 
 
-def _rank(condition: str | None) -> int:
-    if condition is None:
-        return 0
-    return 2 if CONDITIONS[condition].severity is Severity.FAULT else 1
+def _rank(lane: LaneStatus) -> int:
+    """What has to be shown first. What a working lane asks for is shown while it has nothing to do."""
+    if lane.condition is None:
+        return _ASKS if lane.asks and lane.activity == "idle" else 0
+    return _FAULT if CONDITIONS[lane.condition].severity is Severity.FAULT else _WAITS

@@ -17,7 +17,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from controller import question_api, stock_api
+from controller import care_api, question_api, stock_api
+from controller.care_api import CareParts
 from controller.clock import wall_text
 from controller.conditions import CONDITIONS
 from controller.errors import Problem, RecordRefused, RendererFailed, RequestRefused, StoreBroken, StoreError, StoreFull
@@ -64,6 +65,11 @@ class Backend:
         """What the routes of the ledger act on."""
         return StockParts(self.store, self.snapshot, self.lanes, self.ribbon_sets, self.changed)
 
+    @property
+    def care(self) -> CareParts:
+        """What the routes of printer care act on."""
+        return CareParts(self.store, self.snapshot, self.lanes, self.changed)
+
 
 def build(backend: Backend) -> HttpGuard:
     """The application with all routes, guarded against web pages."""
@@ -89,6 +95,7 @@ def build(backend: Backend) -> HttpGuard:
                 *(Route(path, handler, methods=[method]) for method, path, handler in routes),
                 *question_api.routes(backend.store, backend.max_remakes, backend.changed),
                 *stock_api.routes(backend.stock),
+                *care_api.routes(backend.care),
             ],
             exception_handlers={
                 RecordRefused: _refused_record,
@@ -194,7 +201,8 @@ def _lane(lane: LaneStatus, blanks: Balance) -> dict[str, Any]:
     if lane.condition is None:
         return facts
     condition = CONDITIONS[lane.condition]
-    return facts | {"condition_id": condition.id, "condition_en": condition.en, "severity": condition.severity}
+    return facts | {"condition_id": condition.id, "condition_en": condition.en, "severity": condition.severity,
+                    "clears": condition.clears, "card_inside": condition.card_inside}  # fmt: skip
 
 
 def _problems(problems: list[Problem], status: int) -> Response:

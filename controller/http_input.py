@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from controller.jobs import acts
 MAX_COMMAND_BYTES = 4096  # a verdict with its reason
 MAX_TEXT = 500  # a reason or a name a person types
 MAX_DIGITS = 15  # of a number in an address; more would not fit a database id
+_KEY = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 _WANTED: Mapping[type, tuple[str, str]] = {
     int: ("bilangan", "a number"),
@@ -67,6 +69,16 @@ async def read_command(request: Request, shape: Mapping[str, type], optional: Ma
             raise wrong(name, f"'{name}' salah: harus {wanted_id}.", f"'{name}' is wrong: it must be {wanted_en}.")
     if "who" in command:
         acts.must_be_person(command["who"])
+    return command
+
+
+async def read_act(request: Request, shape: Mapping[str, type], optional: Mapping[str, type] | None = None,
+                   cap_bytes: int = MAX_COMMAND_BYTES) -> dict[str, Any]:  # fmt: skip
+    """A command that may carry a `key` of the caller's own (controller/jobs/acts.py)."""
+    command = await read_command(request, shape, {**(optional or {}), "key": str}, cap_bytes)
+    if "key" in command and not _KEY.fullmatch(command["key"]):
+        raise wrong("key", "'key' salah: 8 sampai 64 huruf, angka, titik, _ atau -.",
+                    "'key' is wrong: it must have 8 to 64 letters, digits, dots, _ or -.")  # fmt: skip
     return command
 
 

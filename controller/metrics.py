@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from controller import __version__
 from controller.conditions import CONDITIONS
+from controller.jobs.care import ASKS
 from controller.jobs.passage import PLANS, REJECT
 from controller.jobs.verdict import Answer
 from controller.model import StationSnapshot, Verdict
@@ -127,8 +128,30 @@ def _lane_metrics(now: StationSnapshot) -> Iterator[Metric]:
     yield of_lanes(
         "ribbon_remaining_prints", "Cards left on the ribbon, as its tag says.", lambda i: now.lanes[i].ribbon_remaining
     )
+    yield of_lanes("cards_until_cleaning", "Cards until cleaning is due, as the printer last said; 0 or less: it is due.",
+                   lambda i: now.lanes[i].cards_until_cleaning)  # fmt: skip
+    yield of_lanes("lane_rest_seconds", "How long the printer still rests to cool down.", lambda i: now.lanes[i].rest_s)
+    yield from _ribbon_metrics(now)
+    unproven = [((lane, profile.name), len(profile.unproven)) for lane, profile in now.profiles.items()]
+    yield _gauge("profile_unproven", "Parts of the printer's profile that nobody has seen on a real printer.",
+                 ["lane", "profile"], unproven)  # fmt: skip
+    asked = [((lane.name, code), code in lane.asks) for lane in now.lanes for code in ASKS]
+    yield _gauge("lane_asks", "1 for what a person should see to soon; the lane works meanwhile.", ["lane", "condition"], asked)
     rows = [((lane.name, code), lane.condition == code) for lane in now.lanes for code in CONDITIONS]
     yield _gauge("lane_condition", "1 for the condition that keeps the lane from working.", ["lane", "condition"], rows)
+
+
+def _ribbon_metrics(now: StationSnapshot) -> Iterator[Metric]:
+    """Measured yield: sets by the box against sets printed, of the roll that is fitted and the one before it."""
+    rolls = now.ribbons.items()
+    sets = [((lane, roll), number) for lane, r in rolls for roll, number in (("fitted", r.sets), ("last", r.old_sets))]
+    used = [((lane, roll), number) for lane, r in rolls for roll, number in (("fitted", r.used), ("last", r.old_used))]
+    yield _gauge("ribbon_sets", "Sets on the lane's ribbon roll, by its box.", ["lane", "roll"], _known(sets))
+    yield _gauge("ribbon_sets_used", "Sets printed from it so far, or in all.", ["lane", "roll"], _known(used))
+
+
+def _known(rows: Sequence[tuple[tuple[str, ...], int | None]]) -> list[tuple[tuple[str, ...], float]]:
+    return [(labels, number) for labels, number in rows if number is not None]
 
 
 def _gauge(name: str, text: str, labels: list[str], rows: Sequence[tuple[tuple[str, ...], float]]) -> Metric:

@@ -42,6 +42,12 @@ class CardPosition(StrEnum):
     PRINT = "print"
     CONTACT = "contact"
     CONTACTLESS = "contactless"
+    UNTOLD = "untold"  # this printer never says: proves neither that a card is inside nor that none is
+
+    @property
+    def inside(self) -> bool:
+        """The printer says that it holds a card."""
+        return self not in (CardPosition.NONE, CardPosition.UNTOLD)
 
 
 class Beam(StrEnum):
@@ -80,6 +86,14 @@ class PrinterWitness:
 
 
 @dataclass(frozen=True, slots=True)
+class PrinterCare:
+    """What a printer says of its upkeep; asked only while nothing is printed."""
+
+    cards_until_cleaning: int | None = None  # 0 or less: cleaning is due; None: this printer does not tell
+    settings: Mapping[str, str] = field(default_factory=dict)  # by the profile's names, in the printer's words
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """One ribbon panel's dots, packed as the printer takes them."""
 
@@ -87,6 +101,7 @@ class Panel:
     levels: int  # 2 for 1 bit a dot, 128 for 7 bits
     data: bytes
     sha256: str = ""  # of data, once it was needed for the journal
+    side: str = "front"  # or "back"; the front's panels come first
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +157,9 @@ class LaneStatus:
     pins_up: bool = False
     ribbon_remaining: int | None = None
     hopper_low: bool = False
+    asks: tuple[str, ...] = ()  # keys of CONDITIONS: what a person should see to soon; the lane works meanwhile
+    cards_until_cleaning: int | None = None  # as the printer last said
+    rest_s: int = 0  # how long the printer still rests, in steps of some seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +169,25 @@ class Balance:
     hopper: int = 0
     passage: int = 0
     reject: int = 0  # spoiled, not yet destroyed
+
+
+@dataclass(frozen=True, slots=True)
+class RollYield:
+    """What a lane's ribbon rolls gave: the one that is fitted and the one before it. None: there is none."""
+
+    sets: int | None = None  # by its box
+    used: int | None = None  # printed so far
+    old_sets: int | None = None
+    old_used: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneProfile:
+    """What a lane's printer profile says of itself."""
+
+    name: str
+    model: str
+    unproven: tuple[str, ...] = ()  # its parts that nobody has seen on a real printer
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +225,8 @@ class StationSnapshot:
     blanks: Mapping[str, Balance]  # by lane
     stock: Mapping[str, int] = field(default_factory=dict)  # the station's own accounts of blanks: store, issued, missing, ...
     incidents: Mapping[str, int] = field(default_factory=dict)  # open ones, by kind
+    ribbons: Mapping[str, RollYield] = field(default_factory=dict)  # by lane, where one was ever booked
+    profiles: Mapping[str, LaneProfile] = field(default_factory=dict)  # by lane
     questions: tuple[OpenQuestion, ...] = ()  # oldest first; the first one is on the display, and the buttons answer it
     notice: str = ""  # key of conditions.NOTICES: what to do with the card on the desk reader
     desk_reader_up: bool | None = None  # None: there is none

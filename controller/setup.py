@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,15 +11,19 @@ from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from controller.cards.icc import read_icc
+from controller.cards.layout_file import read_layout
+from controller.cards.raster import BACK, FRONT, Raster
 from controller.chips import profile as chip_profile
 from controller.chips.profile import ChipProfile
 from controller.config import DEFAULT_PROFILES, Config, LaneTable, read_config
 from controller.errors import ConfigError, Problem
 from controller.hal import printer_profile
-from controller.hal.printer_profile import PrinterProfile
+from controller.hal.printer_profile import EvolisProfile, MagicardProfile, UsbMatch
 from controller.records.seal import load_public_key
 
 T = TypeVar("T")
+Printer = EvolisProfile | MagicardProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,24 @@ class LaneSetup:
     """One lane with its profiles."""
 
     table: LaneTable
-    printer: PrinterProfile
+    printer: Printer  # with the lane's ribbon
     chip: ChipProfile
+
+    @property
+    def raster(self) -> Raster:
+        """What is drawn for this lane's cards: the sides that its ribbon prints."""
+        return self.printer.raster_for(self.printer.ribbon, (FRONT, BACK))
+
+    @property
+    def drawing(self) -> tuple[Raster, Path | None]:
+        """What two lanes have in common when their cards may be drawn by one renderer."""
+        return self.raster, self.table.printer.icc
+
+    @property
+    def cool_down(self) -> tuple[int, int]:
+        """Rest after so many cards (0: never), for so many seconds."""
+        own = self.table.printer.cool_down or self.printer.cool_down
+        return own.cards, own.rest_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +84,55 @@ def read_setup(path: Path) -> Setup:
     config = reading.config
     if problems or config is None:
         raise ConfigError(problems)
-    lanes = (LaneSetup(*parts) for parts in zip(config.lanes, printers, chips, strict=True))
+    pairs = enumerate(zip(config.lanes, printers, strict=True))
+    fitted = [_fitted(problems, lane, printer, f"lanes[{number}]") for number, (lane, printer) in pairs]
+    problems += _alike(config, fitted)
+    if config.station.layout is not None:
+        layout = _attempt(problems, partial(read_layout, config.station.layout), "station.layout")
+        problems += _no_back(config.lanes, fitted) if layout is not None and layout.back is not None else ()
+    if problems:
+        raise ConfigError(problems)
+    lanes = (LaneSetup(*parts) for parts in zip(config.lanes, fitted, chips, strict=True))
     return Setup(
         config, tuple(lanes), desk[0] if desk else None, dict(zip((key.kid for key in config.centre_keys), keys, strict=True))
     )
+
+
+def _fitted(problems: list[Problem], lane: LaneTable, printer: Printer, place: str) -> Printer:
+    """The lane's profile with the lane's ribbon; what the lane's table lacks or has wrong for it goes to `problems`."""
+    table = lane.printer
+    if printer.plan != "external":
+        problems += [
+            Problem("config.missing", f"{place}.{key}", f"wajib diisi: hanya jalur yang diisi dengan tangan tidak memakai {key}.",
+                    f"is required: only a lane whose printer is fed by hand has no {key}.")
+            for key in ("gpio", "pins") if getattr(lane, key) is None
+        ]  # fmt: skip
+    if table.icc is not None:
+        _attempt(problems, partial(read_icc, table.icc), f"{place}.printer.icc")
+    if table.ribbon is None:
+        return printer
+    return _attempt(problems, partial(printer.with_ribbon, table.ribbon), f"{place}.printer.ribbon") or printer
+
+
+def _no_back(lanes: Sequence[LaneTable], printers: Sequence[Printer]) -> Iterator[Problem]:
+    """Lanes whose ribbon cannot print the back that the layout has."""
+    for number, (lane, printer) in enumerate(zip(lanes, printers, strict=True)):
+        if "k" not in printer.fitted.back_panels:
+            yield Problem("config.back", f"lanes[{number}].printer.ribbon",
+                          f"pita '{printer.ribbon}' jalur {lane.name} tidak mencetak sisi belakang yang ada di tata letak.",
+                          f"ribbon '{printer.ribbon}' of lane {lane.name} prints no back, and the layout has one.")  # fmt: skip
+
+
+def _alike(config: Config, printers: Sequence[Printer]) -> Iterator[Problem]:
+    """Printers that only their port tells apart before one is asked who it is."""
+    kinds: dict[tuple[str, UsbMatch], str] = {}
+    for number, (lane, printer) in enumerate(zip(config.lanes, printers, strict=True)):
+        if printer.usb.serial == "device" and lane.printer.port is None:
+            other = kinds.setdefault((lane.printer.usb, printer.usb), lane.name)
+            if other != lane.name:
+                yield Problem("config.port", f"lanes[{number}].printer.port",
+                              f"wajib diisi: printer jalur {other} sejenis dan nomor serinya tidak terbaca lewat USB.",
+                              f"is required: lane {other} has such a printer too, and USB does not tell them apart.")  # fmt: skip
 
 
 def _load_each(problems: list[Problem], values: Mapping[str, Any], pattern: str, load: Callable[[str], T]) -> list[T]:

@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
-from controller.model import Balance, JobState, LaneStatus, LogHead, OpenQuestion, StationSnapshot, Verdict
+from controller.model import (
+    Balance,
+    JobState,
+    LaneProfile,
+    LaneStatus,
+    LogHead,
+    OpenQuestion,
+    RollYield,
+    StationSnapshot,
+    Verdict,
+)
 
-Counts = tuple[Mapping[JobState, int], Mapping[Verdict, int], Mapping[str, Balance], Mapping[str, int], Mapping[str, int]]
+Counts = tuple[
+    Mapping[JobState, int],
+    Mapping[Verdict, int],
+    Mapping[str, Balance],
+    Mapping[str, int],
+    Mapping[str, int],
+    Mapping[str, RollYield],
+]
+_NONE: Mapping[str, RollYield] = MappingProxyType({})
 Listener = Callable[[StationSnapshot], None]
 
 
@@ -29,6 +48,10 @@ class Station:
         """The station now."""
         return self._snapshot
 
+    def set_profiles(self, profiles: Mapping[str, LaneProfile]) -> None:
+        """What the lanes' printer profiles say of themselves."""
+        self._change(replace(self._snapshot, profiles=dict(profiles)))
+
     def listen(self, listener: Listener) -> None:
         """Call `listener` now and at every change."""
         self._listeners.append(listener)
@@ -40,10 +63,11 @@ class Station:
         self._change(replace(self._snapshot, lanes=lanes))
 
     def counted(self, jobs: Mapping[JobState, int], outcomes: Mapping[Verdict, int], blanks: Mapping[str, Balance],
-                stock: Mapping[str, int], incidents: Mapping[str, int]) -> None:  # fmt: skip
+                stock: Mapping[str, int], incidents: Mapping[str, int],
+                ribbons: Mapping[str, RollYield] = _NONE) -> None:  # fmt: skip
         """The database was counted."""
         now = replace(self._snapshot, jobs=dict(jobs), outcomes=dict(outcomes), blanks=dict(blanks))
-        self._change(replace(now, stock=dict(stock), incidents=dict(incidents)))
+        self._change(replace(now, stock=dict(stock), incidents=dict(incidents), ribbons=dict(ribbons)))
 
     def asked(self, questions: Sequence[OpenQuestion]) -> None:
         """The open questions, oldest first."""

@@ -5,7 +5,6 @@ Every act may carry a `key` of the caller's own (8 to 64 characters): the same c
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -18,14 +17,13 @@ from starlette.routing import Route
 
 from controller.clock import wall_text
 from controller.errors import Problem, RequestRefused
-from controller.http_input import MAX_COMMAND_BYTES, read_command, read_number, wrong
+from controller.http_input import read_act, read_number, wrong
 from controller.jobs import acts, batches, incidents, ledger, ribbons, stock
 from controller.jobs.incidents import KINDS, Incident
 from controller.jobs.store import Store
 from controller.model import Balance, StationSnapshot
 
 MAX_UID_BODY_BYTES = 512 * 1024  # MAX_UIDS of them, one by one
-_KEY = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _WHO: Mapping[str, type] = {"who": str, "reason": str}
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -69,7 +67,7 @@ class _StockApi:
 
     async def receive(self, request: Request) -> Response:
         shape = {"number": str, "quantity": int, "document": str, **_WHO}
-        command = await _command(request, shape, {"uids": list, "ribbon": bool}, MAX_UID_BODY_BYTES)
+        command = await read_act(request, shape, {"uids": list, "ribbon": bool}, MAX_UID_BODY_BYTES)
         ribbon = command.get("ribbon", False)
         if ribbon and "uids" in command:
             raise wrong("uids", "Pita tidak punya UID.", "Ribbons have no UIDs.")
@@ -83,7 +81,7 @@ class _StockApi:
         return await self._do(request, command, work)
 
     async def load(self, request: Request) -> Response:
-        command = await _command(request, {"lane": str, **_WHO}, {"quantity": int, "ribbon": bool})
+        command = await read_act(request, {"lane": str, **_WHO}, {"quantity": int, "ribbon": bool})
         lane = self._lane(command["lane"])
         if command.get("ribbon", False):
             return await self._do(request, command, partial(_fit, lane, self._sets(command, lane), command))
@@ -96,7 +94,7 @@ class _StockApi:
         return await self._do(request, command, work)
 
     async def unload(self, request: Request) -> Response:
-        command = await _command(request, {"lane": str, "quantity": int, **_WHO})
+        command = await read_act(request, {"lane": str, "quantity": int, **_WHO})
 
         def work(db: sqlite3.Connection) -> Mapping[str, Any]:
             lane = self._quiet_lane(db, command["lane"])
@@ -105,7 +103,7 @@ class _StockApi:
         return await self._do(request, command, work)
 
     async def count(self, request: Request) -> Response:
-        command = await _command(request, {"place": str, "counted": int, **_WHO}, {"lane": str})
+        command = await read_act(request, {"place": str, "counted": int, **_WHO}, {"lane": str})
 
         def work(db: sqlite3.Connection) -> Mapping[str, Any]:
             account, lane = self._place(db, command, (ledger.STORE, "hopper", "reject", "ribbon"))
@@ -118,7 +116,7 @@ class _StockApi:
 
     async def destroy(self, request: Request) -> Response:
         shape = {"place": str, "quantity": int, "document": str, **_WHO}
-        command = await _command(request, shape, {"lane": str, "uids": list}, MAX_UID_BODY_BYTES)
+        command = await read_act(request, shape, {"lane": str, "uids": list}, MAX_UID_BODY_BYTES)
 
         def work(db: sqlite3.Connection) -> Mapping[str, Any]:
             account, _ = self._place(db, command, (ledger.STORE, "reject"))
@@ -129,7 +127,7 @@ class _StockApi:
         return await self._do(request, command, work)
 
     async def give_back(self, request: Request) -> Response:
-        command = await _command(request, {"quantity": int, "document": str, **_WHO})
+        command = await read_act(request, {"quantity": int, "document": str, **_WHO})
 
         def work(db: sqlite3.Connection) -> Mapping[str, Any]:
             left = stock.give_back(db, command["quantity"], command["document"], command["who"], command["reason"])
@@ -142,7 +140,7 @@ class _StockApi:
         return JSONResponse({"incidents": [_incident(row) for row in rows]})
 
     async def explain(self, request: Request) -> Response:
-        number, command = read_number(request.path_params["incident"], "incident"), await _command(request, _WHO)
+        number, command = read_number(request.path_params["incident"], "incident"), await read_act(request, _WHO)
 
         def work(db: sqlite3.Connection) -> Mapping[str, Any]:
             return {"incident": _incident(incidents.explain(db, number, command["who"], command["reason"]))}
@@ -196,16 +194,6 @@ class _StockApi:
         if sets is None:
             raise wrong("quantity", "Jumlah set pada pita harus disebut.", "The number of sets on the roll must be said.")
         return int(sets)
-
-
-async def _command(
-    request: Request, shape: Mapping[str, type], optional: Mapping[str, type] | None = None, cap_bytes: int = MAX_COMMAND_BYTES
-) -> dict[str, Any]:
-    command = await read_command(request, shape, {**(optional or {}), "key": str}, cap_bytes)
-    if "key" in command and not _KEY.fullmatch(command["key"]):
-        raise wrong("key", "'key' salah: 8 sampai 64 huruf, angka, titik, _ atau -.",
-                    "'key' is wrong: it must have 8 to 64 letters, digits, dots, _ or -.")  # fmt: skip
-    return command
 
 
 def _fit(lane: str, sets: int, command: Mapping[str, Any], db: sqlite3.Connection) -> Mapping[str, Any]:

@@ -11,17 +11,19 @@ Json = Mapping[str, Any]
 _IN_HANDS = ("person", "desk")
 
 
-def disagreements(world: Json, station: Json, jobs: Sequence[Json], records: Mapping[str, Json]) -> list[str]:
+def disagreements(world: Json, station: Json, jobs: Sequence[Json], records: Mapping[str, Json],
+                  test_cards: Mapping[str, int] | None = None) -> list[str]:  # fmt: skip
     """Every way in which belief and truth differ, as sentences; empty when they agree.
 
-    `jobs` are answers of GET /api/v1/jobs/ID; `records` are the records handed in, by record_id.
+    `jobs` are answers of GET /api/v1/jobs/ID; `records` are the records handed in, by record_id. `test_cards`: how many each lane
+    printed, which people have put into its reject box.
     """
     return [
         *_ledger(world, station),
         *_out_of_lanes(world, station, jobs),
         *(fault for job in jobs for fault in _job(world, job, records[job["job"]["record_id"]])),
         *_strangers(world, jobs),
-        *_rejects(world, station, jobs),
+        *_rejects(world, station, jobs, test_cards or {}),
     ]
 
 
@@ -99,7 +101,7 @@ def _strangers(world: Json, jobs: Sequence[Json]) -> Iterator[str]:
             yield f"{blank['id']} was printed over"
 
 
-def _rejects(world: Json, station: Json, jobs: Sequence[Json]) -> Iterator[str]:
+def _rejects(world: Json, station: Json, jobs: Sequence[Json], test_cards: Mapping[str, int]) -> Iterator[str]:
     """As many cards in each reject bin, or taken from it, as were seen falling; one that a person called spoiled may be there.
 
     By the ledger all of them do: staff put there what they find spoiled.
@@ -108,7 +110,7 @@ def _rejects(world: Json, station: Json, jobs: Sequence[Json]) -> Iterator[str]:
     passages = [passage for answer in jobs for passage in answer["passages"]]
     for lane in world["lanes"]:
         mine = [passage for passage in passages if passage["lane"] == lane["name"]]
-        seen = sum(_was_rejected(passage) for passage in mine)
+        seen = sum(_was_rejected(passage) for passage in mine) + test_cards.get(lane["name"], 0)
         perhaps = sum(passage["verdict"] == "spoiled" and not _was_rejected(passage) for passage in mine)
         emptied = sum(blank["taken_from"] == {"place": "reject", "lane": lane["name"]} for blank in world["blanks"])
         if not seen <= lane["reject"] + emptied <= seen + perhaps:

@@ -1,6 +1,7 @@
 """`make demo`: the 20 sample records, and 3 bad ones, through a whole station on simulated hardware, then a look at the truth.
 
-Exit 0 only when in the *world* every record is one good card, once, and the bad ones were refused with their reason.
+A few of them again on a printer of the other family, which a person feeds by hand. Exit 0 only when in the *world* every record
+is one good card, once, looks to the last dot as `print-station preview` draws it, and the bad ones were refused with the reason.
 Leaves build/demo/report.json and build/demo/cards/ (a picture of each card, decoded from the dots that reached the printer).
 """
 
@@ -13,14 +14,20 @@ import shutil
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageChops
+
+from tools import by_hand
 from tools.agreement import disagreements, good_cards
+from tools.by_hand import Hands
 from tools.rig import ROOT, Rig, record_json
 
 OUT = ROOT / "build" / "demo"
+BY_HAND = "by-hand"  # folder under OUT and RUN for the cards of the printer that is fed by hand
+BY_HAND_CARDS = 2
 RUN = Path("build/run")  # private to the sandbox; relative, because a Unix socket's path may have 107 bytes at most
 SPEED = "20"  # device motion 20 times as fast as real: the whole demo takes about a minute
 LANE = "1"
@@ -38,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     good, bad = sorted((ROOT / "examples/records").glob("*.json")), sorted((ROOT / "examples/bad").glob("*.json"))
     with Rig(RUN, speed=options.speed, pictures=OUT / "cards") as rig:
         report = _issue(rig, good, bad, options.speed)
+    with Rig(RUN / BY_HAND, speed=options.speed, pictures=OUT / BY_HAND, edits=by_hand.EDITS) as rig:
+        report[BY_HAND] = _issue_by_hand(rig, good[:BY_HAND_CARDS])
+    report["passed"] = report["passed"] and report[BY_HAND]["passed"]
     (OUT / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     _show(report)
     return 0 if report["passed"] else 1
@@ -59,6 +69,8 @@ def _issue(rig: Rig, good: Sequence[Path], bad: Sequence[Path], speed: str) -> d
     elapsed_s = time.monotonic() - started_s
     world, station = rig.world(), rig.station()
     jobs = [rig.get(f"/api/v1/jobs/{number}").body for number in numbers]
+    issued = [(path, _card(job, world)["blank"]) for path, job in zip(good, jobs, strict=False)]
+    differing = _unlike_preview(rig, issued, OUT / "cards")
     exit_code = rig.stop_station()
     rig.stop_sim()
     records = {record["record_id"]: record for record in map(record_json, good)}
@@ -69,13 +81,54 @@ def _issue(rig: Rig, good: Sequence[Path], bad: Sequence[Path], speed: str) -> d
         "blanks": {"before": before, "after": station["lanes"][0]["hopper"], "rejected": world["lanes"][0]["reject"]},
         "good_cards_in_the_world": sum(len(good_cards(world, record)) == 1 for record in records.values()),
         "disagreements": disagreements(world, station, jobs, records),
+        "unlike_preview": differing,
         "exit_code": exit_code,
         "speed": speed,
         "elapsed_s": round(elapsed_s, 2),
         "cards": [_card(job, world) for job in jobs],
         "stages_s": _stages(jobs),
         "software_overhead_s": _overhead(world),
-    } | ({"passed": True} if _passed(world, station, jobs, records, refused, exit_code) else {})
+    } | ({"passed": not differing} if _passed(world, station, jobs, records, refused, exit_code) else {})
+
+
+def _issue_by_hand(rig: Rig, records: Sequence[Path]) -> dict[str, Any]:
+    """A Magicard has no encoder station: a person carries each card between the reader and the printer, as the display says."""
+    rig.start()
+    rig.load(LANE, len(records) + 1)
+    numbers = [rig.submit(path).body["job"]["id"] for path in records]
+    for _ in numbers:
+        Hands(rig).make_one()
+    rig.until(lambda: rig.states().get("issued", 0) == len(numbers), "the cards made by hand", CARD_LIMIT_S)
+    world, station = rig.world(), rig.station()
+    jobs = [rig.get(f"/api/v1/jobs/{number}").body for number in numbers]
+    differing = _unlike_preview(rig, zip(records, (_card(job, world)["blank"] for job in jobs), strict=True), OUT / BY_HAND)
+    exit_code = rig.stop_station()
+    rig.stop_sim()
+    wrong = disagreements(world, station, jobs, {record["record_id"]: record for record in map(record_json, records)})
+    return {
+        "passed": not differing and not wrong and exit_code == 0,
+        "profile": by_hand.PROFILE,
+        "issued": len(numbers),
+        "unlike_preview": differing,
+        "disagreements": wrong,
+    }
+
+
+def _unlike_preview(rig: Rig, cards: Iterable[tuple[Path, str | None]], pictures: Path) -> list[str]:
+    """The records whose card does not look as `print-station preview` draws it, by the pictures that the simulator decoded."""
+    differing = []
+    for record, blank in cards:
+        preview, picture = pictures / f"{record.stem}.preview.png", pictures / f"{blank}.png"
+        if rig.command("preview", record, "-o", preview, "--config", rig.config).returncode != 0 or not _same(preview, picture):
+            differing.append(record.stem)
+        else:
+            preview.unlink()
+    return differing
+
+
+def _same(one: Path, other: Path) -> bool:
+    with Image.open(one) as left, Image.open(other) as right:
+        return left.size == right.size and ImageChops.difference(left.convert("RGB"), right.convert("RGB")).getbbox() is None
 
 
 def _passed(world: Any, station: Any, jobs: Any, records: Any, refused: dict[str, list[str]], exit_code: int) -> bool:
@@ -155,11 +208,15 @@ def _show(report: dict[str, Any]) -> None:
         _say(f"{report['elapsed_s'] / max(1, len(cards)):.2f} s a card at {report['speed']}x device speed; of it software "
              f"{overhead['median'] * 1000:.0f} ms (most {overhead['max'] * 1000:.0f} ms), "
              f"pcscd's card detection {overhead['pcscd_card_detection_median'] * 1000:.0f} ms")  # fmt: skip
-    for sentence in report["disagreements"]:
+    for sentence in (*report["disagreements"], *report[BY_HAND]["disagreements"]):
         _say(f"DISAGREES: {sentence}")
     agrees = "DISAGREE" if report["disagreements"] else "agree"
     _say(f"ledger, journal and world {agrees}: {report['good_cards_in_the_world']} good cards, once each")
-    _say(f"{'PASSED' if report['passed'] else 'FAILED'}   pictures: build/demo/cards/   figures: build/demo/report.json")
+    hand = report[BY_HAND]
+    unlike = ", ".join((*report["unlike_preview"], *hand["unlike_preview"]))
+    looks = f"NOT as previewed: {unlike}" if unlike else "every card looks as previewed, to the last dot"
+    _say(f"on a {hand['profile']}, fed by hand: {hand['issued']} cards; {looks}")
+    _say(f"{'PASSED' if report['passed'] else 'FAILED'}   pictures: build/demo/   figures: build/demo/report.json")
 
 
 def _say(text: str) -> None:

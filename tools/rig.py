@@ -157,12 +157,14 @@ class Rig:
         self.sim("fault", name=name, lane=lane, values={key: _word(value) for key, value in values.items()})
 
     def take(self, where: str, *, lane: str = "1") -> list[str]:
-        """A person takes every card from the bin, the reject box, the printer or the hopper; returns their ids."""
+        """A person takes every card from the bin, the reject box, the printer, the hopper, the desk, or the lane's reader beside
+        its printer ("reader"); returns their ids."""
         taken: list[str] = self.sim("take", where=where, lane=lane)["blanks"]
         return taken
 
     def put(self, blank: str, where: str, *, lane: str = "1") -> str:
-        """A person puts one card, named by id or UID or "new", on the desk, into reject, hopper or output, or keeps it."""
+        """A person puts one card on the desk, into reject, hopper or output, or keeps it; in a lane with an external reader
+        also on its "reader" or into the hand-feed "slot". Cards are named by id or UID, "next" (in the stack) or "new"."""
         moved: str = self.sim("put", blank=blank, where=where, lane=lane)["blank"]
         return moved
 

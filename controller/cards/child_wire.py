@@ -2,6 +2,7 @@
 
 Request: {"do": "check_images", "photo": base64, "signature": base64}
          {"do": "render", "record": path, "raster": Raster.to_json(), "out": path}
+         {"do": "picture", "panels": path, "raster": Raster.to_json(), "side": "front" | "back", "out": path}
 Reply:   {"ok": true}
          {"ok": false, "kind": "render", "problem": {code, place, id, en}}
          {"ok": false, "kind": "store" | "store_full", "text": text}

@@ -1,26 +1,27 @@
-"""Draws one card side: photo as Y, M and C dye, text and signature as black resin, overlay with holes. Runs in the child only.
+"""Draws a card's sides: photo as Y, M and C dye, text and signature as black resin, overlay with holes. Runs in the child only.
 
 All planes are upright landscape pictures of dots, [y, x], centred on the card. Where black resin prints there is no dye under
-it: composite black smears and reads badly on scanners.
+it: composite black smears and reads badly on scanners. The back has text and overlay only. What a layout draws is never left
+out because a ribbon has no panel for it: that is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageOps
 
-from controller.cards.colour import dye_levels, tone_table
+from controller.cards.colour import DyeModel, dye_levels
+from controller.cards.dots import Dots
 from controller.cards.fonts import Fonts
-from controller.cards.layout import Box, Layout, PhotoBox, SignatureBox
-from controller.cards.packing import Dots
+from controller.cards.layout import Box, Layout, Overlay, PhotoBox, SignatureBox
 from controller.cards.problems import refusal
-from controller.cards.raster import Raster, RasterPanel
+from controller.cards.raster import BACK, FRONT, Raster, RasterPanel
 from controller.cards.typeset import Run
 
-_ANCHOR = {"left": "ls", "centre": "ms", "right": "rs"}  # Pillow: horizontal place, then s for the baseline
+_HALVES_BEFORE = {"left": 0, "centre": 1, "right": 2}  # how much of a line's width lies before its place
 _DYES = ("y", "m", "c")
 _MAX_BLOW_UP = 2.5  # a trimmed signature against the untrimmed picture
 
@@ -43,61 +44,71 @@ class Sheet:
         return self._top + mm * self._dots_per_mm
 
     def area(self, box: Box) -> tuple[slice, slice]:
-        """The rows and columns of dots of a box."""
-        rows = slice(round(self.y(box.y_mm)), round(self.y(box.y_mm + box.height_mm)))
-        columns = slice(round(self.x(box.x_mm)), round(self.x(box.x_mm + box.width_mm)))
+        """The rows and columns of dots of a box, as far as the head reaches: some are narrower than the card."""
+        rows = slice(max(0, round(self.y(box.y_mm))), round(self.y(box.y_mm + box.height_mm)))
+        columns = slice(max(0, round(self.x(box.x_mm))), round(self.x(box.x_mm + box.width_mm)))
         return rows, columns
 
     def size(self, box: Box) -> tuple[int, int]:
-        """Width and height of a box in dots."""
+        """Width and height in dots of the area of a box."""
         rows, columns = self.area(box)
-        return columns.stop - columns.start, rows.stop - rows.start
+        return min(columns.stop, self.width) - columns.start, min(rows.stop, self.height) - rows.start
 
 
-def draw_panels(
-    layout: Layout, raster: Raster, fonts: Fonts, runs: Sequence[Run], photo: Image.Image, signature: Image.Image
-) -> dict[str, Dots]:
-    """The dots of every panel of the raster by name. Raises RenderError for a panel nobody can draw or a useless signature."""
+@dataclass(frozen=True, slots=True)
+class Artwork:
+    """What is drawn: the lines of text of each side, and the two pictures."""
+
+    front: Sequence[Run]
+    back: Sequence[Run]
+    photo: Image.Image
+    embedded: bytes | None  # the ICC profile that came with the photo
+    signature: Image.Image
+
+
+def draw_panels(layout: Layout, raster: Raster, fonts: Fonts, dyes: DyeModel, art: Artwork) -> tuple[Dots, ...]:
+    """The dots of every panel of the raster, in its order. Raises RenderError for a panel nobody can draw, one that the ribbon
+    lacks, or a useless signature."""
+    _check_panels(layout, raster)
     sheet = Sheet(layout, raster)
-    black = draw_black(layout, sheet, fonts, runs, signature)
-    rgb = fit_photo(photo, layout.photo, sheet.size(layout.photo))
-    planes: dict[str, Dots] = {}
+    black = draw_text(sheet, fonts, art.front)
+    black[sheet.area(layout.signature)] |= fit_signature(art.signature, layout.signature, sheet.size(layout.signature))
+    light = dyes.light(fit_photo(art.photo, layout.photo, sheet.size(layout.photo)), art.embedded)
+    planes: list[Dots] = []
     for panel in raster.panels:
-        if panel.name in _DYES:
-            planes[panel.name] = _draw_dye(layout, sheet, panel, rgb, black)
-        elif panel.name == "k":
-            planes["k"] = black
-        elif panel.name == "o":
-            planes["o"] = draw_overlay(layout, sheet)
+        if panel.side == BACK:
+            planes.append(_draw_back(layout, sheet, fonts, panel, art.back))
+        elif panel.name in _DYES:
+            planes.append(_draw_dye(layout, sheet, black, dye_levels(light, panel.name, dyes.table(panel.levels))))
         else:
-            raise refusal("raster.unknown_panel", panel=panel.name)
-    return planes
+            planes.append(black if panel.name == "k" else draw_overlay(layout.overlay, sheet))
+    return tuple(planes)
 
 
-def draw_black(layout: Layout, sheet: Sheet, fonts: Fonts, runs: Sequence[Run], signature: Image.Image) -> Dots:
-    """Text and signature as one plane of 0 and 1."""
-    canvas = Image.new("L", (sheet.width, sheet.height), 0)
-    pen = ImageDraw.Draw(canvas)
+def draw_text(sheet: Sheet, fonts: Fonts, runs: Sequence[Run]) -> Dots:
+    """Lines of text as one plane of 0 and 1."""
+    plane = np.zeros((sheet.height, sheet.width), np.uint8)
     for run in runs:
-        at = (round(sheet.x(run.x_mm)), round(sheet.y(run.baseline_mm)))
-        pen.text(at, run.text, fill=255, font=fonts.sized(run.font, run.size_pt), anchor=_ANCHOR[run.align])
-    black = (np.asarray(canvas) >= 128).astype(np.uint8)
-    black[sheet.area(layout.signature)] |= fit_signature(signature, layout.signature, sheet.size(layout.signature))
-    return black
+        letters = [fonts.letter(run.font, run.size_pt, letter) for letter in run.text]
+        x, y = round(sheet.x(run.x_mm)), round(sheet.y(run.baseline_mm))
+        x -= (sum(letter.advance for letter in letters) * _HALVES_BEFORE[run.align] + 1) // 2
+        for letter in letters:
+            _stamp(plane, letter.dots, x + letter.left, y + letter.top)
+            x += letter.advance
+    return plane
 
 
-def draw_overlay(layout: Layout, sheet: Sheet) -> Dots:
+def draw_overlay(overlay: Overlay, sheet: Sheet) -> Dots:
     """The clear panel: everywhere but in the holes."""
-    overlay = np.ones((sheet.height, sheet.width), np.uint8)
-    for hole in layout.overlay.holes:
-        overlay[sheet.area(hole)] = 0
-    return overlay
+    dots = np.ones((sheet.height, sheet.width), np.uint8)
+    for hole in overlay.holes:
+        dots[sheet.area(hole)] = 0
+    return dots
 
 
-def fit_photo(photo: Image.Image, box: PhotoBox, size: tuple[int, int]) -> NDArray[np.uint8]:
+def fit_photo(photo: Image.Image, box: PhotoBox, size: tuple[int, int]) -> Image.Image:
     """The photo as RGB, filling its box; what is too much is cut off."""
-    fitted = ImageOps.fit(photo.convert("RGB"), size, Image.Resampling.LANCZOS, centering=(0.5, box.anchor_y))
-    return np.asarray(fitted)
+    return ImageOps.fit(photo.convert("RGB"), size, Image.Resampling.LANCZOS, centering=(0.5, box.anchor_y))
 
 
 def fit_signature(signature: Image.Image, box: SignatureBox, size: tuple[int, int]) -> Dots:
@@ -133,9 +144,35 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return grey
 
 
-def _draw_dye(layout: Layout, sheet: Sheet, panel: RasterPanel, rgb: NDArray[np.uint8], black: Dots) -> Dots:
+def _stamp(plane: Dots, dots: Dots, x: int, y: int) -> None:
+    """Put black dots on a plane; what lies beyond its edges is beyond the head."""
+    dots = dots[max(0, -y) :, max(0, -x) :]
+    place = plane[max(0, y) :, max(0, x) :][: dots.shape[0], : dots.shape[1]]
+    place |= dots[: place.shape[0], : place.shape[1]]
+
+
+def _check_panels(layout: Layout, raster: Raster) -> None:
+    names = {(panel.name, panel.side) for panel in raster.panels}
+    unknown = [name for name, _ in names if name not in (*_DYES, "k", "o")]
+    if unknown:
+        raise refusal("raster.unknown_panel", panel=unknown[0])
+    for name in (*_DYES, "k"):
+        if (name, FRONT) not in names:
+            raise refusal("raster.no_panel", panel=name)
+    if layout.back is not None and ("k", BACK) not in names:
+        raise refusal("raster.no_back")
+
+
+def _draw_dye(layout: Layout, sheet: Sheet, black: Dots, levels: Dots) -> Dots:
     plane = np.zeros((sheet.height, sheet.width), np.uint8)
     area = sheet.area(layout.photo)
-    plane[area] = dye_levels(rgb, panel.name, tone_table(layout.colour, panel.levels))
-    plane[black == 1] = 0
+    plane[area] = np.where(black[area] == 1, 0, levels)
     return plane
+
+
+def _draw_back(layout: Layout, sheet: Sheet, fonts: Fonts, panel: RasterPanel, runs: Sequence[Run]) -> Dots:
+    if panel.name == "k":
+        return draw_text(sheet, fonts, runs)
+    if panel.name == "o" and layout.back is not None:
+        return draw_overlay(layout.back.overlay, sheet)
+    return np.zeros((sheet.height, sheet.width), np.uint8)  # no dye on the back, as no layout can ask for it

@@ -1,19 +1,13 @@
-"""The face of a card as data: what is printed where, in millimetres from the card's top left corner and in points.
+"""A card's sides as data: what is printed where, in millimetres from the card's top left corner and in points.
 
-Reads the TOML text of `layouts/*.toml` into frozen records and checks that everything lies on the card and every name is
-known. All mistakes are reported at once, each with its place.
+The keys of `layouts/*.toml`, which `layout_file` reads; docs/rendering.md explains them and states how texts are made to fit.
 """
 
 from __future__ import annotations
 
-import tomllib
-from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from controller.cards.fields import FIELDS
-from controller.errors import ConfigError, Problem
+from pydantic import BaseModel, ConfigDict, Field
 
 Millimetres = Annotated[float, Field(ge=0, le=200, allow_inf_nan=False)]
 Points = Annotated[float, Field(ge=4, le=72, allow_inf_nan=False)]  # below 4 points nobody can read it
@@ -137,8 +131,23 @@ class Colour(_Part):
     tone: tuple[tuple[Share, Share], ...] = Field(min_length=2)
 
 
+class Back(_Part):
+    """The back: black texts and the clear panel, as far as the ribbon has panels for them."""
+
+    texts: tuple[TextBox, ...] = ()
+    overlay: Overlay = Overlay()
+
+
+class Abbreviation(_Part):
+    """Whole words that may be shortened in some fields, when nothing else makes a text fit."""
+
+    words: str = Field(min_length=2)
+    short: str = Field(min_length=1)
+    fields: tuple[str, ...] = Field(min_length=1)
+
+
 class Layout(_Part):
-    """One side of a card."""
+    """Both sides of a card; the keys of the front stand at the top."""
 
     format: Literal[1]
     name: str
@@ -151,80 +160,5 @@ class Layout(_Part):
     signature: SignatureBox
     overlay: Overlay
     colour: Colour
-
-
-def load_layout(text: str) -> Layout:
-    """The layout in this TOML text. Raises ConfigError with every mistake and its place."""
-    try:
-        layout = Layout.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_mistake("", str(error))]) from error
-    except ValidationError as error:
-        raise ConfigError([_mistake(".".join(map(str, row["loc"])), row["msg"]) for row in error.errors()]) from error
-    mistakes = [*_name_mistakes(layout), *_size_mistakes(layout), *_place_mistakes(layout), *_tone_mistakes(layout)]
-    if mistakes:
-        raise ConfigError(mistakes)
-    return layout
-
-
-def _mistake(place: str, text: str) -> Problem:
-    return Problem("layout.broken", place, f"tata letak salah: {text}", text)
-
-
-def _types(layout: Layout) -> list[tuple[str, Type]]:
-    boxes = [(f"texts.{index}.type", box.type) for index, box in enumerate(layout.texts)]
-    return [*boxes, ("table.label", layout.table.label), ("table.value", layout.table.value)]
-
-
-def _name_mistakes(layout: Layout) -> list[Problem]:
-    fields = [(f"texts.{index}.field", box.field) for index, box in enumerate(layout.texts) if box.field is not None]
-    for index, row in enumerate(layout.table.rows):
-        fields.append((f"table.rows.{index}.field", row.field))
-        fields += [(f"table.rows.{index}.beside.field", row.beside.field)] if row.beside is not None else []
-    unknown = [_mistake(place, f"no field is called '{name}'") for place, name in fields if name not in FIELDS]
-    unknown += [
-        _mistake(f"texts.{index}", "give either field or words")
-        for index, box in enumerate(layout.texts)
-        if (box.field is None) == (box.words is None)
-    ]
-    return unknown + [
-        _mistake(place, f"no font is called '{it.font}'") for place, it in _types(layout) if it.font not in layout.fonts
-    ]
-
-
-def _size_mistakes(layout: Layout) -> list[Problem]:
-    wrong = [
-        _mistake(place, "min_size_pt, roomy_min_size_pt and size_pt must rise")
-        for place, it in _types(layout)
-        if not it.min_size_pt <= (it.roomy_min_size_pt or it.min_size_pt) <= it.size_pt
-    ]
-    table = layout.table
-    if table.min_pitch_mm > table.pitch_mm:
-        wrong.append(_mistake("table", "min_pitch_mm is above pitch_mm"))
-    if table.first_baseline_mm + table.min_pitch_mm * (len(table.rows) - 1) > table.last_baseline_mm:
-        wrong.append(_mistake("table", "the rows do not fit between first_baseline_mm and last_baseline_mm"))
-    return wrong
-
-
-def _place_mistakes(layout: Layout) -> list[Problem]:
-    boxes: list[tuple[str, Box]] = [("photo", layout.photo), ("signature", layout.signature)]
-    boxes += [(f"overlay.holes.{index}", hole) for index, hole in enumerate(layout.overlay.holes)]
-    edges = [(place, box.x_mm, box.x_mm + box.width_mm, box.y_mm + box.height_mm) for place, box in boxes]
-    for index, text in enumerate(layout.texts):
-        left = text.x_mm - text.width_mm * {"left": 0.0, "centre": 0.5, "right": 1.0}[text.align]
-        edges.append((f"texts.{index}", left, left + text.width_mm, text.baseline_mm))
-    edges.append(("table", layout.table.label_x_mm, layout.table.right_mm, layout.table.last_baseline_mm))
-    card = layout.card
-    return [
-        _mistake(place, "lies beyond the card's edge")
-        for place, left, right, bottom in edges
-        if left < 0 or right > card.width_mm or bottom > card.height_mm
-    ]
-
-
-def _tone_mistakes(layout: Layout) -> list[Problem]:
-    tone = layout.colour.tone
-    darknesses = [darkness for darkness, _ in tone]
-    if darknesses[0] != 0 or darknesses[-1] != 1 or any(after <= before for before, after in pairwise(darknesses)):
-        return [_mistake("colour.tone", "must rise from darkness 0 to darkness 1")]
-    return []
+    abbreviations: tuple[Abbreviation, ...] = ()  # tried in this order
+    back: Back | None = None  # None: the back is not printed

@@ -1,69 +1,83 @@
-"""Dots of an upright card to the bytes of one panel, and back. Source: printers.md 3.8 (confidence A for 1 bit, C for 7).
-
-`evolis`: the upright landscape picture is turned 90 degrees clockwise, so that line 0 is the card's left edge and dot 0 of a
-line is its bottom edge (dot index = 647 - y); then all dots follow each other, most significant bit first, no padding.
-"""
+"""Dots of an upright card to the bytes of one panel, and back: which packing does it, and whether the sizes agree."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
+from controller.cards import overcoat, packing_evolis, packing_kge
+from controller.cards.dots import Dots
 from controller.cards.problems import refusal
 from controller.cards.raster import Raster, RasterPanel
 
-Dots = NDArray[np.uint8]  # [y, x] of the upright landscape picture; 0 = no dye, levels - 1 = full dye
-
-_GROUP = 8  # dots: the least number that fills whole bytes at any number of bits
+VARIABLE = 0  # a size_bytes: the panel is as long as its content
 
 
 @dataclass(frozen=True, slots=True)
 class _Packing:
-    quarter_turns_clockwise: int
+    """One way of writing dots as bytes. `size_bytes`: of a panel; None when the head cannot take such a picture."""
+
+    size_bytes: Callable[[Raster, RasterPanel], int | None]
+    pack: Callable[[Dots, RasterPanel], bytes]
+    unpack: Callable[[bytes, Raster, RasterPanel], Dots]
 
 
-PACKINGS = {"evolis": _Packing(quarter_turns_clockwise=1)}
+_OVERCOAT = _Packing(
+    lambda _raster, _panel: VARIABLE,
+    lambda dots, _panel: overcoat.pack(dots),
+    lambda data, raster, _panel: overcoat.unpack(data, (raster.width_dots, raster.height_lines)),
+)
+
+
+def _kge(*, mirrored: bool) -> _Packing:
+    return _Packing(
+        packing_kge.size_bytes, partial(packing_kge.pack, mirrored=mirrored), partial(packing_kge.unpack, mirrored=mirrored)
+    )
+
+
+_BITS = {
+    "evolis": _Packing(packing_evolis.size_bytes, packing_evolis.pack, packing_evolis.unpack),
+    "kge2": _kge(mirrored=False),
+    "kge": _kge(mirrored=True),
+}
+PACKINGS = tuple(_BITS)
+_WITH_OVERCOAT_KEYS = ("kge2", "kge")
 
 
 def check_raster(raster: Raster) -> None:
     """Raise RenderError when the packing is unknown or a panel's size is not exactly what its dots need."""
-    if raster.packing not in PACKINGS:
-        raise refusal("raster.unknown_packing", packing=raster.packing)
     for panel in raster.panels:
-        expected = raster.width_dots * raster.height_lines * panel.bits / 8
+        expected = _packing(raster, panel).size_bytes(raster, panel)
+        if expected is None:
+            raise refusal("raster.head", packing=raster.packing, width=raster.height_lines, height=raster.width_dots)
         if panel.size_bytes != expected:
-            raise refusal("raster.size", panel=panel.name, expected=round(expected), actual=panel.size_bytes)
+            raise refusal("raster.size", panel=panel.name, expected=expected, actual=panel.size_bytes)
 
 
 def pack(dots: Dots, raster: Raster, panel: RasterPanel) -> bytes:
-    """The panel's bytes, exactly `panel.size_bytes`. Raises RenderError for any other size, ValueError for too high a value."""
-    packing = PACKINGS[raster.packing]
+    """The panel's bytes, exactly `panel.size_bytes` unless that is VARIABLE.
+
+    Raises RenderError for any other size and for an overcoat the printer cannot make, ValueError for too high a value.
+    """
     if dots.shape != (raster.width_dots, raster.height_lines):
         raise refusal("raster.shape", panel=panel.name, width=dots.shape[1], height=dots.shape[0])
     if int(dots.max()) >= panel.levels:
         raise ValueError(f"panel {panel.name}: a dot is above level {panel.levels - 1}")
-    lines = np.rot90(dots, -packing.quarter_turns_clockwise)
-    data = np.packbits(lines).tobytes() if panel.bits == 1 else _pack_bits(lines, panel.bits)
-    if len(data) != panel.size_bytes:
+    data = _packing(raster, panel).pack(dots, panel)
+    if panel.size_bytes not in (VARIABLE, len(data)):
         raise refusal("raster.size", panel=panel.name, expected=len(data), actual=panel.size_bytes)
     return data
 
 
 def unpack(data: bytes, raster: Raster, panel: RasterPanel) -> Dots:
-    """The upright dots of a packed panel: the inverse of `pack`."""
-    bits = np.unpackbits(np.frombuffer(data, np.uint8)).reshape(-1, panel.bits)
-    weights = 1 << np.arange(panel.bits - 1, -1, -1, dtype=np.uint8)
-    lines = (bits @ weights).astype(np.uint8).reshape(raster.height_lines, raster.width_dots)
-    return np.ascontiguousarray(np.rot90(lines, PACKINGS[raster.packing].quarter_turns_clockwise))
+    """The upright dots of a packed panel: the inverse of `pack`. Raises RenderError when the data is no such panel."""
+    if panel.size_bytes not in (VARIABLE, len(data)):
+        raise refusal("raster.size", panel=panel.name, expected=panel.size_bytes, actual=len(data))
+    return _packing(raster, panel).unpack(data, raster, panel)
 
 
-def _pack_bits(lines: Dots, bits: int) -> bytes:
-    """Eight dots at a time go through one 64-bit word: quicker than handling single bits, and no bit order to get wrong."""
-    groups = np.ascontiguousarray(lines).reshape(-1, _GROUP)
-    words = groups[:, 0].astype(np.uint64)
-    for column in range(1, _GROUP):
-        words <<= np.uint64(bits)
-        words |= groups[:, column]
-    return words.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 8 - bits :].tobytes()
+def _packing(raster: Raster, panel: RasterPanel) -> _Packing:
+    if raster.packing not in _BITS:
+        raise refusal("raster.unknown_packing", packing=raster.packing)
+    return _OVERCOAT if panel.name == "o" and raster.packing in _WITH_OVERCOAT_KEYS else _BITS[raster.packing]

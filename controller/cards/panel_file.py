@@ -1,7 +1,7 @@
 """The file that carries a drawn card from the rendering child to the printer driver, through the spool.
 
     print-station panels 1\\n
-    {"format":1,"raster":"evolis-primacy","panels":[{"name":"y","levels":128,"offset":0,"size_bytes":576072},...],"sha256":"..."}\\n
+    {"format":1,"raster":"evolis-primacy","panels":[{"name":"y","levels":128,"side":"front","offset":0,"size_bytes":576072},...],"sha256":"..."}\\n
     packed panels, one after the other
 
 Offsets count from the first byte after the header line; the hash is over all that follows it. The file is not synced: a
@@ -23,13 +23,14 @@ from controller.errors import RenderError, StoreError, StoreFull
 from controller.model import Panel
 
 _MAGIC = b"print-station panels 1\n"
-_HEADER_CAP_BYTES = 4096  # ten panels of about 70 bytes each, with room to spare
+_HEADER_CAP_BYTES = 4096  # ten panels of about 90 bytes each, with room to spare
 _PANELS_CAP = 10  # five a side, two sides
+_SIDES = ("front", "back")
 _PANEL_CAP_BYTES = 4 << 20  # a CR80 side at 600 dpi and 8 bits is 2.6 MB
 
 
 def write_panel_file(path: Path, raster: str, panels: Sequence[Panel]) -> None:
-    """Write the panels of one card side, replacing what was there. Raises StoreFull, StoreError."""
+    """Write the panels of a card, replacing what was there. Raises StoreFull, StoreError."""
     temp = path.with_name(f".{path.name}.part")
     try:
         with temp.open("wb") as file:
@@ -64,9 +65,10 @@ def _header(raster: str, panels: Sequence[Panel]) -> bytes:
     digest = hashlib.sha256()
     offset = 0
     for panel in panels:
-        rows.append({"name": panel.name, "levels": panel.levels, "offset": offset, "size_bytes": len(panel.data)})
+        size_bytes = len(panel.data)
+        rows.append({"name": panel.name, "levels": panel.levels, "side": panel.side, "offset": offset, "size_bytes": size_bytes})
         digest.update(panel.data)
-        offset += len(panel.data)
+        offset += size_bytes
     header = {"format": 1, "raster": raster, "panels": rows, "sha256": digest.hexdigest()}
     return json.dumps(header, separators=(",", ":")).encode() + b"\n"
 
@@ -111,6 +113,7 @@ def _row_is_sound(row: dict[str, Any], start: int) -> bool:
     return (
         all(type(number) is int for number in numbers)
         and type(row["name"]) is str
+        and row.get("side", "front") in _SIDES  # files of before the back was printed do not say
         and 2 <= row["levels"] <= 256
         and row["offset"] == start
         and 0 <= row["size_bytes"] <= _PANEL_CAP_BYTES
@@ -122,7 +125,7 @@ def _panel(file: BinaryIO, row: dict[str, Any], digest: Any) -> Panel:
     if len(data) != row["size_bytes"]:
         raise _damaged("shorter than its header says")
     digest.update(data)
-    return Panel(row["name"], row["levels"], data)
+    return Panel(row["name"], row["levels"], data, side=row.get("side", "front"))
 
 
 def _damaged(detail: str) -> RenderError:

@@ -31,12 +31,12 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "the signature image is nearly all black; ask the centre for a new one",
     ),
     "layout.too_long": (
-        "teks tidak muat di kartu, juga dengan huruf terkecil; minta pusat menyingkatnya",
-        "the text does not fit on the card even in the smallest type; ask the centre to abbreviate it",
+        "teks tidak muat di kartu, juga dengan huruf terkecil dan singkatan; minta pusat menyingkatnya",
+        "the text does not fit on the card even in the smallest type and abbreviated; ask the centre to shorten it",
     ),
     "layout.too_full": (
         "biodata tidak muat di kartu karena terlalu banyak baris; minta pusat menyingkat teks yang panjang",
-        "the biodata needs more lines than the card has; ask the centre to abbreviate the long texts",
+        "the biodata needs more lines than the card has; ask the centre to shorten the long texts",
     ),
     "layout.letter": (
         "teks memuat huruf yang tidak dapat dicetak; minta pusat memperbaikinya",
@@ -45,6 +45,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "layout.broken": (
         "tata letak kartu salah: {detail}; panggil teknisi",
         "the card layout is wrong: {detail}; call the technician",
+    ),
+    "icc.unusable": (
+        "profil warna ICC printer tidak dapat dipakai ({detail}); ganti berkasnya atau hapus 'icc' dari station.toml",
+        "the printer's ICC profile cannot be used ({detail}); replace the file or take 'icc' out of station.toml",
     ),
     "font.missing": (
         "huruf {file} tidak ada; pasang paket Debian {package}",
@@ -66,6 +70,26 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "gambar kartu {width} x {height} titik tidak cocok dengan panel '{panel}'; perbaiki profil printer",
         "a picture of {width} x {height} dots does not fit panel '{panel}'; correct the printer profile",
     ),
+    "raster.no_panel": (
+        "pita ini tidak punya panel '{panel}', yang dibutuhkan kartu; pasang pita lain",
+        "this ribbon has no panel '{panel}', which the card needs; fit another ribbon",
+    ),
+    "raster.no_back": (
+        "tata letak mencetak sisi belakang, tetapi pita ini tidak punya panel untuknya; pasang pita lain",
+        "the layout prints the back, and this ribbon has no panels for it; fit another ribbon",
+    ),
+    "raster.head": (
+        "kepala cetak '{packing}' tidak dapat mencetak gambar {width} x {height} titik; perbaiki profil printer",
+        "the head '{packing}' cannot print a picture of {width} x {height} dots; correct the printer profile",
+    ),
+    "overcoat.holes": (
+        "lapisan pelindung pada printer ini paling banyak {limit} lubang persegi panjang; perbaiki tata letak kartu",
+        "the overcoat of this printer can have at most {limit} rectangular holes; correct the card layout",
+    ),
+    "overcoat.keys": (
+        "lapisan pelindung pada gambar kartu tidak terbaca; gambar ulang kartu ini",
+        "the overcoat of the drawn card cannot be read; draw it again",
+    ),
     "panels.missing": (
         "gambar kartu belum ada di penampungan; gambar ulang kartu ini",
         "the drawn card is not in the spool; draw it again",
@@ -73,6 +97,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "panels.damaged": (
         "gambar kartu di penampungan rusak ({detail}); gambar ulang kartu ini",
         "the drawn card in the spool is damaged ({detail}); draw it again",
+    ),
+    "picture.side": (
+        "sisi '{side}' tidak dicetak pada kartu ini",
+        "the side '{side}' of this card is not printed",
     ),
     "render.record": (
         "data yang tersimpan tidak terbaca ({detail}); panggil teknisi",
@@ -94,7 +122,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
 
 
 # Reasons that say nothing of the record: the same record may be drawn once the cause is gone.
-_MACHINERY = ("layout.broken", "font.", "raster.", "panels.", "render.timeout", "render.crashed")
+_MACHINERY = ("layout.broken", "font.", "icc.", "raster.", "overcoat.", "panels.", "render.timeout", "render.crashed")
 
 
 def problem(code: str, place: str, **values: object) -> Problem:

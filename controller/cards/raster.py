@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+FRONT, BACK = "front", "back"
+
 
 @dataclass(frozen=True, slots=True)
 class RasterPanel:
     """One ribbon panel as the printer wants it."""
 
     name: str  # y, m, c, k or o
-    levels: int  # 2 for 1 bit a dot, 128 for 7 bits
-    size_bytes: int  # of the packed panel, exactly
+    levels: int  # 2 for 1 bit a dot, 64 for 6 bits, 128 for 7 bits
+    size_bytes: int  # of the packed panel, exactly; 0: as long as its content, such as an overcoat that travels as keys
+    side: str = FRONT  # or BACK
 
     @property
     def bits(self) -> int:
@@ -23,14 +26,14 @@ class RasterPanel:
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """The dots of one card side and how they travel."""
+    """The dots of a card's sides and how they travel."""
 
     name: str  # of the printer profile it came from
     width_dots: int  # one line: the short side of the card
     height_lines: int  # lines sent: the long side of the card, from its left edge
     dpi: int
     packing: str  # a key of packing.PACKINGS
-    panels: tuple[RasterPanel, ...]  # in ribbon order
+    panels: tuple[RasterPanel, ...]  # in ribbon order, the front's before the back's
 
     def to_json(self) -> dict[str, Any]:
         """The raster as plain JSON values."""

@@ -21,9 +21,13 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from controller.cards import child_wire
-from controller.cards.face import Face, installed_layout
+from controller.cards.colour import DyeModel, ProfiledColour
+from controller.cards.face import Face
+from controller.cards.icc import read_icc
 from controller.cards.images import harden_decoders
-from controller.cards.panel_file import write_panel_file
+from controller.cards.layout_file import installed_layout, read_layout
+from controller.cards.panel_file import read_panel_file, write_panel_file
+from controller.cards.picture import write_picture
 from controller.cards.problems import problem, refusal
 from controller.cards.raster import Raster
 from controller.errors import ConfigError, Problem, RecordRefused, RenderError, StoreError, StoreFull
@@ -44,21 +48,22 @@ def main() -> None:
     die_with_parent(arguments.parent)
     limit_resources(arguments.memory_mb << 20)
     harden_decoders()
-    serve(sys.stdin.buffer, sys.stdout.buffer, _Desk())
+    serve(sys.stdin.buffer, sys.stdout.buffer, _Desk(arguments.layout, arguments.icc))
 
 
 class _Desk:
     """Answers requests; keeps the loaded face between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Path | None, icc: Path | None) -> None:
         self._commands: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "check_images": self._check_images,
             "render": self._render,
+            "picture": self._picture,
         }
         self._face: Face | None = None
         self._fault: Problem | None = None  # why no face can be drawn on this machine
         try:
-            self._face = Face(installed_layout())
+            self._face = Face(installed_layout() if layout is None else read_layout(layout), _dyes(icc))
             self._face.warm(_USUAL_DPI)
         except RenderError as error:
             self._fault = error.problem
@@ -86,6 +91,10 @@ class _Desk:
         raster = Raster.from_json(request["raster"])
         panels = self._ready_face().render(_read_record(Path(request["record"])), raster)
         write_panel_file(Path(request["out"]), raster.name, panels)
+
+    def _picture(self, request: Mapping[str, Any]) -> None:
+        raster = Raster.from_json(request["raster"])
+        write_picture(Path(request["out"]), read_panel_file(Path(request["panels"])), raster, request["side"])
 
     def _ready_face(self) -> Face:
         if self._fault is not None:
@@ -122,6 +131,15 @@ def limit_resources(memory_bytes: int) -> None:
     os.umask(0o077)
 
 
+def _dyes(icc: Path | None) -> DyeModel | None:
+    if icc is None:
+        return None
+    try:
+        return ProfiledColour(read_icc(icc))
+    except ConfigError as error:  # it was sound when the station started
+        raise refusal("icc.unusable", detail=error.problems[0].en) from error
+
+
 def _read_record(path: Path) -> Record:
     try:
         with path.open("rb") as file:
@@ -145,6 +163,8 @@ def _report_without_content(kind: type[BaseException], _error: BaseException, tr
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="render-child", description="Internal: started by print-station.")
     parser.add_argument("--parent", type=int, required=True, help="process id of the daemon")
+    parser.add_argument("--layout", type=Path, help="layout file (default: the installed one)")
+    parser.add_argument("--icc", type=Path, help="the printer's ICC profile")
     parser.add_argument("--memory-mb", type=int, default=MEMORY_MB, help="limit of the address space")
     return parser.parse_args()
 

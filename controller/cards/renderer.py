@@ -18,7 +18,7 @@ from typing import Any
 import controller
 from controller.cards import child_wire
 from controller.cards.problems import as_error, refusal
-from controller.cards.raster import Raster
+from controller.cards.raster import FRONT, Raster
 from controller.errors import Problem, StationError, StoreError, StoreFull
 from controller.records.prr import PHOTO_MAX_BYTES, SIGNATURE_MAX_BYTES
 
@@ -26,16 +26,26 @@ REQUEST_S = 15.0  # a card takes 0.1 s; a cold start on a Raspberry Pi from its 
 _CHILD = ("-P", "-m", "controller.cards.render_child")  # -P: nothing is imported from the working directory
 _REAP_S = 5.0  # a killed process that is not gone by then hangs in the kernel; it is left to init
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # threads cost address space
+# glibc: keep what a card needed for the next one. Else 1,800 pages are given back and asked for again, a third of a card's time.
+_KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(16 << 20), "MALLOC_TRIM_THRESHOLD_": str(32 << 20)}
 # Of the daemon's environment the child gets no more than this: secrets stay out.
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
 
 
 class Renderer:
-    """Checks images and draws cards for one raster, in a guarded child process."""
+    """Checks images, draws cards for one raster and shows them, in a guarded child process."""
 
-    def __init__(self, raster: Raster, *, request_s: float = REQUEST_S) -> None:
-        """`request_s` bounds every request, with the child's start where one is needed. Starts nothing yet."""
+    def __init__(
+        self, raster: Raster, *, layout: Path | None = None, icc: Path | None = None, request_s: float = REQUEST_S
+    ) -> None:
+        """`layout`: a layout file in place of the installed one; `icc`: the printer's ICC profile (see `read_icc`).
+
+        `request_s` bounds every request, with the child's start where one is needed. Starts nothing yet.
+        """
         self._raster = raster
+        self._files = [
+            part for name, path in (("--layout", layout), ("--icc", icc)) if path is not None for part in (name, str(path))
+        ]
         self._request_s = request_s
         self._turn = asyncio.Lock()
         self._turns = 0
@@ -68,6 +78,11 @@ class Renderer:
     async def render(self, record_path: Path, out_path: Path) -> None:
         """Draw the stored record into a panel file. Raises RenderError with the reason for a hold, StoreFull, StoreError."""
         request = {"do": "render", "record": str(record_path), "out": str(out_path)}
+        await self._ask({**request, "raster": self._raster.to_json()})
+
+    async def picture(self, panels_path: Path, out_path: Path, side: str = FRONT) -> None:
+        """Write a PNG of one side of a card as its panel file's dots will look. Raises RenderError, StoreFull, StoreError."""
+        request = {"do": "picture", "panels": str(panels_path), "out": str(out_path), "side": side}
         await self._ask({**request, "raster": self._raster.to_json()})
 
     async def close(self) -> None:
@@ -117,7 +132,7 @@ class Renderer:
         return self._child
 
     async def _spawn(self) -> Process:
-        options = ("--parent", str(os.getpid()))
+        options = ("--parent", str(os.getpid()), *self._files)
         return await asyncio.create_subprocess_exec(
             sys.executable, *_CHILD, *options, stdin=PIPE, stdout=PIPE, env=_environment(), start_new_session=True
         )
@@ -143,7 +158,7 @@ class Renderer:
 def _environment() -> dict[str, str]:
     """What the child needs: the same code as ours, and one thread."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return {**kept, **_ONE_THREAD, "PYTHONPATH": str(Path(controller.__file__).parent.parent)}
+    return {**kept, **_ONE_THREAD, **_KEEP_MEMORY, "PYTHONPATH": str(Path(controller.__file__).parent.parent)}
 
 
 def _base64(data: bytes) -> str:

@@ -8,10 +8,11 @@ size, values starting where they ended before, wrapped lines at their least size
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from controller.cards.abbreviate import abbreviated
 from controller.cards.fields import FIELDS
 from controller.cards.layout import Align, Beside, Layout, Row, Table, TextBox, Type
 from controller.cards.problems import refusal
@@ -60,9 +61,42 @@ class _Plan:
 
 
 def typeset(layout: Layout, texts: Mapping[str, str], measure: Measure) -> tuple[Run, ...]:
-    """Every line on the card. Raises RenderError naming the field whose text does not fit."""
-    boxes = [run for box in layout.texts for run in _set_box(box, texts, measure)]
-    return (*boxes, *_set_table(layout.table, texts, measure))
+    """Every line on the front. Raises RenderError naming the field whose text does not fit."""
+    return _settle(layout, texts, partial(_set_front, layout, measure=measure))
+
+
+def typeset_back(layout: Layout, texts: Mapping[str, str], measure: Measure) -> tuple[Run, ...]:
+    """Every line on the back; none where the layout has no back. Raises RenderError as `typeset` does."""
+    if layout.back is None:
+        return ()
+    return _settle(layout, texts, partial(_set_boxes, layout.back.texts, measure=measure))
+
+
+def _settle(layout: Layout, texts: Mapping[str, str], lay_out: Callable[[Mapping[str, str]], tuple[Run, ...]]) -> tuple[Run, ...]:
+    """Lay out, and while something does not fit, again with one more abbreviation. Ends: each makes a text shorter."""
+    while True:
+        try:
+            return lay_out(texts)
+        except RenderError as error:
+            shorter = abbreviated(layout.abbreviations, texts, _too_long(layout, error))
+            if shorter is None:
+                raise
+            texts = shorter
+
+
+def _too_long(layout: Layout, error: RenderError) -> set[str]:
+    """The fields an error is about: one, or all of the table."""
+    if error.problem.code == "layout.too_full":
+        return {row.field for row in layout.table.rows}
+    return {name for name, field in FIELDS.items() if field.place == error.problem.place}
+
+
+def _set_front(layout: Layout, texts: Mapping[str, str], measure: Measure) -> tuple[Run, ...]:
+    return (*_set_boxes(layout.texts, texts, measure), *_set_table(layout.table, texts, measure))
+
+
+def _set_boxes(boxes: Sequence[TextBox], texts: Mapping[str, str], measure: Measure) -> tuple[Run, ...]:
+    return tuple(run for box in boxes for run in _set_box(box, texts, measure))
 
 
 def _set_box(box: TextBox, texts: Mapping[str, str], measure: Measure) -> Iterator[Run]:

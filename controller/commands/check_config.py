@@ -25,7 +25,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{arguments.file}: good")
     for lane in setup.lanes:
         table = lane.table
-        print(f"  lane {table.name}: {lane.printer.model} (serial {table.printer.serial}), reader '{table.reader.name}'")
+        port = f", port {table.printer.port}" if table.printer.port is not None else ""
+        print(f"  lane {table.name}: {lane.printer.model} (serial {table.printer.serial}{port}, ribbon {lane.printer.ribbon}), "
+              f"reader '{table.reader.name}'")  # fmt: skip
         for part in lane.printer.unproven:
             print(f"    not proven on real hardware: {part}")
     return 0

@@ -32,6 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     for lane in now["lanes"]:
         ribbon = "ribbon unknown" if lane["ribbon_remaining"] is None else f"ribbon for {lane['ribbon_remaining']} cards"
         print(f"lane {lane['name']}: {lane['activity']}, {lane['hopper']} blanks in the hopper, {ribbon}")
+        profile = now["profiles"].get(lane["name"])
+        if profile is not None and profile["unproven"]:
+            print(f"  profile {profile['name']}: {len(profile['unproven'])} parts not proven on a real printer; "
+                  f"see 'print-station profile show {profile['name']} --unproven'")  # fmt: skip
         if lane["condition"] is not None:
             print(f"  {lane['condition_id']}\n  {lane['condition_en']}")
         if lane["detail"]:

@@ -14,6 +14,8 @@ from controller.errors import DeviceUnknown, Problem, RenderError
 from controller.model import CardPosition, Panel
 
 DONE = "OK"
+BOX_FULL = "CARD"  # the answer to queries.reject_box (printers.md 3.5)
+UNKNOWN = "printer_error"  # condition of a word that no profile knows: shown as it came
 MAX_REPLY_BYTES = 256  # the longest known reply is a model text of some 30 characters
 MAX_COUNT_DIGITS = 10  # life counters are 32 bits wide at most
 
@@ -38,14 +40,14 @@ def encode_panel(panel: Panel) -> bytes:
 def check_panels(panels: Sequence[Panel], raster: Raster) -> None:
     """Prove that the panels are those of the raster, in ribbon order. RenderError otherwise: one byte too few and the
     printer takes the next commands for dots (printers.md 3.12, item 4)."""
-    wanted = [(row.name, row.levels, row.size_bytes) for row in raster.panels]
-    given = [(panel.name, panel.levels, len(panel.data)) for panel in panels]
+    wanted = [(row.side, row.name, row.levels, row.size_bytes) for row in raster.panels]
+    given = [(panel.side, panel.name, panel.levels, len(panel.data)) for panel in panels]
     if given != wanted:
         raise RenderError(
             Problem(
                 "panels.wrong_shape", "panels",
-                f"panel kartu (nama, tingkat, byte) {given} tidak cocok dengan printer {wanted}; gambar ulang kartu ini",
-                f"the card's panels (name, levels, bytes) {given} do not fit the printer {wanted}; draw the card again",
+                f"panel kartu (sisi, nama, tingkat, byte) {given} tidak cocok dengan printer {wanted}; gambar ulang kartu ini",
+                f"the card's panels (side, name, levels, bytes) {given} do not fit the printer {wanted}; draw the card again",
             )
         )  # fmt: skip
 
@@ -87,20 +89,20 @@ def _check_reply(raw: bytes) -> None:
 def fault_of(reply: str, words: Mapping[str, str]) -> str | None:
     """The condition an error word stands for; None when the reply is no error word.
 
-    ``ERR`` and ``ERROR`` are the same. A word that begins so but is not in the table is ``printer_refused``.
+    ``ERR`` and ``ERROR`` are the same. A word that begins so but is not in the table is ``printer_error``.
     """
     head, gap, tail = reply.partition(" ")
     plain = f"ERROR{gap}{tail}" if head == "ERR" else reply
     if plain in words:
         return words[plain]
-    return "printer_refused" if plain.split(" ")[0] == "ERROR" else None
+    return UNKNOWN if plain.split(" ")[0] == "ERROR" else None
 
 
 def refusal_of(reply: str, words: Mapping[str, str]) -> str | None:
     """The condition of the reply to a command that acts; None only for a plain OK."""
     if reply == DONE:
         return None
-    return fault_of(reply, words) or "printer_refused"
+    return fault_of(reply, words) or UNKNOWN
 
 
 def count(reply: str) -> int | None:
@@ -108,6 +110,12 @@ def count(reply: str) -> int | None:
     if reply.isascii() and reply.isdigit() and len(reply) <= MAX_COUNT_DIGITS:
         return int(reply)
     return None
+
+
+def left(reply: str) -> int | None:
+    """What is left of a number that may have been overdrawn, such as cards until cleaning; None when it is no number."""
+    number = count(reply.removeprefix("-"))
+    return -number if number is not None and reply.startswith("-") else number
 
 
 def volts(reply: str) -> float | None:

@@ -21,7 +21,8 @@ from controller.clock import Deadline, monotonic_s
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
 from controller.hal import evolis_codec as codec
 from controller.hal.evolis_session import Ask, Talk, introduce, question
-from controller.hal.printer_profile import PrinterProfile
+from controller.hal.port_status import why_silent
+from controller.hal.printer_profile import EvolisProfile
 from controller.model import PrinterIdentity
 
 QUIET_S = 0.1  # a line that says nothing for so long has been drained
@@ -45,12 +46,13 @@ class BytePipe(Protocol):
     def port_status(self) -> int: ...
     def soft_reset(self) -> None: ...
     def pause(self, seconds: float) -> None: ...
+    def dispose(self) -> None: ...
 
 
 class EvolisLine:
     """One conversation with one printer. Blocks; used on the link's thread only."""
 
-    def __init__(self, pipe: BytePipe, profile: PrinterProfile, serial: str) -> None:
+    def __init__(self, pipe: BytePipe, profile: EvolisProfile, serial: str) -> None:
         self._pipe = pipe
         self._profile = profile
         self._serial = serial
@@ -148,7 +150,7 @@ class EvolisLine:
             self._pipe.pause(ask.pause_s)
         limit = Deadline(min(deadline.at_s, monotonic_s() + ask.timeout_s))
         _log.debug("> %s (%d bytes)", ask.label, len(ask.data))
-        self._pipe.write(ask.data, limit)
+        self._write(ask.data, limit)
         replies = self._hear(ask.label, limit)
         _log.debug("< %s", replies)
         if len(replies) > 1 or self._reader.unfinished:
@@ -163,9 +165,23 @@ class EvolisLine:
             if replies:
                 return replies
             if not packet or limit.passed:
-                raise DeviceUnknown("printer_late", f"no reply to {label} in time{self._port_status()}")
+                raise self._late(f"no reply to {label} in time")
             heard_bytes += len(packet)
         raise DeviceUnknown("printer_garbled", f"{heard_bytes} bytes and no reply to {label}")
+
+    def _late(self, what: str) -> DeviceUnknown:
+        """It says nothing: its port may still tell that it waits for a person."""
+        with suppress(DeviceError):
+            return DeviceUnknown(why_silent(self._pipe.port_status()) or "printer_late", f"{what}{self._port_status()}")
+        return DeviceUnknown("printer_late", what)
+
+    def _write(self, data: bytes, limit: Deadline) -> None:
+        try:
+            self._pipe.write(data, limit)
+        except DeviceUnknown as error:
+            if error.condition != "printer_late":
+                raise
+            raise self._late(error.detail) from error
 
     def _port_status(self) -> str:
         with suppress(DeviceError):
@@ -183,18 +199,26 @@ class EvolisLine:
             self._pipe.soft_reset()
             last = self._call_up()
         if last is None:
-            raise DeviceUnknown("printer_late", f"the printer does not answer{self._port_status()}")
+            raise self._late("the printer does not answer")
         if last == codec.DONE or codec.fault_of(last, self._profile.replies) is not None:
             raise DeviceUnknown("printer_garbled", f"{last!r} came where the serial number was due")
         if last != self._serial:
-            raise DeviceAbsent("printer_absent", f"the printer calls itself {last!r}, not {self._serial!r}")
+            raise self._other(last)
         self._in_step = True
+
+    def _other(self, said: str) -> DeviceError:
+        """Something else than the mark came last: another printer says it twice, a stale reply comes once."""
+        again = self._call_up()
+        if again != said:
+            return DeviceUnknown("printer_garbled", f"{said!r} and then {again!r} came where the serial number was due")
+        self._pipe.dispose()  # not ours: it may be another lane's
+        return DeviceAbsent("printer_swapped", f"the printer calls itself {said!r}, not {self._serial!r}")
 
     def _call_up(self) -> str | None:
         """Ask for the mark; see `_last_until_mark`."""
         limit = Deadline.after(self._profile.timeouts_s.query)
-        self._pipe.write(codec.encode(self._profile.acts.open[0]), limit)
-        self._pipe.write(codec.encode(self._profile.queries.serial), limit)
+        self._write(codec.encode(self._profile.acts.open[0]), limit)
+        self._write(codec.encode(self._profile.queries.serial), limit)
         return self._last_until_mark(limit)
 
     def _swallows(self) -> bool:

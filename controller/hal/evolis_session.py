@@ -7,17 +7,20 @@ does the waiting and proves afterwards that no reply was out of step (`evolis_li
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from controller.cards.raster import BACK, FRONT
 from controller.errors import DeviceRefused, DeviceUnknown
 from controller.hal import evolis_codec as codec
-from controller.hal.printer_profile import PANELS_MARK, PrinterProfile, Timeouts
-from controller.model import Panel, PrinterIdentity, PrinterWitness
+from controller.hal.printer_profile import BACK_MARK, PANELS_MARK, RIBBON_MARK, EvolisProfile, EvolisTimeouts
+from controller.model import Panel, PrinterCare, PrinterIdentity, PrinterWitness
 
 RIBBON_RETRIES = 3  # a bare OK comes first while the tag is being read (printers.md 3.5)
 RIBBON_PAUSE_S = 0.1
 COVER_VOLTS = 2.5  # half of the supply: the switch reads 0,00 open and 5,00 closed (printers.md 3.5)
+CARE_S = 600.0  # cleaning and the test card have no known duration: the caller's deadline decides
+_LACKING = ("option_missing", "printer_refused", "printer_error")  # a printer that does not know the question has no answer
 
 _T = TypeVar("_T")
 
@@ -35,20 +38,23 @@ class Ask:
 Talk = Generator[Ask, str, _T]
 
 
-def question(profile: PrinterProfile, command: str, pause_s: float = 0.0) -> Ask:
+def question(profile: EvolisProfile, command: str, pause_s: float = 0.0) -> Ask:
     """A command that only reads."""
     return Ask(codec.encode(command), command, profile.timeouts_s.query, pause_s)
 
 
-def introduce(profile: PrinterProfile, serial: str) -> Talk[PrinterIdentity]:
-    """Ask who is there and switch to the mode the driver needs."""
+def introduce(profile: EvolisProfile, serial: str) -> Talk[PrinterIdentity]:
+    """Ask who is there and switch to the mode the driver needs. Firmware that the profile was not tried with is refused."""
     model = yield from _text(profile, profile.queries.model)
     firmware = yield from _text(profile, profile.queries.firmware)
+    known = profile.firmware_known
+    if known and firmware not in known:
+        raise DeviceRefused("firmware_unknown", f"{firmware!r}; profile {profile.name} knows {', '.join(known)}")
     yield from perform(profile, profile.acts.open)
     return PrinterIdentity(model, firmware, serial)
 
 
-def look(profile: PrinterProfile) -> Talk[PrinterWitness]:
+def look(profile: EvolisProfile) -> Talk[PrinterWitness]:
     """Read position and counters."""
     word = yield from _value(profile, profile.queries.position)
     position = codec.position(word, profile.positions)
@@ -60,7 +66,37 @@ def look(profile: PrinterProfile) -> Talk[PrinterWitness]:
     return PrinterWitness(position, fed, printed, ribbon, (yield from _cover_open(profile)))
 
 
-def _cover_open(profile: PrinterProfile) -> Talk[bool | None]:
+def tend(profile: EvolisProfile) -> Talk[PrinterCare]:
+    """Read what bears on upkeep. What this printer does not tell is absent."""
+    cleaning = yield from _if_told(profile, profile.queries.cards_until_cleaning)
+    settings = {}
+    for name, command in profile.settings.items():
+        value = yield from _if_told(profile, str(command))
+        if value is not None:
+            settings[name] = value
+    return PrinterCare(None if cleaning is None else codec.left(cleaning), settings)
+
+
+def serve(profile: EvolisProfile, commands: Sequence[str]) -> Talk[None]:
+    """Do an act of upkeep, whose motions may take longer than a card's."""
+    for ask in asks(profile, commands, ()):
+        yield from _obeyed(profile, replace(ask, timeout_s=CARE_S))
+
+
+def _if_told(profile: EvolisProfile, command: str | None) -> Talk[str | None]:
+    """The answer to a question that not every printer of the family knows."""
+    if command is None:
+        return None
+    reply = yield question(profile, command)
+    condition = codec.fault_of(reply, profile.replies)
+    if condition in _LACKING or reply == codec.DONE:
+        return None
+    if condition is not None:
+        raise DeviceRefused(condition, f"{command}: {reply}")
+    return reply
+
+
+def _cover_open(profile: EvolisProfile) -> Talk[bool | None]:
     """Whether the cover's switch is open; None when this printer does not tell."""
     if profile.queries.cover is None:
         return None
@@ -68,35 +104,67 @@ def _cover_open(profile: PrinterProfile) -> Talk[bool | None]:
     return None if voltage is None else voltage < COVER_VOLTS
 
 
-def perform(profile: PrinterProfile, commands: Sequence[str], panels: Sequence[Panel] = ()) -> Talk[None]:
+def perform(profile: EvolisProfile, commands: Sequence[str], panels: Sequence[Panel] = ()) -> Talk[None]:
     """Do an act: every command must be answered with OK. The panels stand in for the mark in the act."""
     for ask in asks(profile, commands, panels):
-        reply = yield ask
-        condition = codec.refusal_of(reply, profile.replies)
-        if condition is not None:
-            raise DeviceRefused(condition, f"{ask.label}: {reply}")
+        yield from _obeyed(profile, ask)
 
 
-def asks(profile: PrinterProfile, commands: Sequence[str], panels: Sequence[Panel]) -> Generator[Ask, None, None]:
+def _obeyed(profile: EvolisProfile, ask: Ask) -> Talk[None]:
+    reply = yield ask
+    condition = codec.refusal_of(reply, profile.replies)
+    if condition == "bin_full" and (yield from _reject_box_full(profile)):
+        condition = "reject_full"
+    if condition is not None:
+        raise DeviceRefused(condition, f"{ask.label}: {reply}")
+
+
+def _reject_box_full(profile: EvolisProfile) -> Talk[bool]:
+    """Whether the box that is full is the reject box: one word says it of both."""
+    if profile.queries.reject_box is None:
+        return False
+    return (yield question(profile, profile.queries.reject_box)) == codec.BOX_FULL
+
+
+def asks(profile: EvolisProfile, commands: Sequence[str], panels: Sequence[Panel]) -> Generator[Ask, None, None]:
     """The commands of an act in order, each made only when it is due: a panel is more than half a megabyte."""
+    front = [panel for panel in panels if panel.side == FRONT]
+    back = [panel for panel in panels if panel.side == BACK]
     downloaded = False
     for command in commands:
         if command == PANELS_MARK:
-            for panel in panels:
-                yield Ask(codec.encode_panel(panel), f"Db;{panel.name};{panel.levels}", profile.timeouts_s.panel)
+            yield from _downloads(profile, front)
             downloaded = True
+        elif command == BACK_MARK:
+            if back:
+                yield from _asks_of_back(profile, back)
         else:
-            yield Ask(codec.encode(command), command, _timeout_s(command, profile.timeouts_s, downloaded))
+            plain = profile.fitted.command if command == RIBBON_MARK else command
+            yield Ask(codec.encode(plain), plain, _timeout_s(plain, profile.timeouts_s, downloaded))
 
 
-def _timeout_s(command: str, timeouts: Timeouts, downloaded: bool) -> float:
+def _asks_of_back(profile: EvolisProfile, panels: Sequence[Panel]) -> Generator[Ask, None, None]:
+    """What `@back` stands for. Its commands may wait for the front, which is still being printed."""
+    for command in profile.acts.back or ():
+        if command == PANELS_MARK:
+            yield from _downloads(profile, panels)
+        else:
+            yield Ask(codec.encode(command), command, _timeout_s(command, profile.timeouts_s, downloaded=True))
+
+
+def _downloads(profile: EvolisProfile, panels: Sequence[Panel]) -> Generator[Ask, None, None]:
+    for panel in panels:
+        yield Ask(codec.encode_panel(panel), f"Db;{panel.name};{panel.levels}", profile.timeouts_s.panel)
+
+
+def _timeout_s(command: str, timeouts: EvolisTimeouts, downloaded: bool) -> float:
     """Sequence commands (S...) move a card; the one after the panels waits until they are printed."""
     if not command.startswith("S"):
         return timeouts.query
     return timeouts.print if downloaded else timeouts.motion
 
 
-def _value(profile: PrinterProfile, command: str) -> Talk[str]:
+def _value(profile: EvolisProfile, command: str) -> Talk[str]:
     reply = yield question(profile, command)
     condition = codec.fault_of(reply, profile.replies)
     if condition is not None:
@@ -104,7 +172,7 @@ def _value(profile: PrinterProfile, command: str) -> Talk[str]:
     return reply
 
 
-def _text(profile: PrinterProfile, command: str) -> Talk[str]:
+def _text(profile: EvolisProfile, command: str) -> Talk[str]:
     """A name. A bare OK here is a stale reply to something else."""
     reply = yield from _value(profile, command)
     if reply == codec.DONE:
@@ -112,7 +180,7 @@ def _text(profile: PrinterProfile, command: str) -> Talk[str]:
     return reply
 
 
-def _counter(profile: PrinterProfile, command: str) -> Talk[int]:
+def _counter(profile: EvolisProfile, command: str) -> Talk[int]:
     reply = yield from _value(profile, command)
     value = codec.count(reply)
     if value is None:
@@ -120,7 +188,7 @@ def _counter(profile: PrinterProfile, command: str) -> Talk[int]:
     return value
 
 
-def _ribbon(profile: PrinterProfile) -> Talk[int | None]:
+def _ribbon(profile: EvolisProfile) -> Talk[int | None]:
     """Cards left on the ribbon; None when its tag cannot be read."""
     reply = yield question(profile, profile.queries.ribbon_remaining)
     for _ in range(RIBBON_RETRIES):

@@ -10,7 +10,18 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from controller.clock import Deadline
-from controller.model import Beam, Button, ChipFile, ChipSight, Lamps, LaneLevels, Panel, PrinterIdentity, PrinterWitness
+from controller.model import (
+    Beam,
+    Button,
+    ChipFile,
+    ChipSight,
+    Lamps,
+    LaneLevels,
+    Panel,
+    PrinterCare,
+    PrinterIdentity,
+    PrinterWitness,
+)
 
 
 class CardPrinter(Protocol):
@@ -43,6 +54,21 @@ class CardPrinter(Protocol):
 
     async def reject(self, deadline: Deadline) -> None:
         """Move the card inside into the reject bin."""
+
+    async def print_by_hand(self, panels: Sequence[Panel], deadline: Deadline) -> None:
+        """Print the panels on a card that a person puts into the slot, and eject it. For profiles with the plan `external`.
+
+        DeviceRefused `card_not_fed`: the printer says that no card was drawn in, and has dropped the job.
+        """
+
+    async def care(self) -> PrinterCare:
+        """Read what bears on upkeep: cleaning and settings. Moves nothing; slower than `witness`, so asked at quiet moments."""
+
+    async def clean(self, deadline: Deadline) -> None:
+        """Run the cleaning cycle. DeviceRefused `option_missing` when the profile has none."""
+
+    async def print_test_card(self, deadline: Deadline) -> None:
+        """Print the printer's own test card: takes one blank from the hopper and ejects it. DeviceRefused as for `clean`."""
 
     async def close(self) -> None:
         """Let go of the device. Closing twice is fine, and so is closing what is already gone."""

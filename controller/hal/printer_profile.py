@@ -1,187 +1,85 @@
-"""A printer profile: how one family of card printers is found, asked and told (`firmware_profiles/printers/*.toml`).
+"""A printer profile: how one model of card printer is found, asked and told (`firmware_profiles/printers/*.toml`).
 
-The keys and their confidence letters are explained in firmware_profiles/README.md; sources in printers.md 3. A profile with
+The keys are tables of `profile_tables`, explained in firmware_profiles/README.md; sources in printers.md 3 and 4. A profile with
 mistakes raises ConfigError with all of them, each with its place. `timing_s` is for the simulator only.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
-import tomllib
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from controller.cards.raster import Raster, RasterPanel
-from controller.conditions import CONDITIONS
+from controller.cards.raster import BACK, FRONT, Raster, RasterPanel
 from controller.errors import ConfigError, Problem
+from controller.hal import profile_files
+from controller.hal.profile_checks import mistakes_of
+from controller.hal.profile_parts import (
+    BACK_MARK,
+    PANELS_MARK,
+    RIBBON_MARK,
+    Confidence,
+    CoolDown,
+    PowerOn,
+    Ribbon,
+    Stations,
+    UsbMatch,
+)
+from controller.hal.profile_tables import (
+    EvolisActs,
+    EvolisQueries,
+    EvolisTable,
+    EvolisTimeouts,
+    Job,
+    MagicardActs,
+    MagicardQueries,
+    MagicardTable,
+    MagicardTimeouts,
+)
 from controller.model import CardPosition
 
-PANELS_MARK = "@panels"  # in an act: one Db command per panel, in ribbon order
-MAX_COMMANDS = 32  # per act; the longest known has five
-MAX_COMMAND_CHARS = 120  # far above the longest known command without data
+__all__ = [
+    "BACK_MARK", "PANELS_MARK", "RIBBON_MARK", "Confidence", "CoolDown", "EvolisActs", "EvolisProfile", "EvolisQueries",
+    "EvolisTimeouts", "Job", "MagicardActs", "MagicardProfile", "MagicardQueries", "MagicardTimeouts", "PowerOn",
+    "PrinterProfile", "Profile", "Ribbon", "Stations", "UsbMatch", "find_profile", "parse_profile",
+]  # fmt: skip
+
 _TEXTS = {  # pydantic's error type: Indonesian, English
     "missing": ("wajib ada", "is required"),
     "unexpected_keyword_argument": ("tidak dikenal", "is not known here"),
 }
+_FAMILIES: dict[str, TypeAdapter[EvolisTable] | TypeAdapter[MagicardTable]] = {
+    "evolis": TypeAdapter(EvolisTable),
+    "magicard": TypeAdapter(MagicardTable),
+}
 
 
-def _command(text: str) -> str:
-    if text != PANELS_MARK and not re.fullmatch(rf"[ -:<-~][ -~]{{0,{MAX_COMMAND_CHARS - 1}}}", text):
-        raise ValueError(f"{text!r} is not a command: 1 to {MAX_COMMAND_CHARS} printable ASCII characters, name first")
-    return text
-
-
-def _condition(code: str) -> str:
-    if code not in CONDITIONS:
-        raise ValueError(f"'{code}' is not a condition of controller/conditions.py")
-    return code
-
-
-_Command = Annotated[str, AfterValidator(_command)]
-_Condition = Annotated[str, AfterValidator(_condition)]
-_Commands = Annotated[tuple[_Command, ...], Field(min_length=1, max_length=MAX_COMMANDS)]
-_Word = Annotated[StrictInt, Field(ge=0, le=0xFFFF)]
-_Size = Annotated[StrictInt, Field(ge=1, le=65_536)]
-_Seconds = Annotated[float, Field(gt=0, le=600, strict=True)]
-_Letter = Literal["A", "B", "C", "D", "E"]
-_closed = ConfigDict(extra="forbid")
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class UsbMatch:
-    """Which USB devices may be this printer."""
-
-    vendor_id: _Word
-    product_ids: tuple[_Word, ...]  # empty: any product of the vendor
-    interface_class: Annotated[StrictInt, Field(ge=0, le=0xFF)]
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class PanelRow:
-    """One ribbon panel as the profile writes it."""
-
-    name: Annotated[str, Field(pattern="^[a-z]{1,4}$")]
-    levels: Annotated[StrictInt, Field(ge=2, le=256)]
-    size_bytes: Annotated[StrictInt, Field(ge=1, le=16_777_216)]
-
-    @property
-    def bits(self) -> int:
-        """Bits one dot takes on the wire."""
-        return (self.levels - 1).bit_length()
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class RasterTable:
-    """One card side's dots as the profile writes them."""
-
-    width_dots: _Size
-    height_lines: _Size
-    dpi: _Size
-    packing: str
-    panels: Annotated[tuple[PanelRow, ...], Field(min_length=1, max_length=8)]
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class Ribbon:
-    """The ribbon the printer must hold."""
-
-    type: str
-    set_command: _Command
-    panels_per_side: _Size
-    capacity_cards: _Size
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class Acts:
-    """What the passage may ask for, each as the commands that do it; None where this printer cannot."""
-
-    open: _Commands
-    feed: _Commands
-    reject: _Commands
-    print: _Commands | None = None
-    to_chip_station: _Commands | None = None
-    deliver: _Commands | None = None
-    print_and_deliver: _Commands | None = None
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class Queries:
-    """The commands that read; they move nothing."""
-
-    alive: _Command
-    model: _Command
-    firmware: _Command
-    serial: _Command
-    position: _Command
-    panels_printed: _Command
-    cards_fed: _Command
-    ribbon_remaining: _Command
-    cover: _Command | None = None
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class Timeouts:
-    """Seconds to wait for the reply to one command."""
-
-    query: _Seconds
-    motion: _Seconds
-    panel: _Seconds
-    print: _Seconds
-    reset: _Seconds
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class PowerOn:
-    """What the printer does when power comes back."""
-
-    error_mode: _Command
-    no_eject: StrictBool
-    card_inside: Literal["holds", "ejects"]
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class _Table:
-    """The whole file, key by key."""
-
-    format: Literal[1]
-    family: Literal["evolis"]
-    model: str
-    usb: UsbMatch
-    raster: RasterTable
-    ribbon: Ribbon
-    acts: Acts
-    queries: Queries
-    positions: Annotated[dict[str, CardPosition], Field(min_length=1)]
-    replies: Annotated[dict[str, _Condition], Field(min_length=1)]
-    timeouts_s: Timeouts
-    timing_s: dict[str, _Seconds]
-    power_on: PowerOn
-    confidence: dict[str, _Letter]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PrinterProfile:
-    """Everything the printer driver needs to know of one family of printers."""
+    """What both families have; a driver takes the profile of its own family."""
 
     name: str  # of the file, and what a lane's config calls it
     model: str
+    plan: str  # "held", "ejecting" or "external": a key of jobs.passage.PLANS
+    ribbon: str  # a key of `ribbons`: what the lane prints with
     usb: UsbMatch
-    raster: Raster
-    ribbon: Ribbon
-    acts: Acts
-    queries: Queries
-    positions: Mapping[str, CardPosition]  # reply to queries.position
-    replies: Mapping[str, str]  # error word -> condition; "ERR" is written "ERROR" here
-    timeouts_s: Timeouts
+    firmware_known: tuple[str, ...]  # empty: any is taken
+    raster: Raster  # with every panel that the head prints; a card takes `raster_for` its ribbon
+    ribbons: Mapping[str, Ribbon]
+    stations: Stations
+    settings: Mapping[str, str | int]  # name -> how it is read
     power_on: PowerOn
-    confidence: Mapping[str, str]  # part of the profile -> A (seen on the wire) to E (inference)
+    cool_down: CoolDown
+    confidence: Mapping[str, Confidence]  # the rows that speak for some value
+
+    @property
+    def fitted(self) -> Ribbon:
+        """The ribbon the lane prints with."""
+        return self.ribbons[self.ribbon]
 
     @property
     def ejects_at_power_on(self) -> bool:
@@ -191,111 +89,142 @@ class PrinterProfile:
     @property
     def holds_card(self) -> bool:
         """Whether the card stays inside after printing, so that it can be checked before it is let go."""
-        return self.acts.print is not None
+        return self.plan == "held"
 
     @property
     def unproven(self) -> tuple[str, ...]:
-        """The parts nobody has seen on real hardware (confidence E); to be said aloud at start."""
-        return tuple(sorted(part for part, letter in self.confidence.items() if letter == "E"))
+        """The parts with one third party's word (D) or a guess (E) behind them; to be said aloud at start."""
+        return tuple(sorted(part for part, row in self.confidence.items() if row.level in ("D", "E")))
+
+    def raster_for(self, ribbon: str, sides: Sequence[str] = (FRONT,)) -> Raster:
+        """The raster with only the panels of this ribbon that print these sides ("front", "back")."""
+        row = self.ribbons[ribbon]
+        printed = [(name, FRONT) for name in row.panels] + [(name, BACK) for name in row.back_panels]
+        panels = tuple(self._panel(name, side) for name, side in printed if side in sides)
+        return dataclasses.replace(self.raster, panels=panels)
+
+    def _panel(self, name: str, side: str) -> RasterPanel:
+        panel = next(panel for panel in self.raster.panels if panel.name == name)
+        return dataclasses.replace(panel, side=side)
+
+    def with_ribbon(self, ribbon: str) -> Self:
+        """The same printer with another ribbon. Raises ConfigError when the profile has no such ribbon or the printer no back."""
+        if ribbon not in self.ribbons:
+            listed = ", ".join(self.ribbons)
+            raise profile_files.refusal("ribbon", "", f"pita '{ribbon}' tidak ada pada {self.model}; yang ada: {listed}",
+                                        f"{self.model} has no ribbon '{ribbon}'; there are: {listed}")  # fmt: skip
+        if self.ribbons[ribbon].back_panels and not self.stations.flip:
+            raise profile_files.refusal("ribbon", "", f"pita '{ribbon}' mencetak dua sisi, {self.model} hanya satu",
+                                        f"ribbon '{ribbon}' prints both sides, {self.model} only one")  # fmt: skip
+        return dataclasses.replace(self, ribbon=ribbon)
 
 
-_ADAPTER = TypeAdapter(_Table)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EvolisProfile(PrinterProfile):
+    """An Evolis printer."""
+
+    acts: EvolisActs
+    queries: EvolisQueries
+    positions: Mapping[str, CardPosition]  # reply to queries.position
+    replies: Mapping[str, str]  # error word -> condition; "ERR" is written "ERROR" here
+    timeouts_s: EvolisTimeouts
 
 
-def find_profile(directory: Path, name: str) -> PrinterProfile:
-    """The profile called `name` in `directory`. Raises ConfigError when it is missing or has mistakes."""
-    names = sorted(path.stem for path in directory.glob("*.toml"))
-    if name not in names:
-        listed = ", ".join(names) or "-"
-        raise _refusal("missing", name, f"profil printer ini tidak ada di {directory}; yang ada: {listed}",
-                       f"no such printer profile in {directory}; there are: {listed}")  # fmt: skip
-    return load_profile(directory / f"{name}.toml")
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MagicardProfile(PrinterProfile):
+    """A Magicard printer."""
+
+    job: Job
+    acts: MagicardActs
+    queries: MagicardQueries
+    errors: Mapping[str, str]  # "major:minor" -> condition
+    timeouts_s: MagicardTimeouts
 
 
-def load_profile(path: Path) -> PrinterProfile:
-    """The profile in the file `path`. Raises ConfigError with every mistake and its place."""
+Profile = EvolisProfile | MagicardProfile
+
+
+def find_profile(folder: Path, name: str) -> Profile:
+    """The profile called `name` in `folder`, with what it extends. Raises ConfigError when it is missing or has mistakes."""
+    whole = profile_files.resolve(folder, name)
+    problems = list(whole.problems)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _refusal("unreadable", path.name, f"tidak dapat dibaca: {error}", f"cannot be read: {error}") from error
-    return parse_profile(table, path.stem)
+        profile = parse_profile(whole.table, name, whole.origins)
+    except ConfigError as error:
+        known = {(problem.place, problem.en) for problem in problems}
+        raise ConfigError([*problems, *(p for p in error.problems if (p.place, p.en) not in known)]) from error
+    if problems:
+        raise ConfigError(problems)
+    return profile
 
 
-def parse_profile(table: Mapping[str, Any], name: str) -> PrinterProfile:
-    """The profile in a parsed TOML table; `name` is its own name and that of its file."""
-    source = f"{name}.toml"
+def parse_profile(table: Mapping[str, Any], name: str, origins: Mapping[str, str] | None = None) -> Profile:
+    """The profile in a parsed TOML table that extends nothing; `name` is its own.
+
+    `origins`: the file of each value, for the places in the ConfigError; `name` where it is silent.
+    """
+    family = table.get("family")
+    if not isinstance(family, str) or family not in _FAMILIES:
+        listed = ", ".join(_FAMILIES)
+        raise profile_files.refusal("family", f"{name}.toml: family", f"seharusnya salah satu dari: {listed}",
+                                    f"should be one of: {listed}")  # fmt: skip
+    where = _Places(name, origins or {})
+    found = [
+        Problem("printer_profile.confidence", where.of(place), "tidak ada baris [confidence] untuk nilai ini",
+                "has no row in [confidence]: say how sure it is, and by whom")
+        for place in profile_files.uncovered(table)
+    ]  # fmt: skip
     try:
-        parsed = _ADAPTER.validate_python(dict(table))
+        parsed = _FAMILIES[family].validate_python(dict(table))
     except ValidationError as error:
-        raise ConfigError([_problem(detail, source) for detail in error.errors(include_url=False)]) from error
-    mistakes = [*_act_mistakes(parsed.acts), *_raster_mistakes(parsed.raster, parsed.ribbon), *_reply_mistakes(parsed.replies)]
-    if mistakes:
-        raise ConfigError([
-            Problem("printer_profile.wrong", f"{source}: {place}", indonesian, english) for place, indonesian, english in mistakes
-        ])  # fmt: skip
-    return PrinterProfile(
-        name, parsed.model, parsed.usb, _raster(parsed.raster, name), parsed.ribbon, parsed.acts, parsed.queries,
-        parsed.positions, parsed.replies, parsed.timeouts_s, parsed.power_on, parsed.confidence,
+        raise ConfigError([*(_problem(detail, where) for detail in error.errors(include_url=False)), *found]) from error
+    found += [Problem("printer_profile.wrong", where.of(place), id_, en) for place, id_, en in mistakes_of(parsed)]
+    if found:
+        raise ConfigError(found)
+    return _profile(parsed, name, profile_files.facts(table))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Places:
+    """Which file a place is in."""
+
+    name: str
+    origins: Mapping[str, str]
+
+    def of(self, place: str) -> str:
+        """The place as a person finds it: file and dotted key."""
+        origin = profile_files.covering(place.partition("[")[0], self.origins)
+        return f"{self.name if origin is None else self.origins[origin]}.toml: {place}"
+
+
+def _profile(table: EvolisTable | MagicardTable, name: str, facts: list[profile_files.Fact]) -> Profile:
+    common: dict[str, Any] = {
+        "name": name, "model": table.model, "plan": table.plan, "ribbon": table.ribbon, "usb": table.usb,
+        "firmware_known": table.firmware.known, "raster": _raster(table, name), "ribbons": table.ribbons,
+        "stations": table.stations, "power_on": table.power_on, "cool_down": table.cool_down,
+        "confidence": {part: table.confidence[part] for part in {fact.part: None for fact in facts}},
+    }  # fmt: skip
+    if isinstance(table, EvolisTable):
+        settings = {setting: command for setting, command in table.settings.items() if command is not None}
+        return EvolisProfile(
+            **common, settings=settings, acts=table.acts, queries=table.queries, positions=table.positions,
+            replies=table.replies, timeouts_s=table.timeouts_s,
+        )  # fmt: skip
+    return MagicardProfile(
+        **common, settings=table.settings, job=table.job, acts=table.acts, queries=table.queries, errors=table.errors,
+        timeouts_s=table.timeouts_s,
     )  # fmt: skip
 
 
-def _raster(table: RasterTable, name: str) -> Raster:
-    panels = tuple(RasterPanel(row.name, row.levels, row.size_bytes) for row in table.panels)
-    return Raster(name, table.width_dots, table.height_lines, table.dpi, table.packing, panels)
+def _raster(table: EvolisTable | MagicardTable, name: str) -> Raster:
+    raster = table.raster
+    panels = tuple(RasterPanel(row.name, row.levels, row.size_bytes) for row in raster.panels)
+    return Raster(name, raster.width_dots, raster.height_lines, raster.dpi, raster.packing, panels)
 
 
-_Mistake = tuple[str, str, str]  # place, Indonesian, English
-
-
-def _act_mistakes(acts: Acts) -> list[_Mistake]:
-    found: list[_Mistake] = []
-    holding = {"print": acts.print, "to_chip_station": acts.to_chip_station, "deliver": acts.deliver}
-    if acts.print_and_deliver is None:
-        found += [
-            (f"acts.{name}", "wajib ada bila tidak ada print_and_deliver", "is required where there is no print_and_deliver")
-            for name, commands in holding.items() if commands is None
-        ]  # fmt: skip
-    else:
-        found += [
-            (f"acts.{name}", "tidak boleh ada bersama print_and_deliver", "cannot stand beside print_and_deliver")
-            for name, commands in holding.items() if commands is not None
-        ]  # fmt: skip
-    for name in ("open", "feed", "reject", "to_chip_station", "deliver", "print", "print_and_deliver"):
-        commands: tuple[str, ...] = getattr(acts, name) or ()
-        wanted = 1 if name.startswith("print") and commands else 0
-        if commands.count(PANELS_MARK) != wanted:
-            found.append((f"acts.{name}", f"harus memuat {PANELS_MARK} {wanted} kali", f"must have {PANELS_MARK} {wanted} times"))
-    return found
-
-
-def _raster_mistakes(raster: RasterTable, ribbon: Ribbon) -> list[_Mistake]:
-    found: list[_Mistake] = []
-    names = Counter(row.name for row in raster.panels)
-    found += [("raster.panels", f"panel '{name}' ganda", f"panel '{name}' is listed twice") for name, n in names.items() if n > 1]
-    if len(raster.panels) > ribbon.panels_per_side:
-        found.append(("raster.panels", "lebih banyak panel daripada pitanya", "has more panels than the ribbon"))
-    for place, row in enumerate(raster.panels):
-        size, rest = divmod(raster.width_dots * raster.height_lines * row.bits, 8)
-        if rest or size != row.size_bytes:
-            found.append((f"raster.panels[{place}].size_bytes", f"seharusnya {size} byte, bukan {row.size_bytes}",
-                          f"should be {size} bytes, not {row.size_bytes}"))  # fmt: skip
-    return found
-
-
-def _reply_mistakes(replies: Mapping[str, str]) -> list[_Mistake]:
-    return [
-        (f"replies.{word}", "tulis ERROR, bukan ERR", "write ERROR, not ERR: both are read as ERROR")
-        for word in replies if word.split(" ")[0] == "ERR"
-    ]  # fmt: skip
-
-
-def _problem(detail: ErrorDetails, source: str) -> Problem:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])
-    place = f"{source}: {''.join(steps).removeprefix('.')}"
+def _problem(detail: ErrorDetails, where: _Places) -> Problem:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"] if step != "[key]")
+    place = where.of("".join(steps).removeprefix("."))
     message = detail["msg"].removeprefix("Value error, ")
     indonesian, english = _TEXTS.get(detail["type"], (f"tidak sah: {message}", message))
     return Problem(f"printer_profile.{detail['type']}", place, indonesian, english)
-
-
-def _refusal(code: str, place: str, indonesian: str, english: str) -> ConfigError:
-    return ConfigError([Problem(f"printer_profile.{code}", place, indonesian, english)])

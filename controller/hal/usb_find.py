@@ -1,7 +1,8 @@
-"""Finds one USB printer among all devices of a pyusb backend, by vendor id and serial number, and claims its interface.
+"""Finds one USB printer among all devices of a pyusb backend, by vendor id, serial number and port path, and claims it.
 
-A serial number that two devices carry, a device that another program holds and one that may not be opened are told apart:
-each needs something else from staff. Everything that was opened to look is let go again.
+A printer whose descriptor has no serial number is found by vendor and port; who it is, is asked when it is open. A serial number
+that two devices carry, a printer at another port or another one at this port, a device that another program holds and one that
+may not be opened are told apart: each needs something else from staff. Everything that was opened to look is let go again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import errno
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ import usb.core
 import usb.util
 
 from controller.errors import DeviceAbsent
+from controller.hal.printer_profile import UsbMatch
 from controller.hal.usbip_backend import UsbIpBackend
 
 USBIP_PORT = 3240
@@ -37,6 +39,17 @@ class UsbWanted:
     port: str | None = None  # e.g. "1-1.2": only a device plugged in there
     product_ids: tuple[int, ...] = ()  # empty: any product of the vendor
     interface_class: int = 7
+    serial_in_descriptor: bool = True  # False: only the opened printer tells it
+    device_id: str = ""  # words of its IEEE 1284 text; empty: not asked
+
+    @classmethod
+    def by(cls, match: UsbMatch, serial: str, port: str | None) -> UsbWanted:
+        """The unit with this serial number among the devices of a profile."""
+        return cls(match.vendor_id, serial, port, match.product_ids, match.interface_class,
+                   match.serial == "descriptor", match.device_id)  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"USB vendor {self.vendor_id:04x}, serial {self.serial}" + (f", port {self.port}" if self.port else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +68,7 @@ class _Sight:
     """What one look around found."""
 
     matches: list[Any] = field(default_factory=list)  # usb.core.Device
-    others: list[str] = field(default_factory=list)  # serial numbers of the vendor's other devices
+    others: list[str] = field(default_factory=list)  # the vendor's other devices: serial number and place
     busy: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)  # cannot be read, most often for want of permission
 
@@ -91,18 +104,21 @@ def open_backend(address: str, wanted: UsbWanted | None = None) -> Any:
 
 def find_device(backend: Any, wanted: UsbWanted) -> Any:
     """The one usb.core.Device that is wanted. Raises DeviceAbsent."""
-    sight = _Sight()
+    sight, elsewhere = _Sight(), _Sight()
     with _FINDING:
         try:
-            for node in backend.enumerate_devices():
-                _judge(node, backend, wanted, sight)
+            _look(backend, wanted, sight)
             if len(sight.matches) == 1:
                 return sight.matches.pop()
-            raise _missing(wanted, sight)
+            if wanted.port is not None:
+                if isinstance(backend, UsbIpBackend):
+                    backend.busid = None
+                _look(backend, replace(wanted, port=None), elsewhere)
+            raise _missing(wanted, sight, elsewhere)
         except usb.core.USBError as error:
             raise DeviceAbsent("printer_absent", f"the USB devices cannot be listed: {error}") from error
         finally:
-            for device in sight.matches:
+            for device in (*sight.matches, *elsewhere.matches):
                 usb.util.dispose_resources(device)
 
 
@@ -152,6 +168,11 @@ def holder_of(device: Any) -> str:
     return "held by another program"
 
 
+def _look(backend: Any, wanted: UsbWanted, sight: _Sight) -> None:
+    for node in backend.enumerate_devices():
+        _judge(node, backend, wanted, sight)
+
+
 def _judge(node: Any, backend: Any, wanted: UsbWanted, sight: _Sight) -> None:
     """Look at one device and keep it open only when it is the wanted one."""
     try:
@@ -160,17 +181,21 @@ def _judge(node: Any, backend: Any, wanted: UsbWanted, sight: _Sight) -> None:
         _note_failure(error, "a device", sight)
         return
     place = port_path(device)
-    if not _concerns(device, place, wanted):
+    if device.idVendor != wanted.vendor_id or wanted.port not in (None, place):
+        return
+    if wanted.product_ids and device.idProduct not in wanted.product_ids:
+        if wanted.port is not None:
+            sight.others.append(f"product {device.idProduct:04x} at {place}")
         return
     try:
-        serial = _serial_of(device)
+        serial = _serial_of(device) if wanted.serial_in_descriptor else wanted.serial
     except usb.core.USBError as error:
         _note_failure(error, place, sight)
     else:
         if serial == wanted.serial:
             sight.matches.append(device)
             return
-        sight.others.append(str(serial))
+        sight.others.append(f"{serial} at {place}")
     usb.util.dispose_resources(device)
 
 
@@ -190,24 +215,22 @@ def _serial_of(device: Any) -> str | None:
     return text
 
 
-def _concerns(device: Any, place: str, wanted: UsbWanted) -> bool:
-    return (
-        device.idVendor == wanted.vendor_id
-        and (not wanted.product_ids or device.idProduct in wanted.product_ids)
-        and wanted.port in (None, place)
-    )
-
-
-def _missing(wanted: UsbWanted, sight: _Sight) -> DeviceAbsent:
-    who = f"USB vendor {wanted.vendor_id:04x}, serial {wanted.serial}" + (f", port {wanted.port}" if wanted.port else "")
-    if sight.matches:
-        places = ", ".join(port_path(device) for device in sight.matches)
-        return DeviceAbsent("printer_doubled", f"{who}: found at {places}")
+def _missing(wanted: UsbWanted, sight: _Sight, elsewhere: _Sight) -> DeviceAbsent:
+    """Why the one device could not be had: what staff can do about it first."""
+    there = ", ".join(port_path(device) for device in sight.matches)
+    if there:
+        return DeviceAbsent("printer_doubled", f"{wanted}: found at {there}; write the right one as lanes.printer.port")
+    away = ", ".join(port_path(device) for device in elsewhere.matches)
+    if wanted.port is not None and sight.others:
+        hint = f"; {wanted.serial} is at {away}" if away and wanted.serial_in_descriptor else ""
+        return DeviceAbsent("printer_swapped", f"{wanted}: found {', '.join(sight.others)}{hint}")
     if sight.busy:
-        return DeviceAbsent("printer_busy", f"{who}: another program or host holds {', '.join(sight.busy)}")
-    seen = f"; other serials there: {', '.join(sight.others)}" if sight.others else ""
+        return DeviceAbsent("printer_busy", f"{wanted}: another program or host holds {', '.join(sight.busy)}")
+    if away and wanted.serial_in_descriptor:
+        return DeviceAbsent("printer_elsewhere", f"{wanted}: found at {away}, not at {wanted.port} as lanes.printer.port says")
+    seen = ", ".join([*sight.others, *elsewhere.others]) or away
     shut = f"; cannot be read (udev rule?): {', '.join(sight.closed)}" if sight.closed else ""
-    return DeviceAbsent("printer_absent", f"{who}: not found{seen}{shut}")
+    return DeviceAbsent("printer_absent", f"{wanted}: not found{f'; others: {seen}' if seen else ''}{shut}")
 
 
 def _configuration(device: Any) -> int | None:

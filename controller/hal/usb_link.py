@@ -14,18 +14,18 @@ import threading
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import usb.core
 import usb.util
 
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceUnknown
-from controller.hal.usb_find import UsbRoute, UsbWanted, check_address, claim, find_device, open_backend
+from controller.hal.usb_find import UsbRoute, UsbWanted, check_address, claim, find_device, open_backend, port_path
 from controller.hal.usbip_backend import UsbIpBackend
 from controller.hal.worker_thread import WorkerThread
 
-__all__ = ["UsbLink", "UsbPipe", "UsbWanted", "check_address", "open_backend"]
+__all__ = ["Pipe", "UsbLink", "UsbPipe", "UsbRoute", "UsbWanted", "check_address", "open_backend"]
 
 WRITE_BYTES = 65_536  # per transfer: the stop flag is looked at in between
 READ_BYTES = 4096  # a multiple of every bulk packet size, so that no packet overflows
@@ -38,6 +38,22 @@ _TO_INTERFACE, _GET_DEVICE_ID, _GET_PORT_STATUS = 0xA1, 0, 1
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+
+class Pipe(Protocol):
+    """What a link drives: `UsbPipe`, or what stands around it or in for it (`usb_trace`, `usb_replay`)."""
+
+    @property
+    def is_open(self) -> bool: ...
+    def open(self) -> bool: ...
+    def write(self, data: bytes, deadline: Deadline) -> None: ...
+    def read(self, deadline: Deadline) -> bytes: ...
+    def port_status(self) -> int: ...
+    def soft_reset(self) -> None: ...
+    def device_id(self) -> str: ...
+    def pause(self, seconds: float) -> None: ...
+    def interrupt(self) -> None: ...
+    def dispose(self) -> None: ...
 
 
 class UsbPipe:
@@ -57,6 +73,11 @@ class UsbPipe:
         """Whether the interface is claimed."""
         return self._route is not None
 
+    @property
+    def route(self) -> UsbRoute:
+        """Where the bytes go. DeviceAbsent when the link is not open."""
+        return self._opened()
+
     def open(self) -> bool:
         """Find the device and claim its printer interface; False when that had been done. Raises DeviceAbsent."""
         if self._stop.is_set():
@@ -67,9 +88,10 @@ class UsbPipe:
         self._device = find_device(self._backend, self._wanted)
         try:
             self._route = claim(self._device, self._wanted.interface_class)
-        finally:
-            if not self.is_open:
-                self.dispose()
+            self._check_make()
+        except DeviceAbsent:
+            self.dispose()
+            raise
         return True
 
     def write(self, data: bytes, deadline: Deadline) -> None:
@@ -98,7 +120,7 @@ class UsbPipe:
 
     def port_status(self) -> int:
         """GET_PORT_STATUS: 0x18 is ready, 0x20 set is paper or ribbon out, 0x08 clear is an error (printers.md 2)."""
-        answer = self._control(_GET_PORT_STATUS, self._opened().interface, 1)
+        answer = self.control_in(_TO_INTERFACE, _GET_PORT_STATUS, 0, self._opened().interface, 1)
         return answer[0] if answer else 0
 
     def soft_reset(self) -> None:
@@ -110,8 +132,15 @@ class UsbPipe:
     def device_id(self) -> str:
         """GET_DEVICE_ID: the IEEE 1284 text."""
         route = self._opened()
-        answer = self._control(_GET_DEVICE_ID, route.interface << 8 | route.alternate, 1024)
+        answer = self.control_in(_TO_INTERFACE, _GET_DEVICE_ID, 0, route.interface << 8 | route.alternate, 1024)
         return answer[2 : int.from_bytes(answer[:2], "big")].decode("ascii", "replace")
+
+    def control_in(self, kind: int, request: int, value: int, index: int, length: int) -> bytes:
+        """A control request that reads. DeviceUnknown `printer_garbled` when the device does not know it."""
+        self._opened()
+        with self._mapped("control request"):
+            answer: array[int] = self._device.ctrl_transfer(kind, request, value, index, length, CONTROL_MS)
+        return answer.tobytes()
 
     def pause(self, seconds: float) -> None:
         """Wait, unless the link is being closed."""
@@ -131,10 +160,18 @@ class UsbPipe:
             with suppress(usb.core.USBError):  # gone already
                 usb.util.dispose_resources(device)
 
-    def _control(self, request: int, index: int, length: int) -> bytes:
-        with self._mapped("control request"):
-            answer: array[int] = self._device.ctrl_transfer(_TO_INTERFACE, request, 0, index, length, CONTROL_MS)
-        return answer.tobytes()
+    def _check_make(self) -> None:
+        """DeviceAbsent when the IEEE 1284 text lacks a word of the profile: another make behind a borrowed USB number."""
+        words = self._wanted.device_id.split()
+        if not words:
+            return
+        try:
+            text = self.device_id()
+        except DeviceUnknown as error:
+            lost = error.condition == "printer_lost"
+            raise DeviceAbsent("printer_lost" if lost else "printer_other", f"no IEEE 1284 text: {error.detail}") from error
+        if not all(word.casefold() in text.casefold() for word in words):
+            raise DeviceAbsent("printer_other", f"{port_path(self._device)}: IEEE 1284 text {text!r} without {' '.join(words)!r}")
 
     def _clear_halt(self) -> None:
         """End a stall in both directions; what was said is unknown, what comes next can be heard."""
@@ -172,9 +209,9 @@ class UsbPipe:
 class UsbLink:
     """One USB printer interface and the thread that owns it. One task at a time; a second one raises RuntimeError."""
 
-    def __init__(self, address: str, wanted: UsbWanted) -> None:
+    def __init__(self, address: str, wanted: UsbWanted, pipe: Pipe | None = None) -> None:
         """`address` is ``usb`` or ``usbip://HOST:PORT`` (ValueError for anything else). No I/O happens here."""
-        self.pipe = UsbPipe(address, wanted)  # for functions given to `run`
+        self.pipe: Pipe = UsbPipe(address, wanted) if pipe is None else pipe  # for functions given to `run`
         self.wanted = wanted
         self._worker = WorkerThread(f"usb-{wanted.serial}")
 

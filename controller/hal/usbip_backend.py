@@ -84,7 +84,7 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
         """
         self._server = (host, port)
         self._vendor_id = vendor_id
-        self._busid = busid
+        self.busid = busid  # None: all
         self._nodes: dict[Exported, _Node] = {}
         self._handles: list[_Handle] = []
         self._pause = threading.Event()  # set by abort: no more waiting
@@ -105,7 +105,7 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
         yield from self._nodes.values()
 
     def _concerns(self, entry: Exported) -> bool:
-        return self._vendor_id in (None, entry.vendor_id) and self._busid in (None, entry.busid)
+        return self._vendor_id in (None, entry.vendor_id) and self.busid in (None, entry.busid)
 
     def get_parent(self, _dev: _Node) -> None:
         """Hubs are not shown."""

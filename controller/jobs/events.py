@@ -76,6 +76,15 @@ KINDS: Mapping[str, Kind] = {
     ),
     "stock_count": Kind("a blind count", ("count", "account", "counted", "ledger", "who")),
     "incident_opened": Kind("something contradicted the ledger", ("incident", "kind", "lane", "passage")),
+    "care_begun": Kind(
+        "a person has the printer clean itself or print its own test card; `reason` is the SHA-256 of what they typed",
+        ("care", "act", "lane", "printer", "who", "reason"),
+    ),
+    "care_ended": Kind("how that ended; `counted`: cards that the printer counted", ("care", "outcome", "condition", "counted")),
+    "settings_accepted": Kind(
+        "what a printer says of its settings is what it should say from now on: its first reading, or a person's word",
+        ("lane", "printer", "settings", "who", "reason"),
+    ),
     "incident_explained": Kind("a person explained it", ("incident", "kind", "lane", "who")),
 }
 

@@ -15,6 +15,9 @@ _T = TypeVar("_T")
 EXAMINE = "examine"  # journal row: recovery moves the card to the reader
 VERDICT = "verdict"  # journal row: what recovery found and decided
 
+NOT_DRAWN_IN = "card_not_fed"  # by hand: the printer's own word that it took no card and dropped the job
+OTHER_LAID = "lay_other"  # by hand: another card was laid down where the printed one was awaited
+
 _ASKED_AGAIN = frozenset({"feed", "deliver", "reject", EXAMINE})  # a refusal of these says nothing of the card
 _NOT_SEEN = frozenset({"card_missing", "print_unproven"})  # the card was not found wrong: its proof was not seen
 
@@ -39,8 +42,8 @@ class Look(StrEnum):
 class Phase(StrEnum):
     """How far the journal shows that the card may have come."""
 
-    FEEDING = "feeding"  # the feed was begun, its end was not written
-    FED = "fed"  # a blank was fed; nothing was begun that leaves something on it
+    FEEDING = "feeding"  # the feed was begun, or by hand the look at the blank; its end was not written
+    FED = "fed"  # a blank was fed, or by hand its chip is known; nothing was begun that leaves something on it
     WRITING = "writing"  # the chip may be half written, or is whole
     PRINTING = "printing"  # panels may be on the face
     CHECKED = "checked"  # printed and proven; it may have left
@@ -63,6 +66,8 @@ class Past:
     wrong: str = ""  # the condition for which the card was found wrong
     resumed: int = 0  # how often it was interrupted and gone on with
     fed_when_examined: int | None = None  # the card counter before recovery first moved the card
+    by_hand: bool = False  # a person feeds the printer, which never tells where the card is
+    doubted: bool = False  # by hand: after the print another card was laid down first, so either may have been printed
 
     @property
     def marked(self) -> bool:
@@ -97,19 +102,21 @@ class LaneEvidence:
     witness: PrinterWitness | None = None  # read twice and equal, in a conversation that was brought in step anew
     chip: ChipEvidence | None = None  # of the card inside, moved to the reader; None: no card, or it cannot be brought there
     beams: Beams | None = None  # None: the sensors were blind for a while, as after every restart
-    desk: ChipEvidence | None = None  # the card that a person put on the desk reader
+    desk: ChipEvidence | None = None  # the card that a person put on the desk reader, or on the reader of a lane fed by hand
     look: Look | None = None
     fed_again: bool = False  # moving the card to the reader fed another one: the one inside may be a stranger
+    beside: bool = False  # by hand: the card of `desk` lies on the lane's own reader, where its passage can go on
 
 
 def past_of(chip_uid: str | None, stages: Sequence[Mapping[str, Any]]) -> Past:
     """What a passage's stage rows prove, oldest first, as `journal.stages` gives them."""
+    by_hand = bool(stages) and stages[0]["name"] == "probe"  # every other plan begins with a feed
     begun = {row["name"]: row for row in stages if not _never_sent(row)}  # the last one of a name counts
     done = {row["name"] for row in stages if row["outcome"] == "done"} | {"feed" for row in stages if _goes_on(row)}
     feed = next((row for row in stages if row["name"] == "feed"), None)  # sent or not: what it noted is worth knowing
     encode = begun.get("encode")
     printing = begun.get("print") or begun.get("print and deliver")
-    wrong = next((str(row["evidence"]["condition"]) for row in stages if _found_wrong(row)), "")
+    wrong = next((str(row["evidence"]["condition"]) for row in stages if _found_wrong(row, by_hand=by_hand)), "")
     return Past(
         phase=_phase(begun, done, condemned=bool(wrong)),
         uid=chip_uid,
@@ -122,6 +129,8 @@ def past_of(chip_uid: str | None, stages: Sequence[Mapping[str, Any]]) -> Past:
         wrong=wrong,
         resumed=sum(row["name"] == VERDICT for row in stages),
         fed_when_examined=next((row["intent"]["cards_fed"] for row in stages if row["name"] == EXAMINE), None),
+        by_hand=by_hand,
+        doubted=any(row["outcome"] == "failed" and row["evidence"]["condition"] == OTHER_LAID for row in stages),
     )
 
 
@@ -138,18 +147,24 @@ def _phase(begun: Mapping[str, object], done: set[str], *, condemned: bool) -> P
 
 
 def _never_sent(row: Mapping[str, Any]) -> bool:
-    """The driver proved that nothing of the act went out, and the journal says so."""
-    return bool(row["outcome"] == "failed" and row["evidence"]["error"] == "DeviceAbsent")
+    """The journal says that nothing came of the act: nothing of it went out, or the printer took no card and dropped its job."""
+    if row["outcome"] != "failed":
+        return False
+    error, condition = row["evidence"]["error"], row["evidence"]["condition"]
+    return bool(error == "DeviceAbsent" or (error == "DeviceRefused" and condition == NOT_DRAWN_IN))
 
 
-def _found_wrong(row: Mapping[str, Any]) -> bool:
-    """The card was found wrong, or an act that is never repeated was refused with the card inside."""
+def _found_wrong(row: Mapping[str, Any], *, by_hand: bool) -> bool:
+    """The card was found wrong, or an act that is never repeated was refused with the card inside. By hand nothing is inside,
+    and a card that was wrong before its chip was bound never was this passage's."""
     if row["name"] == VERDICT:  # an answer once recorded stands
         return bool(row["evidence"]["answer"] == "spoiled")
     if row["outcome"] != "failed":
         return False
     error, condition = row["evidence"]["error"], row["evidence"]["condition"]
     wrong = error == "CardWrong" and condition not in _NOT_SEEN
+    if by_hand:
+        return bool(wrong and row["name"] != "probe")
     return bool(wrong or (error == "DeviceRefused" and row["name"] not in _ASKED_AGAIN))
 
 
@@ -179,4 +194,5 @@ def from_facts(facts: Mapping[str, Any]) -> LaneEvidence:
         desk=built(ChipEvidence, "desk"),
         look=None if facts["look"] is None else Look(facts["look"]),
         fed_again=facts["fed_again"],
+        beside=facts.get("beside", False),  # a question from before there were lanes fed by hand
     )

@@ -70,6 +70,12 @@ KINDS: Mapping[str, Kind] = {
     "ribbon_counter": Kind(
         "Penghitung pita di printer tidak cocok dengan buku; periksa pita dan jelaskan.",
         "The printer's ribbon counter does not fit the ledger; look at the ribbon and explain."),
+    "ribbon_shortfall": Kind(
+        "Pita memberi jauh lebih sedikit kartu daripada yang tertulis; simpan pita dan dusnya, lalu laporkan kepada pemasok.",
+        "A ribbon gave far fewer cards than its box says; keep the roll and its box and complain to the supplier."),
+    "settings_changed": Kind(
+        "Setelan printer berubah; cetak kartu uji, lalu 'print-station printer accept-settings' atau kembalikan setelan itu.",
+        "A printer's settings changed; print a test card, then 'print-station printer accept-settings' or set them back."),
     "card_missing": Kind(
         "Satu kartu tidak ditemukan; cari kartunya dan jelaskan.",
         "A card cannot be found; look for it and explain."),

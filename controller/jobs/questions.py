@@ -54,12 +54,19 @@ def ask(db: sqlite3.Connection, passage: Passage, ruling: Ruling, evidence: Lane
 def ask_about_lost_lanes(db: sqlite3.Connection, lanes: Collection[str]) -> list[Passage]:
     """At start: passages of lanes that the configuration no longer has are for a person. Returns those newly asked about."""
     asked = {row[0] for row in db.execute("SELECT passage_id FROM question")}
-    lost = [passage for passage in journal.unknown(db) if passage.lane not in lanes and passage.id not in asked]
-    for passage in lost:
+    newly: list[Passage] = []
+    for passage in journal.unknown(db):
+        if passage.lane in lanes or passage.id in asked:
+            continue
         evidence = LaneEvidence(same_devices=False)
         journal.interrupt(db, passage.id)
-        ask(db, passage, verdict(past_of(passage.chip_uid, journal.stages(db, passage.id)), evidence), evidence)
-    return lost
+        ruling = verdict(past_of(passage.chip_uid, journal.stages(db, passage.id)), evidence)
+        if ruling.ask is None:  # begun by hand, and nothing was read or booked yet: there is nothing to ask about
+            rulings.settle(db, passage, ruling, evidence, max_remakes=0)
+        else:
+            ask(db, passage, ruling, evidence)
+            newly.append(passage)
+    return newly
 
 
 def unsettled(db: sqlite3.Connection, lane: str) -> tuple[Passage, Ask | None] | None:
@@ -69,6 +76,12 @@ def unsettled(db: sqlite3.Connection, lane: str) -> tuple[Passage, Ask | None] |
         return None
     row = db.execute("SELECT kind FROM question WHERE passage_id = ? AND answered_us IS NULL", (passage.id,)).fetchone()
     return passage, None if row is None else Ask(row["kind"])
+
+
+def open_in(db: sqlite3.Connection, lane: str) -> Question | None:
+    """The lane's open question, if any."""
+    row = db.execute("SELECT * FROM question WHERE lane = ? AND answered_us IS NULL", (lane,)).fetchone()
+    return None if row is None else _question(db, row)
 
 
 def open_all(db: sqlite3.Connection) -> list[Question]:
@@ -116,7 +129,7 @@ def sight(db: sqlite3.Connection, question_id: int, chip: ChipEvidence, max_rema
     known = question.evidence.desk
     if known is not None and known.uid == chip.uid and known.files and not chip.files:
         chip = known  # it was read before: that it cannot be read now takes nothing away
-    return _weigh(db, question, replace(question.evidence, desk=chip), DESK, "", max_remakes)
+    return _weigh(db, question, replace(question.evidence, desk=chip, beside=False), DESK, "", max_remakes)
 
 
 def _fed_elsewhere(db: sqlite3.Connection, uid: str, passage: Passage) -> bool:

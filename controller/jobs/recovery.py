@@ -12,6 +12,7 @@ from controller.clock import Deadline, monotonic_s
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
 from controller.hal.ports import ChipStation
 from controller.jobs import journal
+from controller.jobs.by_hand import lying
 from controller.jobs.evidence import EXAMINE, Beams, ChipEvidence, LaneEvidence, Past, Phase, past_of
 from controller.jobs.journal import Facts, Passage
 from controller.jobs.stages import CHIP_WAIT_S, Before, LaneDevices, failure, file_hashes, witness_facts
@@ -27,12 +28,16 @@ READER_TRIES = 3  # a chip that takes its reader down each time is read no more
 class Recovery:
     """One lane's way to evidence."""
 
-    def __init__(self, store: Store, devices: LaneDevices, reader: str, *, ejects: bool) -> None:
-        """`reader`: its PC/SC name now; `ejects`: what this printer does with a card inside when its power comes back."""
+    def __init__(self, store: Store, devices: LaneDevices, reader: str, *, ejects: bool, by_hand: bool = False) -> None:
+        """`reader`: its PC/SC name now; `ejects`: what this printer does with a card inside when its power comes back.
+
+        `by_hand`: a person feeds the printer, so what lies on the lane's reader was laid there.
+        """
         self._store = store
         self._devices = devices
         self._reader = reader
         self._ejects = ejects
+        self._by_hand = by_hand
         self._lost_chip: tuple[int, int] = (0, 0)  # passage, and how often the reader was lost at its chip
 
     async def past(self, passage: Passage) -> Past:
@@ -49,17 +54,22 @@ class Recovery:
 
         A card that was read stays held by the reader. Raises DeviceError while a device cannot be asked: try again later.
         """
+        if past.by_hand and past.phase is Phase.FEEDING:  # nothing was begun: nobody has to be asked
+            return LaneEvidence(same_devices=False)
         identity = await self._devices.printer.open()
         reader_works = await self._reader_works(passage)
+        beside = await self._read_beside(passage, past) if self._by_hand and reader_works else None
         if identity.serial != passage.printer_serial or passage.reader not in ("", self._reader):
-            return LaneEvidence(same_devices=False, ejects=self._ejects)
+            return LaneEvidence(same_devices=False, ejects=self._ejects, desk=beside, beside=beside is not None)
         witness = await self._devices.printer.examine()
         chip, fed = None, witness.cards_fed if past.fed_when_examined is None else past.fed_when_examined
-        if witness.position is not CardPosition.NONE and past.phase is not Phase.CONDEMNED:
+        if witness.position.inside and past.phase is not Phase.CONDEMNED:
             moved = await self._to_reader(passage, witness)
             witness = moved or witness
             chip = None if moved is None else await self._read_chip(passage, past, reader_works=reader_works)
-        return LaneEvidence(True, self._ejects, witness, chip, self._beams_since(since), fed_again=witness.cards_fed > fed)
+        again = witness.cards_fed > fed
+        return LaneEvidence(True, self._ejects, witness, chip, self._beams_since(since), beside, fed_again=again,
+                            beside=beside is not None)  # fmt: skip
 
     async def release(self) -> None:
         """Let go of the card."""
@@ -118,6 +128,17 @@ class Recovery:
                 raise
             return ChipEvidence("")
 
+    async def _read_beside(self, passage: Passage, past: Past) -> ChipEvidence | None:
+        """The card on the reader of a lane that is fed by hand, if it is this passage's."""
+        try:
+            return await read_if_ours(self._devices.chip, past)
+        except DeviceAbsent:
+            raise
+        except DeviceUnknown:
+            if not self._lost_too_often(passage):
+                raise
+            return None
+
     def _lost_too_often(self, passage: Passage) -> bool:
         """Count that the reader was lost at this passage's chip; True from the READER_TRIES-th time on."""
         number, tries = self._lost_chip
@@ -134,6 +155,15 @@ async def read_card(reader: ChipStation, past: Past, wait: Deadline) -> ChipEvid
         sight = await reader.identify(wait)
     except DeviceRefused:
         return ChipEvidence("")
+    return await read_contents(reader, sight, past)
+
+
+async def read_if_ours(reader: ChipStation, past: Past) -> ChipEvidence | None:
+    """The card on a reader if it has the chip that was bound; it stays held then. Raises as `read_card`."""
+    sight = await lying(reader, keep=True) if past.uid is not None else None
+    if sight is None or sight.uid != past.uid:
+        await reader.release()
+        return None
     return await read_contents(reader, sight, past)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from controller.clock import Deadline
 from controller.errors import DeviceError, RenderError
-from controller.jobs import epoch, questions, rulings
-from controller.jobs.evidence import LaneEvidence, Past
+from controller.jobs import epoch, journal, questions, rulings
+from controller.jobs.evidence import Ask, LaneEvidence, Past, Phase
 from controller.jobs.journal import Passage
 from controller.jobs.recovery import Recovery
 from controller.jobs.runner import Hooks, PassageRunner, Result
@@ -15,9 +17,10 @@ from controller.jobs.stages import Before, LaneDevices, Trip
 from controller.jobs.store import Store
 from controller.jobs.verdict import Answer, Ruling, verdict
 from controller.jobs.workshop import PreparedJob, Setback, Workshop
-from controller.model import CardPosition, Verdict
+from controller.model import Verdict
 
 PREPARE_TRIES = 8  # half a minute: a renderer or a disk that comes back, but no lane that waits for ever
+HAND_WAIT_S = 120.0  # by hand, before the print: so long the person may lay the card down again and nothing is spoiled
 NEEDS_WORK = frozenset({"probe", "read back"})  # stages that are followed by the chip's files or the face
 
 
@@ -42,6 +45,7 @@ class Rescue:
         self._unknown_uid = unknown_uid  # what to do with a chip that no batch lists
         self._on_ruling = on_ruling
         self._unprepared: tuple[int, int] = (0, 0)  # passage, and how often its work could not be prepared
+        self._awaited: tuple[int, Deadline] = (0, Deadline.after(0))  # passage, and until when its card may come back by hand
 
     async def attempt(self, passage: Passage, since: Before | None, hooks: Hooks) -> Result | Waiting:
         """Take the verdict and carry it out. Raises StoreError when the journal cannot be written."""
@@ -54,7 +58,15 @@ class Rescue:
         if ruling.answer is Answer.CONTINUE:
             return await self._continue(passage, past, evidence, ruling, hooks)
         await self._recovery.release()
+        if ruling.ask is Ask.DESK and past.by_hand and past.phase is Phase.WRITING and self._may_come_back(passage):
+            return Waiting("lay_again")
         return await self._carry_out(passage, evidence, ruling, hooks)
+
+    def _may_come_back(self, passage: Passage) -> bool:
+        """By hand: whether to wait for the card on the lane's reader, where it can go on, before a person is asked for it."""
+        if self._awaited[0] != passage.id:
+            self._awaited = (passage.id, Deadline.after(HAND_WAIT_S))
+        return not self._awaited[1].passed
 
     async def _continue(
         self, passage: Passage, past: Past, evidence: LaneEvidence, ruling: Ruling, hooks: Hooks
@@ -83,17 +95,24 @@ class Rescue:
         if ruling.ask is not None:
             await self._store.transact(questions.ask, passage, ruling, evidence)
             return Waiting(f"ask_{ruling.ask}")
-        inside = evidence.witness is not None and evidence.witness.position is not CardPosition.NONE
+        inside = evidence.witness is not None and evidence.witness.position.inside
         if ruling.answer is Answer.SPOILED and inside:
             await self._store.transact(rulings.resume, passage, ruling, evidence)
             return await self._runner(None, hooks).throw_out(passage, ruling.condition)
         await self._store.transact(rulings.settle, passage, ruling, evidence, self._max_remakes)
-        return Result(passage.id, Verdict(ruling.answer), ruling.condition, ruling.row)
+        said = await self._store.read(_words, passage.id, ruling.condition)
+        return Result(passage.id, Verdict(ruling.answer), ruling.condition, said or ruling.row)
 
     def _runner(self, prepared: PreparedJob | None, hooks: Hooks) -> PassageRunner:
         panels, files = ((), ()) if prepared is None else (prepared.panels, prepared.files)
         trip = Trip(self._devices, panels, files, unknown_uid=self._unknown_uid)
         return PassageRunner(self._store, trip, self._max_remakes, hooks)
+
+
+def _words(db: sqlite3.Connection, passage_id: int, condition: str) -> str:
+    """What the device said when an act failed with this condition, for the technician; empty when none did."""
+    failed = [stage["evidence"] for stage in journal.stages(db, passage_id) if stage["outcome"] == "failed"]
+    return next((str(facts["detail"]) for facts in reversed(failed) if facts.get("condition") == condition), "")
 
 
 def _with_reason(ruling: Ruling, passage: Passage) -> Ruling:

@@ -50,8 +50,9 @@ def _note(db: sqlite3.Connection, passage: Passage, ruling: Ruling, evidence: La
     if last is None or last["outcome"] == "done" or evidence.witness is None:
         return
     before, after = last["intent"].get("ribbon_remaining"), evidence.witness.ribbon_remaining  # nothing noted: nothing was sent
-    if before is not None and after is not None and before - after == 1:
-        ribbons.used(db, passage.lane, passage.printer_serial, before, after, passage.id)
+    most = last["intent"].get("ribbon_sets", 1)
+    if before is not None and after is not None and 0 < before - after <= most:
+        ribbons.used(db, passage.lane, passage.printer_serial, before, after, passage.id, before - after)
 
 
 def _facts(ruling: Ruling) -> dict[str, Any]:

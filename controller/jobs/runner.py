@@ -14,9 +14,10 @@ from controller.jobs.journal import ChipRefused, Claim, Facts, Passage
 from controller.jobs.passage import PLANS, REJECT, Next, Seen, Stage, after_failure
 from controller.jobs.stages import Before, Trip, failure, witness_facts
 from controller.jobs.store import Store
-from controller.model import Beam, CardPosition, Verdict
+from controller.model import Beam, Verdict
 
 Trouble = DeviceError | CardWrong
+_ENDS = {Next.STILL_BLANK: Verdict.STILL_BLANK, Next.SPOILED: Verdict.SPOILED}  # nothing more has to be moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Hooks:
     on_stage: Callable[[Stage, int], None]  # a stage of this passage begins
     on_timing: Callable[[str, float], None]  # a stage took so many seconds
     try_again: Callable[[Trouble], Awaitable[bool]]  # wait for the cause to go; False: the station stops
+    tell: Callable[[str | None], None] = lambda _condition: None  # a stage waits for a person, who has to be told what for
+    stopping: Callable[[], bool] = lambda: False  # the station stops: such a stage waits no longer
 
 
 @dataclass(slots=True)
@@ -54,7 +57,7 @@ class PassageRunner:
 
     def __init__(self, store: Store, trip: Trip, max_remakes: int, hooks: Hooks) -> None:
         self._store = store
-        self._trip = trip
+        self._trip = replace(trip, tell=hooks.tell, stopping=hooks.stopping)
         self._max_remakes = max_remakes
         self._hooks = hooks
 
@@ -91,6 +94,8 @@ class PassageRunner:
                     verdict, condition, detail, todo = Verdict.SPOILED, failed.condition, failed.detail, [REJECT]
                 elif what is not Next.REPEAT or not await self._hooks.try_again(failed):
                     return await self._stop(passage, what, failed, step.before)
+                elif step.stage.after is not None:
+                    todo = [step.stage.after, *todo]
             step = _first_step(todo[0])
 
     async def _begin(self, claim: Claim, first: Stage) -> tuple[Passage, _Step] | Result:
@@ -99,7 +104,7 @@ class PassageRunner:
             before = await self._note(first)
         except DeviceError as error:
             return Result(None, None, error.condition, error.detail)
-        if before.printer.position is not CardPosition.NONE:
+        if before.printer.position.inside:
             return Result(None, None, "card_inside", f"before the feed the printer reports a card at: {before.printer.position}")
         started_s = monotonic_s()
         passage = await self._store.transact(journal.begin, claim, first.name, self._intent(first, before))
@@ -138,8 +143,12 @@ class PassageRunner:
         return Before(None, 0 if stage.beam is None else sensors.passes(stage.beam), sensors.gaps, beams)
 
     async def _note(self, stage: Stage) -> Before:
-        before = self._beam_before(stage)
-        return replace(before, witness=await self._trip.devices.printer.witness()) if stage.looks else before
+        before, printer = self._beam_before(stage), self._trip.devices.printer
+        if not stage.looks:
+            return before
+        if stage.by_hand:  # it may have been switched off and on while the card was in a person's hand
+            await printer.open()
+        return replace(before, witness=await printer.witness())
 
     def _intent(self, stage: Stage, before: Before) -> Facts:
         seen = {} if before.witness is None else witness_facts(before.witness)
@@ -175,9 +184,10 @@ class PassageRunner:
 
     async def _stop(self, passage: Passage, what: Next, error: Trouble, before: Before) -> Result:
         await self._trip.devices.chip.release()
-        if what is Next.STILL_BLANK:
-            await self._store.transact(journal.end, passage, Verdict.STILL_BLANK, error.condition, self._max_remakes)
-            return Result(passage.id, Verdict.STILL_BLANK, error.condition, error.detail)
+        verdict = _ENDS.get(what)
+        if verdict is not None:
+            await self._store.transact(journal.end, passage, verdict, error.condition, self._max_remakes)
+            return Result(passage.id, verdict, error.condition, error.detail)
         await self._store.transact(journal.suspect, passage.id, error.condition)
         return Result(passage.id, None, error.condition, error.detail, before)
 

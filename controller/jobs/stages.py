@@ -17,7 +17,8 @@ from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceRefuse
 from controller.hal.ports import CardPrinter, ChipStation, LaneSensors
 from controller.jobs.evidence import Beams
 from controller.jobs.journal import Facts
-from controller.model import Beam, CardPosition, ChipFile, Panel, PrinterWitness
+from controller.jobs.ribbons import RibbonType, sets_needed
+from controller.model import Beam, CardPosition, ChipFile, Panel, PrinterIdentity, PrinterWitness
 
 T = TypeVar("T")
 
@@ -33,6 +34,22 @@ class LaneDevices:
     printer: CardPrinter
     chip: ChipStation
     sensors: LaneSensors
+    ribbon: RibbonType | None = None  # what the lane prints with; None: whatever the job needs
+
+    async def ask_printer(self) -> tuple[PrinterIdentity | None, PrinterWitness | None, DeviceError | None]:
+        """Who answers and what it says of itself, or what kept it from answering."""
+        try:
+            return await self.printer.open(), await self.printer.witness(), None
+        except DeviceError as error:
+            return None, None, error
+
+    async def ask_reader(self) -> DeviceError | None:
+        """What keeps the chip reader from working, if anything does."""
+        try:
+            await self.chip.check()
+        except DeviceError as error:
+            return error
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +69,14 @@ class Before:
         return self.witness
 
 
+def _tell_nobody(_condition: str | None) -> None:
+    return
+
+
+def _never() -> bool:
+    return False
+
+
 @dataclass(slots=True)
 class Trip:
     """What the stages of one passage share."""
@@ -61,6 +86,15 @@ class Trip:
     files: Sequence[ChipFile]
     uid: str = ""  # set by probe
     unknown_uid: str = "refuse"  # or "warn": what becomes of a chip that no batch lists
+    tell: Callable[[str | None], None] = _tell_nobody  # a stage waits for a person: the condition that says what for, or None
+    stopping: Callable[[], bool] = _never  # the station stops: wait for nobody
+    doubted: bool = False  # by hand: another card was laid down where the printed one was awaited
+
+    @property
+    def ribbon_sets(self) -> int:
+        """Sets that its print takes."""
+        ribbon = self.devices.ribbon
+        return 1 if ribbon is None else sets_needed(self.panels, ribbon) or 1
 
 
 Act = Callable[[Trip, Before, Deadline], Awaitable[Facts]]
@@ -69,7 +103,7 @@ Act = Callable[[Trip, Before, Deadline], Awaitable[Facts]]
 async def feed(trip: Trip, before: Before, deadline: Deadline) -> Facts:
     """Bring one blank from the hopper to the contactless station: seen there, counted once, past the beam once."""
     await trip.devices.printer.feed(deadline)
-    witness = await _look_after_act(trip)
+    witness = await look_after_act(trip)
     if witness.position is not CardPosition.CONTACTLESS:
         raise CardWrong("card_missing", f"after the feed the printer reports the card at: {witness.position}")
     passed = await _passed_once(trip, Beam.FEED, before)
@@ -108,8 +142,8 @@ async def read_back(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
 
 async def print_face(trip: Trip, before: Before, deadline: Deadline) -> Facts:
     """Print the panels and keep the card inside; proven by the panel counter."""
-    await _of_panels(trip.devices.printer.print(trip.panels, deadline))
-    witness = await _look_after_act(trip)
+    await of_panels(trip.devices.printer.print(trip.panels, deadline))
+    witness = await look_after_act(trip)
     _prove_panels(trip, before.printer, witness)
     return witness_facts(witness)
 
@@ -119,7 +153,7 @@ async def check(trip: Trip, before: Before, deadline: Deadline) -> Facts:
     if before.printer.position is CardPosition.NONE:
         raise CardWrong("card_missing", "after the print the printer reports no card")
     await trip.devices.printer.to_chip_station(deadline)
-    fed = (await _look_after_act(trip)).cards_fed - before.printer.cards_fed
+    fed = (await look_after_act(trip)).cards_fed - before.printer.cards_fed
     if fed:
         raise DeviceUnknown("card_missing", f"the move to the reader fed {fed} cards: this one had gone")
     sight = await _of_chip(trip.devices.chip.identify(Deadline(min(deadline.at_s, Deadline.after(CHIP_WAIT_S).at_s))))
@@ -137,7 +171,7 @@ async def deliver(trip: Trip, before: Before, deadline: Deadline) -> Facts:
 
 async def print_and_deliver(trip: Trip, before: Before, deadline: Deadline) -> Facts:
     """Print and eject in one act; proven by the exit beam and the panel counter together."""
-    await _of_panels(trip.devices.printer.print_and_deliver(trip.panels, deadline))
+    await of_panels(trip.devices.printer.print_and_deliver(trip.panels, deadline))
     witness = await _seen_leaving(trip, Beam.EXIT, before)
     _prove_panels(trip, before.printer, witness)
     return witness_facts(witness)
@@ -156,8 +190,9 @@ def chip_notes(trip: Trip) -> Facts:
 
 
 def print_notes(trip: Trip) -> Facts:
-    """The dots that are about to be on the card, as hashes."""
-    return {"panels": {panel.name: panel.sha256 for panel in trip.panels}}
+    """The dots that are about to be on the card, as hashes, and the ribbon they take."""
+    panels = {panel.name if panel.side == "front" else f"{panel.side} {panel.name}": panel.sha256 for panel in trip.panels}
+    return {"panels": panels, "ribbon_sets": trip.ribbon_sets}
 
 
 def witness_facts(witness: PrinterWitness) -> Facts:
@@ -179,7 +214,7 @@ def _prove_panels(trip: Trip, before: PrinterWitness, now: PrinterWitness) -> No
 
 async def _seen_leaving(trip: Trip, beam: Beam, before: Before) -> PrinterWitness:
     passed = await _passed_once(trip, beam, before)
-    witness = await _look_after_act(trip)
+    witness = await look_after_act(trip)
     if not passed or witness.position is not CardPosition.NONE:
         passes = trip.devices.sensors.passes(beam) - before.passes
         raise CardWrong(
@@ -195,7 +230,7 @@ async def _passed_once(trip: Trip, beam: Beam, before: Before) -> bool:
     return sensors.passes(beam) == before.passes + 1 and sensors.gaps == before.gaps
 
 
-async def _look_after_act(trip: Trip) -> PrinterWitness:
+async def look_after_act(trip: Trip) -> PrinterWitness:
     """The printer's record after an act that it called done. If it cannot be asked now, the act still was sent."""
     try:
         return await trip.devices.printer.witness()
@@ -203,7 +238,7 @@ async def _look_after_act(trip: Trip) -> PrinterWitness:
         raise DeviceUnknown(error.condition, error.detail) from error
 
 
-async def _of_panels(asked: Awaitable[None]) -> None:
+async def of_panels(asked: Awaitable[None]) -> None:
     """Panels that this printer cannot take are found before anything is sent; the blank is inside by then."""
     try:
         await asked

@@ -53,7 +53,7 @@ class Case:
     @property
     def inside(self) -> bool:
         """The printer sees a card."""
-        return self.evidence.witness is not None and self.evidence.witness.position is not CardPosition.NONE
+        return self.evidence.witness is not None and self.evidence.witness.position.inside
 
     @property
     def gone(self) -> bool:
@@ -74,7 +74,12 @@ class Case:
 
     @property
     def panels_complete(self) -> bool:
-        """The face is finished: its reply was journalled, or the counter rose by exactly its panels."""
+        """The face is finished: its reply was journalled, or the counter rose by exactly its panels.
+
+        By hand whatever is put into the slot is printed: only the reply counts, and not if another card was laid down after it.
+        """
+        if self.past.by_hand:
+            return self.past.printed and not self.past.doubted
         if self.past.printed:
             return True
         if self.evidence.witness is None or self.past.panels_before is None or not self.past.panels:
@@ -130,6 +135,12 @@ class Case:
         """The card on the desk reader holds every byte that was intended, and was never found wrong."""
         return self.desk_ours and self.phase in _PRINTED and self._whole(self.evidence.desk)
 
+    @property
+    def in_hand_whole(self) -> bool:
+        """By hand: the card lies on the lane's reader with every byte that was intended, and nothing was printed."""
+        free = self.evidence.beside and self.evidence.same_devices and self.past.resumed < MAX_RESUMED
+        return free and self.phase is Phase.WRITING and self._whole(self.evidence.desk)
+
     def _whole(self, chip: ChipEvidence | None) -> bool:
         past = self.past
         return (
@@ -169,6 +180,9 @@ _BY_HAND = "the person puts it into the reject box; the job gets a new blank onc
 
 # fmt: off
 ROWS: tuple[Row, ...] = (
+    # Nothing was begun
+    Row("not begun by hand", "before the chip is known, by hand", "whatever is seen: nothing was read, booked or written",
+        lambda c: c.past.by_hand and _feeding(c), _A.STILL_BLANK, "the job goes on with the next blank", "interrupted"),
     # What a person says
     Row("nobody has it", "any", "a person says by command that the card is missing",
         lambda c: c.look is Look.MISSING, _A.SPOILED, "counted as missing; the job waits for a person",
@@ -177,6 +191,10 @@ ROWS: tuple[Row, ...] = (
         lambda c: c.look is Look.SPOILED and c.evidence.desk is None and c.phase in _PRINTED, _A.SPOILED,
         "the person puts it into the reject box; it may be a whole card, so the job waits for a person", "called_spoiled",
         remake=False),
+    Row("another was printed", "after the print, by hand",
+        "another card was laid down first; this one is in the person's hand, who presses HOLD",
+        lambda c: c.look is Look.SPOILED and c.past.doubted, _A.SPOILED,
+        "both go into the reject box, the blanks have to be counted; the job gets a new one once", "called_spoiled", count=True),
     Row("called spoiled", "any", "a person looks at the card and presses HOLD",
         lambda c: c.look is Look.SPOILED, _A.SPOILED, _BY_HAND, "called_spoiled"),
     Row("tray empty", "before or during the feed", "the card counter did not rise; a person sees no card in the tray (GO)",
@@ -192,8 +210,12 @@ ROWS: tuple[Row, ...] = (
         lambda c: c.desk_whole and c.look is Look.COMPLETE, _A.GOOD, "issued"),
     Row("look once", "from the print on", "desk reader: this card, chip whole; the panels prove nothing",
         lambda c: c.desk_whole, _A.ASK, "one look at the face: GO complete, HOLD spoiled", ask=Ask.LOOK),
+    Row("whole in the hand", "during or after encode, by hand", "lane's reader: this card, every file equal to the intent",
+        lambda c: c.in_hand_whole, _A.CONTINUE, "read back", resume="read back"),
     Row("spoiled on the desk", "any", "desk reader: this card, anything else",
         lambda c: c.desk_ours, _A.SPOILED, _BY_HAND, "interrupted"),
+    Row("condemned in the hand", "after the card was found wrong, by hand", "whatever is seen: the card is in a person's hand",
+        lambda c: c.past.by_hand and c.phase is Phase.CONDEMNED, _A.SPOILED, _BY_HAND, "interrupted"),
     # Another epoch
     Row("other devices", "any", "the printer or the reader is not the one of the intents",
         lambda c: not c.evidence.same_devices, _A.ASK, "the card on the desk reader", ask=Ask.DESK),

@@ -90,6 +90,12 @@ class Workshop:
         if self._ahead is None or (self._ahead.done() and not isinstance(self._ahead.result(), PreparedJob)):
             self._ahead = group.create_task(self._prepare_next(), name="prepare next job")
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether a job is prepared and may be taken."""
+        ahead = self._ahead
+        return ahead is not None and ahead.done() and not ahead.cancelled() and isinstance(ahead.result(), PreparedJob)
+
     def take(self) -> PreparedJob | None:
         """The job at hand; None when none is. The caller must say `done` to it."""
         if self._ahead is None or not self._ahead.done() or self._ahead.cancelled():

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from html import escape
 
 from controller import desk
-from controller.conditions import CONDITIONS
-from controller.model import Balance, JobState, LaneStatus, StationSnapshot
+from controller.conditions import CONDITIONS, CardInside, Clears, Condition
+from controller.model import JobState, LaneProfile, LaneStatus, RollYield, StationSnapshot
 
 REFRESH_S = 2  # a person looks at it; each look costs about a millisecond
 HEADERS = {
@@ -34,6 +34,17 @@ _STOCK = (
     ("store", "Di gudang", "blanks in the store"),
     ("missing", "Hilang", "missing"),
 )
+
+_GOES_ON = {
+    Clears.SELF: ("lanjut sendiri bila sebabnya hilang", "goes on by itself once the cause is gone"),
+    Clears.GO: ("lanjut setelah petugas menjawab", "goes on once a person has answered"),
+    Clears.TECHNICIAN: ("perlu teknisi, lalu lanjut sendiri", "needs a technician, then goes on by itself"),
+}
+_INSIDE = {
+    CardInside.YES: ("ada kartu di printer", "a card is in the printer"),
+    CardInside.NO: ("tidak ada kartu di printer", "no card is in the printer"),
+    CardInside.PERHAPS: ("mungkin ada kartu di printer", "a card may be in the printer"),
+}
 
 STYLE = """\
 body { font: 18px/1.5 sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1b1b1b; background: #fff; }
@@ -62,7 +73,7 @@ def page(now: StationSnapshot) -> str:
         *_lamps(now),
         *_jobs(now),
         *_stock(now),
-        *(_lane(lane, now.blanks[lane.name]) for lane in now.lanes),
+        *(_lane(lane, now) for lane in now.lanes),
         "</body></html>\n",
     ])  # fmt: skip
 
@@ -92,13 +103,44 @@ def _stock(now: StationSnapshot) -> Iterator[str]:
     yield "</ul>"
 
 
-def _lane(lane: LaneStatus, blanks: Balance) -> str:
+def _lane(lane: LaneStatus, now: StationSnapshot) -> str:
+    blanks = now.blanks[lane.name]
     ribbon = "?" if lane.ribbon_remaining is None else str(lane.ribbon_remaining)
     low = " (hampir habis)" if lane.hopper_low else ""
     stock = f"Blangko di hopper: {blanks.hopper}{low} · Pita: {ribbon} kartu · Bak tolak: {blanks.reject}"
+    stock += _care(lane, now.ribbons.get(lane.name)) + _unproven(now.profiles.get(lane.name))
     if lane.condition is None:
         said = f"<p>{escape(desk.activity(lane))}</p>"
         return f"<section><h2>Jalur {escape(lane.name)}</h2>{said}<p>{stock}</p></section>"
     condition = CONDITIONS[lane.condition]
-    said = f'<p><b>{escape(condition.id)}</b></p><p lang="en"><small>{escape(condition.en)}</small></p>'
+    said = "".join(_said(condition, lane.detail))
     return f'<section class="{condition.severity}"><h2>Jalur {escape(lane.name)}</h2>{said}<p>{stock}</p></section>'
+
+
+def _said(condition: Condition, detail: str) -> Iterator[str]:
+    """What staff should do, what it takes to go on, and the device's own words for the technician."""
+    yield f'<p><b>{escape(condition.id)}</b></p><p lang="en"><small>{escape(condition.en)}</small></p>'
+    goes_on, inside = _GOES_ON[condition.clears], _INSIDE[condition.card_inside]
+    yield f'<p>{goes_on[0].capitalize()}; {inside[0]}. <small lang="en">{goes_on[1].capitalize()}; {inside[1]}.</small></p>'
+    if detail:
+        yield f"<p>Pesan perangkat: <code>{escape(detail)}</code></p>"
+
+
+def _unproven(profile: LaneProfile | None) -> str:
+    """That parts of the printer's profile were never seen on a real one."""
+    if profile is None or not profile.unproven:
+        return ""
+    number, name = len(profile.unproven), escape(profile.name)
+    return (f"<br><small>Profil {name}: {number} bagian belum terbukti pada printer nyata. "
+            f'<span lang="en">Profile {name}: {number} parts not proven on a real printer.</span></small>')  # fmt: skip
+
+
+def _care(lane: LaneStatus, roll: RollYield | None) -> str:
+    """The rest of a lane's row: the roll's yield so far, cleaning, and what is asked for while the lane works."""
+    parts = [] if roll is None or roll.sets is None else [f"Rol pita: {roll.used} dari {roll.sets} set terpakai"]
+    if lane.cards_until_cleaning is not None:
+        parts.append(f"Bersihkan dalam {lane.cards_until_cleaning} kartu")
+    asked = "".join(
+        f'<br><b>{escape(CONDITIONS[code].id)}</b> <small lang="en">{escape(CONDITIONS[code].en)}</small>' for code in lane.asks
+    )
+    return "".join(f" · {part}" for part in parts) + asked

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hwsim.devices.evolis_parser import Command
+from hwsim.devices.usb_printer import Spoken
 from hwsim.errors import SimError
 from hwsim.faults import FAULTS, MAX_NUMBER, Values
 from hwsim.lane import Lane
@@ -53,12 +53,12 @@ def _begin(station: SimStation, where: Lane, name: str, values: Values) -> str:
 class _Trigger:
     """Waits among a printer's watchers for its command, and then leaves them."""
 
-    watchers: list[Callable[[Command], None]]
+    watchers: list[Callable[[Spoken], None]]
     at: str
     left: int
     happen: Callable[[], None]
 
-    def __call__(self, command: Command) -> None:
+    def __call__(self, command: Spoken) -> None:
         if self.at and not (command.text == self.at or command.text.startswith(self.at + ";")):
             return
         self.left -= 1

@@ -32,6 +32,10 @@ class Clock:
         """Wait for a motion that takes `seconds` on the real machine."""
         await asyncio.sleep(0 if self.speed is None else seconds / self.speed)
 
+    def patience_s(self, seconds: float) -> float:
+        """How long a machine waits for a person, who does not get faster without bound: at max as long as the real one."""
+        return seconds if self.speed is None else seconds / self.speed
+
     def now_s(self) -> float:
         """Seconds on a clock that never jumps."""
         return time.monotonic()

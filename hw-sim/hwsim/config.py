@@ -35,18 +35,21 @@ class LaneConfig:
     printer_profile: str
     serial: str
     busid: str  # place on the USB/IP bus, e.g. "1-1"
+    ribbon_type: str | None  # that is fitted; None = the profile's
     ribbon_cards: int | None  # sets left on the ribbon; None = a full one
     card_at_power_on: str | None  # holds, ejects; None = as the profile says
+    hand_feed_wait_s: float | None  # how long it waits for a card in the slot; None = as the profile says
     chip_profile: str
+    external: bool | None  # the chip reader stands beside the printer; None = as the profile says
     vpcd: Address
     apdu_delay_s: float  # how long the chip thinks over each APDU, wall clock
-    gpio: Address
+    gpio: Address | None
     hopper_capacity: int
     hopper_blanks: int
     hopper_low_at: int  # this many or fewer blanks: low
     bin_capacity: int
     reject_capacity: int
-    pins: dict[str, int]
+    pins: dict[str, int]  # empty: no beams and contacts, for a lane with an external reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +102,29 @@ def load_config(path: Path) -> SimConfig:
 def _lane(row: Table) -> LaneConfig:
     row.only("name", "printer", "chip", "gpio", "hopper", "bin", "reject", "pins")
     printer, chip = row.table("printer"), row.table("chip")
-    printer.only("profile", "serial", "busid", "ribbon", "card_at_power_on")
-    chip.only("profile", "vpcd", "apdu_ms")
+    printer.only("profile", "serial", "busid", "ribbon", "ribbon_type", "card_at_power_on", "hand_feed_wait")
+    chip.only("profile", "vpcd", "apdu_ms", "external")
     hopper, bin_, reject = row.table("hopper"), row.table("bin"), row.table("reject", {})
     lane = LaneConfig(
         name=row.get("name", str),
         printer_profile=printer.get("profile", str),
         serial=printer.get("serial", str),
         busid=printer.get("busid", str),
+        ribbon_type=printer.get("ribbon_type", str) if "ribbon_type" in printer.data else None,
         ribbon_cards=None if "ribbon" not in printer.data else printer.at_least("ribbon", 0),
         card_at_power_on=printer.choice("card_at_power_on", None, CARD_AT_POWER_ON),
+        hand_feed_wait_s=printer.get("hand_feed_wait", float) if "hand_feed_wait" in printer.data else None,
         chip_profile=chip.get("profile", str),
+        external=chip.get("external", bool) if "external" in chip.data else None,
         vpcd=_address(chip, "vpcd"),
         apdu_delay_s=chip.get("apdu_ms", float, 0.0) / 1000,
-        gpio=_address(row, "gpio"),
+        gpio=_address(row, "gpio") if "gpio" in row.data else None,
         hopper_capacity=hopper.at_least("capacity", 1),
         hopper_blanks=hopper.at_least("blanks", 0, 0),
         hopper_low_at=hopper.at_least("low_at", 0, 0),
         bin_capacity=bin_.at_least("capacity", 1),
         reject_capacity=reject.at_least("capacity", 1, 50),
-        pins=_pins(row.table("pins"), LANE_PINS),
+        pins=_pins(row.table("pins"), LANE_PINS) if "pins" in row.data else {},
     )
     if not lane.hopper_blanks <= lane.hopper_capacity <= MAX_HOPPER:
         raise SimError(f"{row.place}hopper: needs blanks <= capacity <= {MAX_HOPPER}")
@@ -157,7 +163,7 @@ def _check_whole(place: str, config: SimConfig) -> None:
         raise SimError(f"{place}lanes: a station has at most {MAX_LANES}, not {len(config.lanes)}")
     _refuse_twice(f"{place}lane name", [lane.name for lane in config.lanes])
     _refuse_twice(f"{place}busid", [lane.busid for lane in config.lanes])
-    listening = [config.usbip, *(a for lane in config.lanes for a in (lane.vpcd, lane.gpio))]
+    listening = [config.usbip, *(a for lane in config.lanes for a in (lane.vpcd, lane.gpio) if a is not None)]
     listening += [] if config.desk is None else [config.desk.vpcd]
     _refuse_twice(f"{place}address", [f"{a.host}:{a.port}" for a in listening if a.port])
     if any(lane.name == "desk" for lane in config.lanes):
@@ -165,6 +171,10 @@ def _check_whole(place: str, config: SimConfig) -> None:
     if config.front_panel.lane not in {lane.name for lane in config.lanes}:
         raise SimError(f"{place}front_panel.lane: there is no lane {config.front_panel.lane!r}")
     for lane in config.lanes:
+        if lane.pins and lane.gpio is None:
+            raise SimError(f"{place}lane {lane.name!r} has pins and no gpio")
+        if lane.name == config.front_panel.lane and lane.gpio is None:
+            raise SimError(f"{place}front_panel.lane: lane {lane.name!r} has no gpio")
         panel = config.front_panel.pins if lane.name == config.front_panel.lane else {}
         _refuse_twice(f"{place}lane {lane.name!r}: pin", [str(pin) for pin in (*lane.pins.values(), *panel.values())])
 

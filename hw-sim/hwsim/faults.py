@@ -5,31 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from hwsim.devices.evolis_mechanics import STAGES
-from hwsim.devices.evolis_parts import RIBBONS, Ribbon
 from hwsim.devices.field import Swap
+from hwsim.devices.mechanics import STAGES
 from hwsim.devices.replies import Trick
 from hwsim.errors import SimError
+from hwsim.fault import MAX_NUMBER, TIMES, Act, Fault, Values
 from hwsim.lane import Lane
+from hwsim.printer_faults import PRINTER_FAULTS, trouble
 from hwsim.station import SimStation
 from hwsim.world import Spot
 
-Values = Mapping[str, Any]
-Act = Callable[[SimStation, Lane, Values], None]
-MAX_NUMBER = 10_000  # of cards, bytes or times in one fault: more is a typing mistake
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One row: what happens in words, what it does, and the values it takes with their defaults."""
-
-    about: str
-    act: Act
-    takes: Mapping[str, Any] = field(default_factory=dict)
+__all__ = ["FAULTS", "MAX_NUMBER", "Fault", "Values"]
 
 
 # Chip
@@ -76,17 +62,7 @@ def _swap(card_too: bool) -> Act:
     return act
 
 
-# Card path and ribbon
-
-
-def _trouble(name: str, value: str | bool) -> Act:
-    """Set a trouble of the mechanics: to a fixed value, or to that of the fault's value of this name."""
-
-    def act(_s: SimStation, lane: Lane, v: Values) -> None:
-        setattr(lane.mechanics.troubles, name, v[value] if isinstance(value, str) else value)
-        lane.mechanics.touched()
-
-    return act
+# Card path
 
 
 def _feeder_jam(_s: SimStation, lane: Lane, _v: Values) -> None:
@@ -105,26 +81,6 @@ def _jam_cleared(_s: SimStation, lane: Lane, v: Values) -> None:
     lane.mechanics.troubles.jam_at.clear()
     lane.mechanics.troubles.jammed = False
     lane.mechanics.touched()
-
-
-def _ribbon_end(_s: SimStation, lane: Lane, v: Values) -> None:
-    lane.mechanics.ribbon.cut_to(v["left"])
-
-
-def _ribbon_new(_s: SimStation, lane: Lane, v: Values) -> None:
-    kind = v["type"] or lane.mechanics.ribbon.type
-    if kind not in RIBBONS:
-        raise SimError(f"there is no ribbon {kind!r}; there are: {', '.join(RIBBONS)}")
-    cards = v["cards"] or lane.mechanics.ribbon.capacity
-    lane.mechanics.ribbon = Ribbon(kind, cards, cards)
-    lane.mechanics.touched()
-
-
-def _ribbon_tag(readable: bool) -> Act:
-    def act(_s: SimStation, lane: Lane, _v: Values) -> None:
-        lane.mechanics.ribbon.readable = readable
-
-    return act
 
 
 def _taken(spot: Spot) -> Act:
@@ -156,8 +112,6 @@ def _twin(station: SimStation, lane: Lane, v: Values) -> None:
     station.add_twin(lane, v["busid"] or f"{lane.config.busid}.9")
 
 
-_TIMES = {"times": 1}
-
 FAULTS: dict[str, Fault] = {
     "dead_chip": Fault("the n-th next blank never answers the field (0: the one inside)", _dead_chip, {"blank": 1}),
     "used_chip": Fault("the n-th next blank was written before", _used_chip, {"blank": 1}),
@@ -172,27 +126,23 @@ FAULTS: dict[str, Fault] = {
     "feeder_jam": Fault("the next feed jams; the blank stays in the hopper", _feeder_jam),
     "card_jam": Fault(f"a card jams at a stage: {', '.join(STAGES)}", _card_jam, {"stage": "print"}),
     "jam_cleared": Fault("a person clears the jam", _jam_cleared, {"take_card": True}),
-    "cover_open": Fault("a person opens the cover", _trouble("cover_open", True)),
-    "cover_close": Fault("a person closes the cover", _trouble("cover_open", False)),
-    "ribbon_end": Fault("so many sets are left on the ribbon", _ribbon_end, {"left": 0}),
-    "ribbon_new": Fault("a person fits a ribbon (default: the same type, full)", _ribbon_new, {"type": "", "cards": 0}),
-    "ribbon_unreadable": Fault("the ribbon's tag does not answer", _ribbon_tag(readable=False)),
-    "ribbon_readable": Fault("the ribbon's tag answers again", _ribbon_tag(readable=True)),
+    **PRINTER_FAULTS,
     "feeder_empty": Fault("a person takes all blanks out of the hopper", _taken(Spot.HOPPER)),
-    "misfeed": Fault("the next feeds take no card: ERROR TIME OUT", _trouble("misfeeds", "times"), _TIMES),
-    "double_feed": Fault("the next feeds take two blanks at once", _trouble("double_feeds", "times"), _TIMES),
-    "stuck": Fault("the next motions of a card inside do not happen: ERROR TIME OUT", _trouble("stuck_moves", "times"), _TIMES),
-    "lost_card": Fault("the next cards leave without breaking the exit beam", _trouble("unseen_exits", "times"), _TIMES),
+    "misfeed": Fault("the next feeds take no card: ERROR TIME OUT", trouble("misfeeds", "times"), TIMES),
+    "double_feed": Fault("the next feeds take two blanks at once", trouble("double_feeds", "times"), TIMES),
+    "stuck": Fault("the next motions of a card inside do not happen: ERROR TIME OUT", trouble("stuck_moves", "times"), TIMES),
+    "lost_card": Fault("the next cards leave without breaking the exit beam", trouble("unseen_exits", "times"), TIMES),
     "counter_lag": Fault(
-        "at the next power losses the printer's counters lose their last tick", _trouble("lagging_counters", "times"), _TIMES
+        "at the next power losses the printer's counters lose their last tick", trouble("lagging_counters", "times"), TIMES
     ),
-    "reply_late": Fault("replies come late (wall clock)", _reply("late"), {"seconds": 5.0, **_TIMES}),
-    "reply_split": Fault("replies come byte by byte", _reply("split"), _TIMES),
-    "reply_merged": Fault("replies wait and come in one packet with the next", _reply("merged"), _TIMES),
-    "reply_garbled": Fault("replies come with wrong bits", _reply("garbled"), _TIMES),
-    "reply_wrong": Fault("another text comes instead", _reply("wrong"), {"text": "ERROR UNKNOW", **_TIMES}),
-    "reply_lost": Fault("replies never come", _reply("lost"), _TIMES),
-    "stall": Fault("the next bulk OUT transfers stall", _stall, _TIMES),
+    "reply_late": Fault("replies come late (wall clock)", _reply("late"), {"seconds": 5.0, **TIMES}),
+    "reply_split": Fault("replies come byte by byte", _reply("split"), TIMES),
+    "reply_merged": Fault("replies wait and come in one packet with the next", _reply("merged"), TIMES),
+    "reply_garbled": Fault("replies come with wrong bits", _reply("garbled"), TIMES),
+    "reply_wrong": Fault("another text comes instead", _reply("wrong"), {"text": "ERROR UNKNOW", **TIMES}),
+    "reply_lost": Fault("replies never come", _reply("lost"), TIMES),
+    "reply_endless": Fault("a reply that does not end: 100 kB", _reply("endless"), TIMES),
+    "stall": Fault("the next bulk OUT transfers stall", _stall, TIMES),
     "usb_unplug": Fault("the USB cable is pulled", lambda _s, lane, _v: lane.unplug()),
     "usb_replug": Fault("the USB cable is put back", lambda _s, lane, _v: lane.plug()),
     "printer_off": Fault("the printer loses its power", _power(on=False)),

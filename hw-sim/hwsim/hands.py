@@ -8,18 +8,23 @@ from hwsim.station import SimStation
 from hwsim.world import Place, Spot
 
 PUT_TO = {"desk": Spot.DESK, "reject": Spot.REJECT, "hopper": Spot.HOPPER, "output": Spot.OUTPUT, "person": Spot.PERSON}
+PUT_TO |= {"reader": Spot.READER, "slot": Spot.INSIDE}  # beside and at the printer of a lane with an external reader
+NEXT = "next"  # the blank that lies on top of the lane's stack
 NEW = "new"  # a card that nobody knew of: another station's, or a forgery
 
 
 def put(station: SimStation, which: str, where: str, lane: Lane) -> str:
-    """Move one card, named by its id or its UID; `new` makes one. Returns its id. Raises SimError and moves nothing when
-    there is no such card, no room, or no desk reader. A card put into the hopper is fed after those that lie there."""
+    """Move one card, named by its id or its UID; `new` makes one, `next` is the lane's next blank. Returns its id.
+
+    Raises SimError and moves nothing when there is no such card, no room, or no desk reader. A card put into the hopper is fed
+    after those that lie there.
+    """
     spot = PUT_TO[where]
     if spot is Spot.DESK:
         station.desk_reader.check_room()
     elif spot is not Spot.PERSON:
         lane.check_room(spot)
-    blank = station.world.make(1, lane.chip_profile)[0] if which == NEW else find(station, which)
+    blank = station.world.make(1, lane.chip_profile)[0] if which == NEW else find(station, which, lane)
     pick_up(station, blank)
     if spot is Spot.DESK:
         station.desk_reader.lay(blank)
@@ -28,8 +33,13 @@ def put(station: SimStation, which: str, where: str, lane: Lane) -> str:
     return blank
 
 
-def find(station: SimStation, which: str) -> str:
-    """The id of the card with this id or UID. Raises SimError."""
+def find(station: SimStation, which: str, lane: Lane) -> str:
+    """The id of the card with this id or UID, or of the lane's next blank. Raises SimError."""
+    if which == NEXT:
+        stack = station.world.at(Spot.HOPPER, lane.config.name)
+        if not stack:
+            raise SimError(f"lane {lane.config.name} has no blank left")
+        return stack[0]
     for blank in station.world.all():
         if which in (blank.id, blank.uid.hex().upper()):
             return blank.id

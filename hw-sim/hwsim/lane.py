@@ -8,20 +8,20 @@ from dataclasses import replace
 
 from hwsim.clock import Clock
 from hwsim.config import LaneConfig
-from hwsim.devices.evolis import EvolisPrinter
-from hwsim.devices.evolis_machine import Identity, Machine
-from hwsim.devices.evolis_mechanics import Mechanics
-from hwsim.devices.evolis_parts import Capacities
 from hwsim.devices.field import Field
+from hwsim.devices.mechanics import Mechanics
+from hwsim.devices.parts import Capacities, fitted_ribbon, known_ribbons
 from hwsim.devices.pins import LaneSensors
+from hwsim.devices.usb_printer import UsbPrinter
 from hwsim.errors import SimError
 from hwsim.exchanges import Exchanges
-from hwsim.profiles import ChipProfile, PrinterProfile
+from hwsim.printers import Beside, make_printer
+from hwsim.profiles import ChipProfile, EvolisProfile, MagicardProfile
 from hwsim.timing import LaneMeter
 from hwsim.wires.pigpiod import PigpiodServer, PinBank
 from hwsim.wires.usbip import UsbIpServer
 from hwsim.wires.vpcd import VpcdSlot
-from hwsim.world import Place, Spot, World
+from hwsim.world import Place, Spot, Station, World
 
 
 class Lane:
@@ -32,28 +32,30 @@ class Lane:
         config: LaneConfig,
         world: World,
         clock: Clock,
-        profiles: tuple[PrinterProfile, ChipProfile],
+        profiles: tuple[EvolisProfile | MagicardProfile, ChipProfile],
         usb: UsbIpServer,
         on_finished: Callable[[str], None],
     ) -> None:
         self.config, self._world, self._clock, self._usb = config, world, clock, usb
-        self._printer_profile, self.chip_profile = profiles
+        self.profile, self.chip_profile = profiles
         if config.card_at_power_on is not None:
-            self._printer_profile = replace(self._printer_profile, power_on_ejects=config.card_at_power_on == "ejects")
+            self.profile = replace(self.profile, power_on_ejects=config.card_at_power_on == "ejects")
         self._on_finished = on_finished
         self.meter = LaneMeter()
         self.exchanges = Exchanges()
         self.bank = PinBank()
+        self.external = self.profile.external if config.external is None else config.external
+        if not config.pins and not self.external:
+            raise SimError(f"lane {config.name}: pins are missing; only a lane with an external reader goes without")
         self.sensors = LaneSensors(self.bank, config.pins, clock)
-        self.gpio = PigpiodServer(config.gpio.host, config.gpio.port, self.bank)
+        self._gpio = None if config.gpio is None else PigpiodServer(config.gpio.host, config.gpio.port, self.bank)
         self.slot = VpcdSlot(config.vpcd.host, config.vpcd.port)
         self.field = Field(
             config.name, world, self.chip_profile, self.slot, clock, self.meter, self.exchanges, config.apdu_delay_s
         )
         self.printer = self._printer(config.name, self.meter, self.exchanges)
-        self.mechanics = self.printer.machine.mechanics
-        if config.ribbon_cards is not None:
-            self.mechanics.ribbon.cut_to(config.ribbon_cards)
+        self.mechanics = self.printer.mechanics
+        self._fit_ribbon()
         self.plugged = False
         self._life: asyncio.Task[None] | None = None
         world.on_move.append(self._show_levels)
@@ -63,14 +65,28 @@ class Lane:
 
     async def start(self) -> None:
         """Open the pins and the reader slot."""
-        await self.gpio.start()
+        if self._gpio is not None:
+            await self._gpio.start()
         await self.slot.start()
 
     async def close(self) -> None:
         """Let go of the wires."""
         self.unplug()
         await self.slot.close()
-        await self.gpio.close()
+        if self._gpio is not None:
+            await self._gpio.close()
+
+    @property
+    def gpio(self) -> PigpiodServer:
+        """The pin server. Raises SimError when the lane has none."""
+        if self._gpio is None:
+            raise SimError(f"lane {self.config.name} has no gpio")
+        return self._gpio
+
+    @property
+    def gpio_port(self) -> int | None:
+        """Where the pin server listens; None without one."""
+        return None if self._gpio is None else self._gpio.port
 
     @property
     def powered(self) -> bool:
@@ -104,15 +120,24 @@ class Lane:
             self.printer.bus_reset()
             self.plugged = False
 
-    def twin(self) -> EvolisPrinter:
+    def twin(self) -> UsbPrinter:
         """Another printer with the same serial and nothing in its hopper."""
         return self._printer(f"{self.config.name} (twin)", LaneMeter(), Exchanges())
 
-    def _printer(self, path: str, meter: LaneMeter, exchanges: Exchanges) -> EvolisPrinter:
-        profile, capacities = self._printer_profile, Capacities(self.config.bin_capacity, self.config.reject_capacity)
+    def _printer(self, path: str, meter: LaneMeter, exchanges: Exchanges) -> UsbPrinter:
+        config, profile = self.config, self.profile
+        capacities = Capacities(config.bin_capacity, config.reject_capacity)
         mechanics = Mechanics(path, self._world, self._clock, profile, capacities, self, meter)
-        machine = Machine(Identity(profile.model, self.config.serial), profile, mechanics)
-        return EvolisPrinter(machine, self._clock, meter, exchanges)
+        wait_s = profile.timing_s["hand_feed_wait"] if config.hand_feed_wait_s is None else config.hand_feed_wait_s
+        return make_printer(profile, config.serial, mechanics, Beside(self._clock, meter, exchanges, wait_s))
+
+    def _fit_ribbon(self) -> None:
+        kind = self.config.ribbon_type or self.profile.ribbon_type
+        if kind not in known_ribbons(self.profile):
+            raise SimError(
+                f"lane {self.config.name}: there is no ribbon {kind!r}; there are: {', '.join(known_ribbons(self.profile))}"
+            )
+        self.mechanics.ribbon = fitted_ribbon(self.profile, kind, self.config.ribbon_cards)
 
     # What people do
 
@@ -140,45 +165,69 @@ class Lane:
 
     def take_one(self, blank: str) -> None:
         """A person takes one card that is somewhere in this lane."""
-        if self._world.where(blank).spot is Spot.INSIDE:
+        place = self._world.where(blank)
+        if place.spot is Spot.READER or (place.spot is Spot.INSIDE and not self.external):
             self.field.leave()
+        if place.spot is Spot.INSIDE and place.station is not Station.SLOT:
             self.meter.left(self._clock.now_s(), Spot.PERSON)
         self._world.move(blank, Place(Spot.PERSON))
         self._world.drop_dots(blank)
-        self.field.forget(blank)
+        self._forget(blank)
         self.mechanics.touched()
 
     def check_room(self, spot: Spot) -> None:
-        """Raise SimError when no further card fits into this hopper or bin."""
+        """Raise SimError when no further card fits into this hopper, bin or slot, or onto this reader."""
         config = self.config
+        if spot is Spot.READER and not self.external:
+            raise SimError(f"the reader of lane {config.name} is inside its printer: no hand reaches it")
+        if spot is Spot.INSIDE:
+            self._check_slot()
+            return
         rooms = {Spot.HOPPER: config.hopper_capacity, Spot.OUTPUT: config.bin_capacity, Spot.REJECT: config.reject_capacity}
+        rooms[Spot.READER] = 1
         if self._world.count(spot, config.name) >= rooms[spot]:
             raise SimError(f"the {spot} of lane {config.name} is full: {rooms[spot]} cards lie there")
 
     def lay(self, blank: str, spot: Spot) -> None:
-        """A person puts one card into the hopper or a bin; no beam sees that."""
+        """A person puts one card into the hopper, a bin or the hand-feed slot, or onto the reader; no beam sees that."""
         self.check_room(spot)
-        self._world.move(blank, Place(spot, self.config.name))
+        self._world.move(blank, Place(spot, self.config.name, Station.SLOT if spot is Spot.INSIDE else None))
+        if spot is Spot.READER:
+            self.field.arrive(blank)
         self.mechanics.touched()
 
-    # What a card touches (devices.evolis_mechanics.Surroundings)
+    def _check_slot(self) -> None:
+        name = self.config.name
+        if not isinstance(self.profile, MagicardProfile):
+            raise SimError(f"the printer of lane {name} has no hand-feed slot")
+        if self.mechanics.slot_card is not None:
+            raise SimError(f"{self.mechanics.slot_card} is in the slot of lane {name}; take it out first")
+
+    # What a card touches (devices.mechanics.Surroundings)
 
     async def pass_beam(self, beam: str, seconds: float) -> None:
         """See LaneSensors."""
         await self.sensors.pass_beam(beam, seconds)
 
     def chip_arrives(self, blank: str) -> None:
-        """See Field."""
-        self.field.arrive(blank)
+        """See Field; an external reader hears nothing of it."""
+        if not self.external:
+            self.field.arrive(blank)
 
     def chip_leaves(self) -> None:
         """See Field."""
-        self.field.leave()
+        if not self.external:
+            self.field.leave()
 
     def card_left(self, blank: str) -> None:
         """The card is in a bin."""
-        self.field.forget(blank)
+        self._forget(blank)
         self._on_finished(blank)
+
+    def _forget(self, blank: str) -> None:
+        """The card will not come to this antenna again; to an external reader it does."""
+        if not self.external:
+            self.field.forget(blank)
 
     def _show_levels(self) -> None:
         name, config = self.config.name, self.config

@@ -27,6 +27,7 @@ MAX_PRESS_MS = 600_000  # ten minutes: longer is a typing mistake
 MAX_PID = 1 << 22  # of Linux
 MAX_AHEAD = 10_000_000  # exchanges: more than a station makes in months
 TAKEN_FROM = {"bin": Spot.OUTPUT, "reject": Spot.REJECT, "printer": Spot.INSIDE, "hopper": Spot.HOPPER}
+TAKEN_FROM |= {"reader": Spot.READER}
 STOP = "stop"
 ACTS = ("kill", "pcscd", "fault")  # what a trigger does
 

@@ -73,7 +73,7 @@ def brief_chip_json(chip: ChipMemory) -> dict[str, Any]:
 def lane_json(lane: Lane, world: World) -> dict[str, Any]:
     """One lane: printer, hopper and bins."""
     mechanics, name = lane.mechanics, lane.config.name
-    station = mechanics.station
+    station, care = mechanics.station, mechanics.care
     return {
         "name": name,
         "printer": {
@@ -92,7 +92,12 @@ def lane_json(lane: Lane, world: World) -> dict[str, Any]:
             "jammed": mechanics.troubles.jammed,
             "busy": lane.powered and lane.printer.busy,
             "card_station": None if station is None else station.value,
+            "port_status": lane.printer.port_status if lane.powered else None,
+            "care": {"cards": care.cards, "every_cards": care.every_cards, "cleanings": care.cleanings},
         },
+        "external": lane.external,
+        "reader": next(iter(world.at(Spot.READER, name)), None),
+        "slot": mechanics.slot_card,
         "hopper": world.count(Spot.HOPPER, name),
         "inside": world.count(Spot.INSIDE, name),
         "output": world.count(Spot.OUTPUT, name),

@@ -37,8 +37,7 @@ class SimStation:
         self.desk = None if config.desk is None else self._desk(config.desk, profiles)
         self.display = Display()
         self.pty = DisplayPty(config.display, self.display.feed)
-        first = next(iter(self.lanes.values()))
-        self._pictures = None if pictures is None else Pictures(pictures, first.printer.machine.geometry)
+        self._pictures = None if pictures is None else Pictures(pictures)
         self._twins: dict[str, tuple[str, asyncio.Task[None]]] = {}  # lane -> bus id and life of a printer with its serial
         self._starting: dict[str, asyncio.Task[None]] = {}  # printers that have power and are not up yet, by lane
         self._background: set[asyncio.Task[None]] = set()
@@ -115,7 +114,7 @@ class SimStation:
             self._starting[lane.config.name] = self.spawn(self._start_printer(lane))
 
     async def _start_printer(self, lane: Lane) -> None:
-        await self.clock.motion(lane.printer.machine.profile.timing_s["reset"])
+        await self.clock.motion(lane.profile.timing_s["reset"])
         self.switch_on(lane)
 
     def power_pins(self, lane: Lane, on: bool) -> None:
@@ -186,7 +185,7 @@ class SimStation:
                 {
                     "name": lane.config.name,
                     "busid": lane.config.busid,
-                    "gpio": f"{lane.config.gpio.host}:{lane.gpio.port}",
+                    "gpio": None if lane.config.gpio is None else f"{lane.config.gpio.host}:{lane.gpio_port}",
                     "vpcd": f"{lane.config.vpcd.host}:{lane.config.vpcd.port}",
                 }
                 for lane in self.lanes.values()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from hwsim.errors import SimError
+from hwsim.forms import Form
 from hwsim.profiles import ChipProfile
 
 CARD_CONTROL = 0x6FF0  # the one file that a blank brings with it: 51 random bytes (chip.md 1.2)
@@ -28,6 +29,7 @@ class Spot(StrEnum):
     REJECT = "reject"
     PERSON = "person"  # somebody took it
     DESK = "desk"  # somebody laid it on the desk reader
+    READER = "reader"  # somebody laid it on the reader beside a lane's printer
 
 
 class Station(StrEnum):
@@ -36,6 +38,7 @@ class Station(StrEnum):
     PRINT = "print"
     CONTACT = "contact"
     CONTACTLESS = "contactless"
+    SLOT = "slot"  # half in: a person put it into the hand-feed slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Printed:
     panel: str  # y, m, c, k or o
     levels: int
     sha256: str  # of the packed dots
+    form: Form
     dots: bytes | None  # packed as the printer prints them; None once the picture is made
     complete: bool  # False when power failed in the middle of it
 
@@ -119,7 +123,7 @@ class World:
     def move(self, blank: str, to: Place) -> None:
         """Take a blank from where it is and put it there: the only way any blank changes its place."""
         here = self._place[blank]
-        if to.spot in {Spot.HOPPER, Spot.INSIDE, Spot.OUTPUT, Spot.REJECT} and to.lane is None:
+        if to.spot in {Spot.HOPPER, Spot.INSIDE, Spot.OUTPUT, Spot.REJECT, Spot.READER} and to.lane is None:
             raise SimError(f"{to.spot} is a place of a lane, and no lane is given")
         if (here.spot, here.lane) != (to.spot, to.lane):
             self._order[here.spot, here.lane].remove(blank)
@@ -163,10 +167,10 @@ class World:
         """Every blank ever made, in the order of making."""
         return list(self._blanks.values())
 
-    def start_print(self, blank: str, side: str, panel: str, levels: int, dots: bytes) -> None:
+    def start_print(self, blank: str, side: str, panel: str, levels: int, dots: bytes, form: Form) -> None:
         """The head begins to put a panel on a card: from now on there are dots on it."""
         sha256 = hashlib.sha256(dots).hexdigest()
-        self._blanks[blank].printed.append(Printed(side, panel, levels, sha256, dots, complete=False))
+        self._blanks[blank].printed.append(Printed(side, panel, levels, sha256, form, dots, complete=False))
 
     def end_print(self, blank: str) -> None:
         """The panel begun last is on the card, to the end."""

@@ -14,7 +14,7 @@ from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown, RenderError
 from controller.hal.evolis import EvolisPrinter
 from controller.hal.ports import CardPrinter
-from controller.hal.printer_profile import PrinterProfile, find_profile
+from controller.hal.printer_profile import EvolisProfile
 from controller.model import CardPosition, Panel, PrinterIdentity
 from hwsim.clock import Clock
 from hwsim.config import load_config
@@ -28,12 +28,13 @@ from tests.fakes.fast_lane import FastLane
 from tests.fakes.fast_printer import FastPrinter
 from tests.fakes.lane import FakeLane
 from tests.fakes.printer import FakePrinter
-from tests.fakes.usb_printer import PROFILES, panels_for
+from tests.fakes.usb_printer import evolis_profile, panels_for
 
 SERIAL = "SIM-E-0001"
-PROFILE = find_profile(PROFILES, "evolis-primacy")
+PROFILE = evolis_profile()
 ONE_ACT = replace(
     PROFILE,
+    plan="ejecting",
     acts=replace(PROFILE.acts, print=None, to_chip_station=None, deliver=None, print_and_deliver=("Ss", "Sr", "@panels", "Se")),
 )
 PANELS = panels_for(PROFILE)
@@ -57,7 +58,7 @@ class Rig(Protocol):
 
 
 class FakeRig:
-    def __init__(self, profile: PrinterProfile) -> None:
+    def __init__(self, profile: EvolisProfile) -> None:
         self.printer = self.fake = FakePrinter(profile, SERIAL)
 
     def load(self, blanks: int) -> None:
@@ -79,7 +80,7 @@ class FakeRig:
 class LaneRig:
     """The lane in memory that the tests of `controller.jobs` use."""
 
-    def __init__(self, profile: PrinterProfile) -> None:
+    def __init__(self, profile: EvolisProfile) -> None:
         self.printer = self.lane = FakeLane(profile, SERIAL, opened=False)
 
     def load(self, blanks: int) -> None:
@@ -102,7 +103,7 @@ class LaneRig:
 class FastRig:
     """The lane in memory that the soak uses; its cards hold hashes, so the dots are caught on their way."""
 
-    def __init__(self, profile: PrinterProfile) -> None:
+    def __init__(self, profile: EvolisProfile) -> None:
         self._dots: list[list[Panel]] = []
         self.lane = FastLane(profile, SERIAL, on_print=lambda panels: self._dots.append(list(panels)))
         self.printer = FastPrinter(self.lane)
@@ -126,7 +127,7 @@ class FastRig:
 class SimRig:
     """One lane of hw-sim at full speed on its own USB/IP server; its other wires stay shut."""
 
-    def __init__(self, profile: PrinterProfile, lane: Lane, server: UsbIpServer, world: World) -> None:
+    def __init__(self, profile: EvolisProfile, lane: Lane, server: UsbIpServer, world: World) -> None:
         self.lane, self.world = lane, world
         self.printer = EvolisPrinter.at(profile, f"usbip://127.0.0.1:{server.port}", SERIAL)
 
@@ -152,7 +153,7 @@ class SimRig:
         self.lane.plug()
 
 
-async def sim_rig(profile: PrinterProfile) -> AsyncIterator[SimRig]:
+async def sim_rig(profile: EvolisProfile) -> AsyncIterator[SimRig]:
     server, world = UsbIpServer("127.0.0.1", 0), World(1)
     await server.start()
     config = load_config(EXAMPLE).lanes[0]
@@ -169,10 +170,10 @@ async def sim_rig(profile: PrinterProfile) -> AsyncIterator[SimRig]:
         await server.close()
 
 
-MEMORY: dict[str, Callable[[PrinterProfile], Rig]] = {"fake": FakeRig, "lane": LaneRig, "fast": FastRig}
+MEMORY: dict[str, Callable[[EvolisProfile], Rig]] = {"fake": FakeRig, "lane": LaneRig, "fast": FastRig}
 
 
-async def make(kind: str, profile: PrinterProfile) -> AsyncIterator[Rig]:
+async def make(kind: str, profile: EvolisProfile) -> AsyncIterator[Rig]:
     if kind in MEMORY:
         yield MEMORY[kind](profile)
         return
@@ -365,7 +366,7 @@ async def test_a_second_task_on_one_printer_is_a_bug_and_raises(sim: SimRig) -> 
 async def test_power_lost_within_an_act_leaves_it_unknown_and_no_blank_is_lost(sim: SimRig, command: str, fed: int) -> None:
     if fed:
         await sim.printer.feed(soon())
-    sim.lane.printer.on_command.append(lambda got: sim.lane.switch_off() if got.name == command else None)
+    sim.lane.printer.on_command.append(lambda got: sim.lane.switch_off() if got.text == command else None)
     with pytest.raises(DeviceUnknown, match="printer_lost"):
         await (sim.printer.print(PANELS, soon()) if fed else sim.printer.feed(soon()))
     with pytest.raises(DeviceAbsent):

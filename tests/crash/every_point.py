@@ -15,13 +15,18 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from controller.jobs import lane_worker, stages
+from controller.jobs import beside, by_hand, lane_worker, rescue, stages
 from tests.crash.station import Blow, Station, Strikes
+from tests.fakes.by_hand import HandLane
 from tests.fakes.lane import FakeLane
 
 MEMORY = Path("/dev/shm")  # the store's flushes cost nothing there, and none is ever lost by a kill
 EVENTS = ("", "power", "unplug", "pcscd", "reader")
-PLANS = ("held", "ejecting")
+PLANS = ("held", "ejecting", "external")
+
+
+QUICKENED = ((stages, "BEAM_WAIT_S"), (lane_worker, "POLL_S"), (lane_worker, "BACK_OFF_S"), (lane_worker, "RESCUE_BACK_OFF_S"),
+             (by_hand, "POLL_S"), (beside, "SHOWN_S"), (rescue, "HAND_WAIT_S"))  # fmt: skip  # what `quicken` changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Lane:
     ejects: bool = False  # at power-on
     forgetful: bool = False  # counters lose their last tick with the power
     bad_chip: bool = False  # the first blank has to be thrown out
+    feeds_alone: bool = True  # by hand: the person feeds the card although nobody listens to the printer any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,8 @@ class Case:
 def quicken() -> None:
     """Let nothing wait: these are constants, not behaviour."""
     stages.BEAM_WAIT_S = 0.002
-    lane_worker.POLL_S = 0.002
+    lane_worker.POLL_S = by_hand.POLL_S = 0.002
+    beside.SHOWN_S, rescue.HAND_WAIT_S = 0.0, 0.1
     lane_worker.BACK_OFF_S = lane_worker.RESCUE_BACK_OFF_S = (0.0005, 0.001)
     lane_worker.RESCUE_BACK_OFF_S = (0.0005, 0.001, 0.001)
 
@@ -58,7 +65,7 @@ def quicken() -> None:
 def play(case: Case) -> Station:
     """Run one case to its end; `broken` of what comes back says what was not kept."""
     with tempfile.TemporaryDirectory(dir=MEMORY, prefix="print-station-crash-") as folder:
-        lane = FakeLane(ejects=case.lane.ejects, forgetful=case.lane.forgetful, opened=False)
+        lane = _lane(case.lane)
         station = Station(Path(folder), case.lane.plan, lane, Strikes(dict(case.blows)), bad_chip=case.lane.bad_chip)
         try:
             asyncio.run(station.live())
@@ -79,7 +86,8 @@ def single_cases() -> Iterator[Case]:
         names = points(Lane(plan, bad_chip=bad_chip))
         last = _end_of_first_passage(names) if bad_chip else len(names)
         for number, (lane, blow) in itertools.product(range(last), _combinations(Lane(plan, bad_chip=bad_chip))):
-            yield Case(lane, ((number, blow),))
+            if lane.feeds_alone or names[number].startswith("print_by_hand"):  # elsewhere it changes nothing
+                yield Case(lane, ((number, blow),))
 
 
 def double_cases(count: int, seed: int) -> Iterator[Case]:
@@ -106,6 +114,12 @@ def sample(cases: Iterable[Case], every: int) -> Iterator[Case]:
         yield from group[number % min(every, len(group)) :: every]
 
 
+def _lane(lane: Lane) -> FakeLane:
+    if lane.plan == "external":
+        return HandLane(ejects=lane.ejects, forgetful=lane.forgetful, opened=False, feeds_alone=lane.feeds_alone)
+    return FakeLane(ejects=lane.ejects, forgetful=lane.forgetful, opened=False)
+
+
 def _blows() -> Iterator[Blow]:
     for kill, event in itertools.product((True, False), EVENTS):
         if kill or event:
@@ -113,9 +127,10 @@ def _blows() -> Iterator[Blow]:
 
 
 def _combinations(lane: Lane) -> Iterator[tuple[Lane, Blow]]:
-    for blow, ejects in itertools.product(_blows(), (False, True)):
+    alone = (True, False) if lane.plan == "external" else (True,)
+    for blow, ejects, feeds_alone in itertools.product(_blows(), (False, True), alone):
         for forgetful in (False, True) if blow.event == "power" else (False,):
-            yield replace(lane, ejects=ejects, forgetful=forgetful), blow
+            yield replace(lane, ejects=ejects, forgetful=forgetful, feeds_alone=feeds_alone), blow
 
 
 def _end_of_first_passage(names: Sequence[str]) -> int:

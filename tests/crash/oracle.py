@@ -8,6 +8,7 @@ from typing import Protocol
 from controller.chips.profile import LENGTH_PREFIX_BYTES
 from controller.jobs import ledger, queue
 from controller.model import JobState
+from tests.crash.hand_person import HandPerson
 from tests.crash.person import Person
 from tests.fakes.lane import FILES, Card, FakeLane
 
@@ -16,7 +17,7 @@ class Outcome(Protocol):
     """What is judged."""
 
     lane: FakeLane
-    person: Person
+    person: Person | HandPerson
     kills: int
     losses: int
 

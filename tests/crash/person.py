@@ -52,6 +52,9 @@ class Person:
         elif not await self._lay_down(store, question.kind):
             await self._say(store, question, self._about_the_rest(question.kind))
 
+    async def tidy(self, store: Store) -> None:
+        """The job is over: every card lies where it belongs."""
+
     def look_round(self) -> None:
         """Nothing is asked: whatever lies in tray and reject bin now belongs there."""
         self._done.extend((*self._place.lane.output, *self._place.lane.rejected))

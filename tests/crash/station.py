@@ -16,7 +16,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from controller.errors import DeviceAbsent, DeviceUnknown
 from controller.jobs import journal, queue
-from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
+from controller.jobs.lane_links import LaneLinks, LanePolicy
+from controller.jobs.lane_worker import LaneWorker
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
@@ -24,7 +25,9 @@ from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
 from controller.model import JobState, LaneStatus
 from tests.crash import oracle
+from tests.crash.hand_person import HandPerson
 from tests.crash.person import Person
+from tests.fakes.by_hand import HandLane
 from tests.fakes.lane import FILES, PANELS, FakeLane
 from tests.fakes.stock import fill
 
@@ -32,6 +35,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 BLANKS = 6
+AT_ENCODE = 50  # a command well after the looks at a blank, while its chip is written: by hand a worse one is never begun with
 LOOK_AGAIN_S = 0.02
 LIMIT_S = 20.0  # generous: a run takes about 0.05 s
 OVER = (JobState.ISSUED, JobState.FAILED, JobState.HELD)
@@ -111,7 +115,7 @@ class Station:
         self.results: list[Result] = []
         self.status = LaneStatus("1")
         self.kills = self.losses = 0
-        self.person = Person(self)
+        self.person: Person | HandPerson = HandPerson(lane) if isinstance(lane, HandLane) else Person(self)
         self.broken: list[str] = []  # what the oracle found when it was over
         self._dead = False
         self._down: set[str] = set()  # the devices that are away
@@ -124,7 +128,7 @@ class Station:
         store = await self._open()
         first = self.lane.load(BLANKS)[0]
         if self._bad_chip:
-            first.chip.faults.answers[0] = "6f00"
+            first.chip.faults.answers[AT_ENCODE if self.plan == "external" else 0] = "6f00"
         await store.transact(fill, "1", BLANKS)
         await store.transact(queue.accept, Spool(self.folder / "spool", 0), "digest", "r", b"{}")
         await store.close()
@@ -152,6 +156,8 @@ class Station:
             finally:
                 await self._end(worker, running)
             if not self._dead:
+                self.strikes.armed = False
+                await self.person.tidy(store)
                 self.broken = await store.read(oracle.broken_promises, self)
         except Killed:
             return False
@@ -164,6 +170,8 @@ class Station:
             while not running.done():
                 self._news.clear()
                 if self.status.condition is not None and self.status.condition.startswith("ask_"):
+                    if self.plan == "external":  # the lane's own reader is asked for an answer
+                        self._come_back()
                     await self.person.answer(store)
                     worker.wake()
                 if self.status.condition == "feed_unproven":
@@ -209,6 +217,8 @@ class Station:
     def _on_status(self, status: LaneStatus) -> None:
         self.status = status
         self._news.set()
+        if isinstance(self.lane, HandLane):
+            self.lane.obey(status.condition)
         if not self._dead and status.condition in COMES_BACK:
             self._come_back()
 

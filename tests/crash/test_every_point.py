@@ -9,13 +9,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from controller.jobs import lane_worker, rescue, stages
+from controller.jobs import rescue
 from controller.jobs.evidence import LaneEvidence, Past
 from controller.jobs.passage import PLANS, REJECT
 from controller.jobs.verdict import Answer, Ruling, verdict
 from tests.crash import every_point
 from tests.crash.every_point import Case, Lane, double_cases, play, points, sample, single_cases
 from tests.crash.station import Blow, Station, Strikes
+from tests.fakes.by_hand import HandLane
 from tests.fakes.lane import PANELS, FakeLane
 
 EVERY = 41
@@ -25,8 +26,7 @@ DOUBLES = 40
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the constants back that `quicken` changes."""
-    for module, name in ((stages, "BEAM_WAIT_S"), (lane_worker, "POLL_S"), (lane_worker, "BACK_OFF_S"),
-                         (lane_worker, "RESCUE_BACK_OFF_S")):  # fmt: skip
+    for module, name in every_point.QUICKENED:
         monkeypatch.setattr(module, name, getattr(module, name))
     every_point.quicken()
 
@@ -34,9 +34,12 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("plan", list(PLANS))
 def test_the_points_come_from_the_running_code(plan: str) -> None:
     names = points(Lane(plan, bad_chip=True))
-    acts = {"feed", "reject", *(("print", "to_chip_station", "deliver") if plan == "held" else ("print_and_deliver",))}
-    assert acts <= set(names)
-    assert REJECT.name in names
+    acts = {
+        "held": {"feed", "print", "to_chip_station", "deliver", REJECT.name},
+        "ejecting": {"feed", "print_and_deliver", REJECT.name},
+        "external": {"print_by_hand"},
+    }
+    assert acts[plan] <= set(names)
     physical = [stage for stage in PLANS[plan] if stage.physical]
     commits = [name for name in points(Lane(plan)) if name.startswith("commit ")]
     assert len(commits) >= len(PLANS[plan]) + len(physical)
@@ -56,9 +59,9 @@ def test_no_second_blow_during_recovery_does_harm() -> None:
     assert not broken
 
 
-def _at(name: str, blow: Blow, **lane: bool) -> Station:
-    number = points(Lane("held")).index(name)
-    return play(Case(Lane("held", **lane), ((number, blow),)))
+def _at(name: str, blow: Blow, plan: str = "held", **lane: bool) -> Station:
+    number = points(Lane(plan)).index(name)
+    return play(Case(Lane(plan, **lane), ((number, blow),)))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,25 @@ def _at(name: str, blow: Blow, **lane: bool) -> Station:
 def test_the_windows_of_the_table_are_met(point: str, blow: Blow, rows: list[str]) -> None:
     station = _at(point, blow)
     assert ([ruling.row for ruling in station.rulings], station.broken) == (rows, [])
+
+
+@pytest.mark.parametrize(
+    ("point", "blow", "alone", "rows", "answered"),
+    [
+        ("committed begin", Blow(kill=True), True, ["not begun by hand"], []),
+        ("apdu D6", Blow(kill=True), True, ["spoiled on the desk"], []),
+        ("print_by_hand", Blow(kill=False, event="unplug"), True, [], []),  # nothing was sent: it is asked again
+        ("print_by_hand 1 sent", Blow(kill=True), True, ["left unseen", "look once"], ["complete"]),
+        ("print_by_hand 1 sent", Blow(kill=True), False, ["left unseen", "look once"], ["spoiled"]),
+        ("print_by_hand 1 drawn in", Blow(kill=True, event="power"), True, ["left unseen", "look once"], ["spoiled"]),
+        ("print_by_hand 1 ejected", Blow(kill=True, event="power"), True, ["left unseen", "look once"], ["complete"]),
+    ],
+)
+def test_the_windows_of_a_card_fed_by_hand_are_met(
+    point: str, blow: Blow, alone: bool, rows: list[str], answered: list[str]
+) -> None:
+    station = _at(point, blow, "external", ejects=True, feeds_alone=alone)
+    assert ([ruling.row for ruling in station.rulings], station.person.answered, station.broken) == (rows, answered, [])
 
 
 def test_a_counter_that_lost_its_last_tick_costs_one_look_and_no_card() -> None:
@@ -110,6 +132,24 @@ def test_an_unsafe_rule_is_caught(
     monkeypatch.setattr(rescue, "verdict", rule)
     harm = [_at(f"print {panel} printed", Blow(kill=True, event="power"), forgetful=True).broken for panel in (1, 2)]
     assert any(words in "; ".join(broken) for broken in harm)
+
+
+def _print_again_by_hand(past: Past, evidence: LaneEvidence) -> Ruling:
+    """A rule that believes that a card which is back on the reader was not printed."""
+    ruling = verdict(past, evidence)
+    return Ruling("control", Answer.CONTINUE, resume="read back") if ruling.row == "look once" else ruling
+
+
+def test_an_unsafe_rule_by_hand_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card lies on the reader again when the station comes back: another print would go over the first."""
+    monkeypatch.setattr(rescue, "verdict", _print_again_by_hand)
+    lane = HandLane(opened=False)
+    lane.after["print_by_hand"] = lambda: lane.bring(lane.tray[0])
+    number = points(Lane("external")).index("commit _conclude", points(Lane("external")).index("print_by_hand"))
+    with TemporaryDirectory(dir=every_point.MEMORY) as folder:
+        station = Station(Path(folder), "external", lane, Strikes({number: Blow(kill=True)}))
+        asyncio.run(station.live())
+    assert "was printed 2 times" in "; ".join(station.broken)
 
 
 def _with_a_world_that(how: Callable[[FakeLane], object]) -> str:

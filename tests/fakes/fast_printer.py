@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
 from controller.hal.evolis_codec import check_panels
-from controller.model import Panel, PrinterIdentity, PrinterWitness
+from controller.model import Panel, PrinterCare, PrinterIdentity, PrinterWitness
 from tests.fakes.fast_lane import FastLane
 
 BUSY_S = 5.0  # a printer in motion answers a question after it, or not at all
@@ -45,17 +45,17 @@ class FastPrinter:
         await self._act("feed", deadline)
 
     async def print(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        check_panels(panels, self._lane.profile.raster)
-        self._require(have=self._lane.profile.acts.print is not None, act="print")
+        check_panels(panels, self._lane.profile.raster_for(self._lane.profile.ribbon))
+        self._require(have=self._lane.profile.holds_card, act="print")
         await self._act("print", deadline, panels)
 
     async def print_and_deliver(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        check_panels(panels, self._lane.profile.raster)
-        self._require(have=self._lane.profile.acts.print_and_deliver is not None, act="print_and_deliver")
+        check_panels(panels, self._lane.profile.raster_for(self._lane.profile.ribbon))
+        self._require(have=self._lane.profile.plan == "ejecting", act="print_and_deliver")
         await self._act("print_and_deliver", deadline, panels)
 
     async def to_chip_station(self, deadline: Deadline) -> None:
-        self._require(have=self._lane.profile.acts.to_chip_station is not None, act="to_chip_station")
+        self._require(have=self._lane.profile.holds_card, act="to_chip_station")
         await self._act("to_chip_station", deadline)
 
     async def deliver(self, deadline: Deadline) -> None:
@@ -63,6 +63,19 @@ class FastPrinter:
 
     async def reject(self, deadline: Deadline) -> None:
         await self._act("reject", deadline)
+
+    async def print_by_hand(self, panels: Sequence[Panel], deadline: Deadline) -> None:
+        self._require(have=False, act="print_by_hand")
+
+    async def care(self) -> PrinterCare:
+        self._reach()
+        return PrinterCare()
+
+    async def clean(self, deadline: Deadline) -> None:
+        self._require(have=False, act="clean")
+
+    async def print_test_card(self, deadline: Deadline) -> None:
+        self._require(have=False, act="print_test_card")
 
     async def close(self) -> None:
         self._link, self._closed = None, True

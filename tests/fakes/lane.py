@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from controller.clock import Deadline
@@ -18,11 +18,12 @@ from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
 from controller.hal.evolis_codec import check_panels
 from controller.hal.printer_profile import PrinterProfile
 from controller.jobs.stages import LaneDevices, Trip
-from controller.model import Beam, CardPosition, Panel, PrinterIdentity, PrinterWitness
+from controller.model import Beam, CardPosition, Panel, PrinterCare, PrinterIdentity, PrinterWitness
 from tests.fakes.chip import FakeCard, FakeChipStation, contents, ektp
 from tests.fakes.pins import FakeLaneSensors
 
 PANELS = [Panel(name, 128, name.encode() * 4, f"hash-{name}") for name in "ymcko"]
+TEST_PANEL = Panel("k", 2, b"test card", "hash-test")  # what the printer's own test card has on it
 FILES = contents(ektp(), 40)
 
 Command = Callable[[], Iterator[str]]  # does its motion step by step, and names the state that it has reached
@@ -66,6 +67,8 @@ class FakeLane:
     ribbon: int | None = 50
     present: bool = True
     cover_open: bool | None = None  # None: this printer does not tell
+    upkeep: PrinterCare = field(default_factory=PrinterCare)
+    clean_every: int | None = None  # what the count until cleaning goes back to; None: this printer does not count
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
     after: dict[str, Callable[[], None]] = field(default_factory=dict)
     at: Callable[[str], None] = lambda _point: None
@@ -171,6 +174,23 @@ class FakeLane:
     async def reject(self, deadline: Deadline) -> None:
         self._do("reject", deadline, [lambda: self._let_out(self.rejected, Beam.REJECT)])
 
+    async def print_by_hand(self, panels: Sequence[Panel], deadline: Deadline) -> None:
+        raise DeviceRefused("option_missing", "no act 'print_by_hand'")
+
+    async def care(self) -> PrinterCare:
+        self._reach()
+        self.at("care")
+        self.before.get("care", lambda: None)()
+        return self.upkeep
+
+    async def clean(self, deadline: Deadline) -> None:
+        self._do("clean", deadline, [self._cleaning])
+
+    async def print_test_card(self, deadline: Deadline) -> None:
+        bring = partial(self._bring, CardPosition.PRINT)
+        put_on = partial(self._put_on, TEST_PANEL)
+        self._do("print_test_card", deadline, [bring, put_on, lambda: self._let_out(self.output, Beam.EXIT)])
+
     async def close(self) -> None:
         self._closed, self.opened = True, False
         self.acts.append("close")
@@ -203,7 +223,7 @@ class FakeLane:
     def _check(self, panels: Sequence[Panel], act: str, *, holds: bool) -> None:
         if self.profile is None:
             return
-        check_panels(panels, self.profile.raster)
+        check_panels(panels, self.profile.raster_for(self.profile.ribbon))
         if self.profile.holds_card is not holds:
             raise DeviceRefused("option_missing", f"no act '{act}'")
 
@@ -226,6 +246,11 @@ class FakeLane:
             self._stand(CardPosition.PRINT)
             yield "moving"
             self._stand(station)
+
+    def _cleaning(self) -> Iterator[str]:
+        yield "cleaning"
+        if self.clean_every is not None:
+            self.upkeep = replace(self.upkeep, cards_until_cleaning=self.clean_every)
 
     def _printing(self, panels: Sequence[Panel]) -> list[Command]:
         return [partial(self._put_on, panel) for panel in panels]

@@ -8,7 +8,7 @@ from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused
 from controller.hal.evolis_codec import check_panels
 from controller.hal.printer_profile import PrinterProfile
-from controller.model import CardPosition, Panel, PrinterIdentity, PrinterWitness
+from controller.model import CardPosition, Panel, PrinterCare, PrinterIdentity, PrinterWitness
 
 
 class FakePrinter:
@@ -23,6 +23,7 @@ class FakePrinter:
         self.printed: list[list[Panel]] = []  # one entry per side printed, of every card
         self.output = self.rejected = 0
         self.cards_fed, self.panels_printed, self.ribbon_remaining = 1000, 5000, 187
+        self.upkeep = PrinterCare()
         self.failures: dict[str, list[DeviceError]] = {}
         self.acts: list[str] = []
         self._open = self._closed = False
@@ -54,13 +55,13 @@ class FakePrinter:
         self._do("feed", deadline, bring)
 
     async def print(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        check_panels(panels, self.profile.raster)
+        check_panels(panels, self.profile.raster_for(self.profile.ribbon))
         if not self.profile.holds_card:
             raise DeviceRefused("option_missing", "no act 'print'")
         self._do("print", deadline, lambda: self._print(panels))
 
     async def print_and_deliver(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        check_panels(panels, self.profile.raster)
+        check_panels(panels, self.profile.raster_for(self.profile.ribbon))
         if self.profile.holds_card:
             raise DeviceRefused("option_missing", "no act 'print_and_deliver'")
 
@@ -78,6 +79,26 @@ class FakePrinter:
 
     async def reject(self, deadline: Deadline) -> None:
         self._do("reject", deadline, lambda: self._let_out(good=False))
+
+    async def print_by_hand(self, panels: Sequence[Panel], deadline: Deadline) -> None:
+        raise DeviceRefused("option_missing", "no act 'print_by_hand'")
+
+    async def care(self) -> PrinterCare:
+        self._reach()
+        return self.upkeep
+
+    async def clean(self, deadline: Deadline) -> None:
+        self._do("clean", deadline, lambda: None)
+
+    async def print_test_card(self, deadline: Deadline) -> None:
+        def test_card() -> None:
+            if not self.hopper:
+                raise DeviceRefused("hopper_empty", "Stt: FEEDER EMPTY")
+            self.hopper -= 1
+            self.cards_fed += 1
+            self.output += 1
+
+        self._do("print_test_card", deadline, test_card)
 
     async def close(self) -> None:
         self._open, self._closed = False, True

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.hal.evolis import EvolisPrinter
-from controller.hal.printer_profile import PrinterProfile, parse_profile
+from controller.hal.printer_profile import EvolisProfile, PrinterProfile, find_profile, parse_profile
 from controller.model import Panel
 from hwsim.wires.usbip import PrinterDescriptors, Setup, Stall, UsbIpServer, printer_descriptors
 
@@ -26,24 +26,34 @@ ANSWERS = {
 }  # fmt: skip
 
 
-def profile_table() -> dict[str, Any]:
-    """The shipped profile as TOML gives it."""
-    return tomllib.loads((PROFILES / "evolis-primacy.toml").read_text(encoding="utf-8"))
+def evolis_profile(name: str = "evolis-primacy", folder: Path = PROFILES) -> EvolisProfile:
+    """A profile of the Evolis family."""
+    profile = find_profile(folder, name)
+    assert isinstance(profile, EvolisProfile)
+    return profile
 
 
-def tiny_profile(**timeouts_s: float) -> PrinterProfile:
+def profile_table(name: str = "evolis-primacy") -> dict[str, Any]:
+    """A shipped profile as TOML gives it."""
+    return tomllib.loads((PROFILES / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def tiny_profile(**timeouts_s: float) -> EvolisProfile:
     """The shipped profile with 16 x 8 dots and short time-outs."""
     table = deepcopy(profile_table())
     table["raster"] |= {"width_dots": WIDTH, "height_lines": HEIGHT}
     for panel in table["raster"]["panels"]:
         panel["size_bytes"] = WIDTH * HEIGHT * (panel["levels"] - 1).bit_length() // 8
     table["timeouts_s"] = {"query": 0.3, "motion": 0.5, "panel": 0.5, "print": 0.5, "reset": 2.0} | timeouts_s
-    return parse_profile(table, "tiny")
+    profile = parse_profile(table, "tiny")
+    assert isinstance(profile, EvolisProfile)
+    return profile
 
 
-def panels_for(profile: PrinterProfile) -> list[Panel]:
-    """Panels of the right shape, each filled with its own letter."""
-    return [Panel(row.name, row.levels, row.name.encode("ascii") * row.size_bytes) for row in profile.raster.panels]
+def panels_for(profile: PrinterProfile, *sides: str) -> list[Panel]:
+    """Panels of the right shape for the profile's ribbon, each filled with its own letter; of the front only by default."""
+    rows = profile.raster_for(profile.ribbon, sides or ("front",)).panels
+    return [Panel(row.name, row.levels, row.name.encode("ascii") * row.size_bytes, side=row.side) for row in rows]
 
 
 @dataclass
@@ -60,7 +70,9 @@ class ScriptedPrinter:
     heard: list[str] = field(default_factory=list)  # whole commands, panels by their header
     raw: bytearray = field(default_factory=bytearray)
     stalls: int = 0
+    port: int = 0x18  # GET_PORT_STATUS
     deaf: bool = False
+    mute_control: bool = False  # stalls at GET_DEVICE_ID
     open: asyncio.Event = field(default_factory=asyncio.Event)
     _packets: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
     _rest: bytearray = field(default_factory=bytearray)
@@ -73,6 +85,10 @@ class ScriptedPrinter:
         """Say something nobody asked for."""
         self._packets.put_nowait(packet)
 
+    def emit_later(self, seconds: float, packet: bytes) -> None:
+        """The same after a while."""
+        asyncio.get_running_loop().call_later(seconds, self.emit, packet)
+
     def descriptor(self, kind: int, index: int, language: int) -> bytes | None:
         return self.descriptors().get(kind, index, language)
 
@@ -83,7 +99,9 @@ class ScriptedPrinter:
 
     async def control(self, setup: Setup, data: bytes) -> bytes:
         if setup.request == 1:
-            return b"\x18"
+            return bytes([self.port])
+        if self.mute_control:
+            raise Stall
         return b"\0\x1aMFG:Evolis;MDL:Primacy;"
 
     async def bulk_out(self, endpoint: int, data: bytes) -> None:
@@ -138,7 +156,7 @@ class Wired:
 
     device: ScriptedPrinter
     driver: EvolisPrinter
-    profile: PrinterProfile
+    profile: EvolisProfile
     server: UsbIpServer
 
     @property
@@ -147,7 +165,7 @@ class Wired:
 
 
 @asynccontextmanager
-async def wired(profile: PrinterProfile | None = None) -> AsyncIterator[Wired]:
+async def wired(profile: EvolisProfile | None = None) -> AsyncIterator[Wired]:
     """Plug a scripted printer into a USB/IP server of its own and point a driver at it."""
     profile = profile or tiny_profile()
     server, device = UsbIpServer("127.0.0.1", 0), ScriptedPrinter()

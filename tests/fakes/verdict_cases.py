@@ -22,6 +22,14 @@ LEAVING = replace(PRINTING, phase=Phase.LEAVING)
 WRONG = replace(FED, phase=Phase.CONDEMNED, wrong="chip_refused")
 REJECTING = replace(WRONG, rejecting=True)
 
+BY_HAND = Past(Phase.FEEDING, by_hand=True)
+HAND_FED = Past(Phase.FED, UID, by_hand=True)
+HAND_WRITING = Past(Phase.WRITING, UID, FILES, by_hand=True)
+HAND_PRINTING = Past(Phase.PRINTING, UID, FILES, None, 500, 5, by_hand=True)
+HAND_PRINTED = replace(HAND_PRINTING, printed=True)
+HAND_DOUBTED = replace(HAND_PRINTED, doubted=True)
+HAND_WRONG = replace(HAND_WRITING, phase=Phase.CONDEMNED, wrong="chip_differs")
+
 WHOLE = ChipEvidence(UID, False, FILES)
 TORN = ChipEvidence(UID, False, {"6FF1": "a", "6FF2": ""})
 FRESH = ChipEvidence(UID, True)
@@ -42,6 +50,12 @@ def inside(chip: ChipEvidence | None = None, fed: int = 1, panels: int = 0, beam
 def desk(chip: ChipEvidence | None, look: Look | None = None, panels: int = 0) -> LaneEvidence:
     """A card on the desk reader, or a person's word."""
     return replace(gone(panels=panels), desk=chip, look=look)
+
+
+def by_hand(card: ChipEvidence | None = None, look: Look | None = None, panels: int = 0, *, beside: bool = True) -> LaneEvidence:
+    """This card on the reader of a lane whose printer never tells where a card is; `beside` False: on the desk reader."""
+    witness = PrinterWitness(CardPosition.UNTOLD, 101, 500 + panels, 9)
+    return LaneEvidence(True, False, witness, desk=card, look=look, beside=beside and card is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +168,36 @@ CASES = (
     Recorded("left unseen", LEAVING, gone(panels=4, beams=Beams(0, 1, 0))),
     Recorded("left unseen", LEAVING, gone(2, panels=5, beams=Beams(0, 1, 0))),
     Recorded("left unseen", REJECTING, gone()),
+    # Fed by hand
+    Recorded("not begun by hand", BY_HAND, by_hand()),
+    Recorded("not begun by hand", BY_HAND, LaneEvidence(same_devices=False)),
+    Recorded("not begun by hand", BY_HAND, by_hand(FOREIGN)),  # some card lies there: none was ever this passage's
+    Recorded("blank on the desk", HAND_FED, by_hand(FRESH)),
+    Recorded("left unseen", HAND_FED, by_hand()),
+    Recorded("whole in the hand", HAND_WRITING, by_hand(WHOLE)),
+    Recorded("spoiled on the desk", HAND_WRITING, by_hand(TORN)),
+    Recorded("spoiled on the desk", HAND_WRITING, by_hand(FRESH)),
+    Recorded("spoiled on the desk", HAND_WRITING, by_hand(WHOLE, beside=False)),  # nothing can go on at the desk
+    Recorded("spoiled on the desk", HAND_WRITING, replace(by_hand(WHOLE), same_devices=False)),
+    Recorded("spoiled on the desk", replace(HAND_WRITING, resumed=3), by_hand(WHOLE)),
+    Recorded("left unseen", HAND_WRITING, by_hand()),
+    Recorded("other devices", HAND_WRITING, LaneEvidence(same_devices=False)),
+    Recorded("called spoiled", HAND_WRITING, by_hand(look=Look.SPOILED)),
+    Recorded("good on the desk", HAND_PRINTED, by_hand(WHOLE)),
+    Recorded("good on the desk", HAND_PRINTED, by_hand(WHOLE, beside=False)),
+    Recorded("good on the desk", HAND_PRINTED, LaneEvidence(same_devices=False, desk=WHOLE, beside=True)),
+    Recorded("look once", HAND_PRINTING, by_hand(WHOLE, panels=5)),  # the rise may be of any card that was put into the slot
+    Recorded("look once", HAND_PRINTING, by_hand(WHOLE)),
+    Recorded("look once", HAND_DOUBTED, by_hand(WHOLE, panels=5)),
+    Recorded("good by look", HAND_DOUBTED, by_hand(WHOLE, Look.COMPLETE)),
+    Recorded("good by look", HAND_PRINTING, by_hand(WHOLE, Look.COMPLETE)),
+    Recorded("another was printed", HAND_DOUBTED, by_hand(WHOLE, Look.SPOILED)),
+    Recorded("called spoiled unread", HAND_DOUBTED, by_hand(look=Look.SPOILED)),
+    Recorded("called spoiled", HAND_PRINTING, by_hand(WHOLE, Look.SPOILED)),
+    Recorded("spoiled on the desk", HAND_PRINTED, by_hand(TORN)),
+    Recorded("left unseen", HAND_PRINTED, by_hand()),
+    Recorded("nobody has it", HAND_PRINTED, by_hand(look=Look.MISSING)),
+    Recorded("condemned in the hand", HAND_WRONG, by_hand()),
+    Recorded("condemned in the hand", HAND_WRONG, LaneEvidence(same_devices=False)),
+    Recorded("spoiled on the desk", HAND_WRONG, by_hand(TORN)),
 )

@@ -72,6 +72,9 @@ class NoisyPipe:
     def pause(self, seconds: float) -> None:
         pass
 
+    def dispose(self) -> None:
+        """Nothing: it is opened again as it is."""
+
     def _truth(self, command: str, noise: str) -> str:
         if command.startswith("Rco") or command == "Rrt;count":
             return str(1000 + len(self.done))  # never the same twice: an old answer is found out

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from controller.errors import DeviceUnknown
 from controller.hal.evolis_codec import MAX_REPLY_BYTES, ReplyReader, count, encode, encode_panel, fault_of, refusal_of
-from controller.hal.printer_profile import find_profile
 from controller.model import Panel
 from hwsim.devices.evolis_panels import Geometry
 from hwsim.devices.evolis_parser import EvolisParser
-from tests.fakes.usb_printer import PROFILES
+from tests.fakes.usb_printer import evolis_profile
 
-WORDS = find_profile(PROFILES, "evolis-primacy").replies
+WORDS = evolis_profile().replies
 texts = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=MAX_REPLY_BYTES)
 commands = st.from_regex(r"[A-Z][a-z]{1,4}(;[a-z0-9]{1,8}){0,3}", fullmatch=True)
 

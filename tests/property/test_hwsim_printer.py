@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim.devices.evolis_panels import BadPanel, Geometry, decompress
 from hwsim.devices.evolis_parser import EvolisParser
-from hwsim.profiles import PrinterProfile
 from hwsim.report import totals_json
 from hwsim.world import Printed
 from tests.unit.hwsim.printer_bench import PROFILE, Bench
 
 SMALL = Geometry(width_dots=16, height_lines=4)
-SMALL_PROFILE = PrinterProfile(
-    PROFILE.model, PROFILE.vendor_id, SMALL.width_dots, SMALL.height_lines, PROFILE.levels, "ymcko", 200, PROFILE.timing_s,
-    power_on_host_errors=True, power_on_no_eject=False, power_on_ejects=False,
-)  # fmt: skip
+SMALL_PROFILE = replace(
+    PROFILE, width_dots=SMALL.width_dots, height_lines=SMALL.height_lines, power_on_host_errors=True, power_on_ejects=False
+)
 BLANKS = 4
 
 _PLAIN = ("Rok", "Rlr;p", "Rco;p", "Rco;c", "Rrt;count", "Pneab;E", "Pneab;A;0", "Pr;ymcko", "Pr;k", "Ss", "Sr", "Sv",

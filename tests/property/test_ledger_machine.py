@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from controller.errors import RequestRefused
-from controller.jobs import batches, incidents, ledger, stock
+from controller.jobs import batches, care_acts, incidents, ledger, stock
+from controller.jobs.care_acts import End, Kind, Outcome
 from controller.jobs.ledger import DESTROYED, ISSUED, MISSING, RETURNED, STORE, hopper, reject_bin
-from controller.model import Verdict
+from controller.model import CardPosition, PrinterWitness, Verdict
 from tests.fakes.stock import finish, memory_db, passage
 
 LANES = ("1", "2", "3")
@@ -82,6 +83,21 @@ class World:
             self.db.execute("UPDATE passage SET state = 'ended', verdict = 'spoiled' WHERE id = ?", (number,))
             ledger.settle_blank(self.db, lane, number, Verdict.SPOILED, "ani", missing=True)
             self.cards[MISSING] += 1
+
+    def test_card(self, lane: str, counted: int | None) -> None:
+        """The printer takes a blank for its own test card, which a person puts into the reject box. `counted`: what its counter
+        says afterwards; 0 or None when the power was lost or another printer stands there, and the books do not see it."""
+        if lane in self.open or self.cards[hopper(lane)] == 0 or ledger.held(self.db, hopper(lane)) == 0:
+            return
+        asked = care_acts.find(self.db, care_acts.ask(self.db, lane, Kind.TEST_CARD, "ani", "x"))
+        begun = care_acts.begin(self.db, asked, "SN", PrinterWitness(CardPosition.NONE, 10, 0, 50))
+        after = None if counted is None else PrinterWitness(CardPosition.NONE, 10 + counted, 0, 50)
+        care_acts.end(self.db, begun, End(Outcome.DONE if counted else Outcome.UNKNOWN, after=after))
+        self._carry(hopper(lane), reject_bin(lane), 1)
+        if not counted:
+            self.thefts[hopper(lane)] -= 1
+            self.thefts[reject_bin(lane)] += 1
+            assert incidents.is_open(self.db, "count_required", lane)
 
     def tamper(self, place: str, change: int) -> None:
         """One card more or less than the books know."""
@@ -192,6 +208,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def lose(self, lane: str) -> None:
         self.world.lose(lane)
 
+    @rule(lane=lanes, counted=st.sampled_from((1, 0, None)))
+    def test_card(self, lane: str, counted: int | None) -> None:
+        self.world.test_card(lane, counted)
+
     @rule(place=st.sampled_from(PLACES), change=st.sampled_from((-1, 1)))
     def tamper(self, place: str, change: int) -> None:
         self.world.tamper(place, change)
@@ -225,6 +245,7 @@ def _events(world: World, chance: random.Random) -> list[tuple[int, Callable[[],
         (60, lambda: world.feed(lane())),
         (60, lambda: world.end(lane(), chance.choices(list(Verdict), (90, 6, 4))[0])),
         (1, lambda: world.lose(lane())),
+        (2, lambda: world.test_card(lane(), chance.choices((1, 0, None), (90, 5, 5))[0])),
         (2, lambda: world.tamper(chance.choice(PLACES), chance.choice((-1, 1)))),
         (6, lambda: world.count(chance.choice(PLACES))),
     ]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 from tools.rig import ROOT
 
-PRIMACY = Path("printers") / "evolis-primacy.toml"
+PRIMACY, SHIPPED = "evolis-primacy", "evolis-primacy-shipped"
 
 
-def variant(folder: Path, changes: Mapping[str, str]) -> dict[str, str]:
-    """Copy the profiles into `folder` with text changed in the Primacy's; returns the edits that let the station read them."""
+def variant(folder: Path, differs: str) -> dict[str, str]:
+    """Copy the profiles into `folder` with a Primacy that extends the shipped one by this TOML text (with its [confidence]).
+
+    Returns the edits that let the station read them.
+    """
     profiles = folder / "profiles"
     shutil.copytree(ROOT / "firmware_profiles", profiles)
-    text = (profiles / PRIMACY).read_text(encoding="utf-8")
-    for old, new in changes.items():
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    (profiles / PRIMACY).write_text(text, encoding="utf-8")
+    printers = profiles / "printers"
+    (printers / f"{PRIMACY}.toml").rename(printers / f"{SHIPPED}.toml")
+    (printers / f"{PRIMACY}.toml").write_text(f'format = 2\nextends = "{SHIPPED}"\n{differs}', encoding="utf-8")
     return {"max_remakes = 1": f'profiles_dir = "{profiles}"\nmax_remakes = 1'}

@@ -24,9 +24,9 @@ class Scene:
     """A station, every record that was handed in to it, and the person who answers its questions."""
 
     def __init__(self, folder: Path, *, speed: str = "max", edits: Mapping[str, str] | None = None, lanes: int = 1,
-                 ejects: Sequence[str] = ()) -> None:  # fmt: skip
-        """`ejects`: the lanes whose printer ejects its card at power-on; the others hold it."""
-        profiles = ejecting.profiles(folder) if ejects else None
+                 ejects: Sequence[str] = (), profiles: Path | None = None) -> None:  # fmt: skip
+        """`ejects`: the lanes whose printer ejects its card at power-on; the others hold it. `profiles`: for both sides."""
+        profiles = ejecting.profiles(folder) if ejects else profiles
         self.rig = Rig(folder, speed=speed, edits={**(edits or {}), **ejecting.edits(ejects)}, lanes=lanes, profiles=profiles)
         self.person = Person(self.rig)
         self.records: dict[str, Record] = {}
@@ -202,7 +202,12 @@ class Scene:
 
     def _differences(self) -> list[str]:
         jobs = [self.job(job["id"]) for job in self.rig.get("/api/v1/jobs", limit=500).body["jobs"]]
-        return disagreements(self.world(), self.rig.station(), jobs, self.records)
+        return disagreements(self.world(), self.rig.station(), jobs, self.records, self._test_cards())
+
+    def _test_cards(self) -> dict[str, int]:
+        """How many test cards each lane printed, by its own word."""
+        printers = self.rig.get("/api/v1/printers").body["printers"]
+        return {row["lane"]: sum(act["counted"] or 0 for act in row["care"] if act["kind"] == "test_card") for row in printers}
 
     def _first_asked(self, kind: str) -> Json | None:
         return next((question for question in self.person.questions() if question["kind"] == kind), None)

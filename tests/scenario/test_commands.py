@@ -144,7 +144,7 @@ def test_without_a_station_the_commands_say_so(scene: Scene) -> None:
 def test_the_example_configuration_is_good(scene: Scene) -> None:
     checked = scene.rig.command("check-config", "examples/station.toml")
     assert checked.returncode == 0
-    assert "examples/station.toml: good\n  lane 1: Evolis Primacy (serial SIM-E-0001)" in checked.stdout
+    assert "examples/station.toml: good\n  lane 1: Evolis Primacy (serial SIM-E-0001, ribbon ymcko)" in checked.stdout
     assert "not proven on real hardware: acts.deliver" in checked.stdout
 
 

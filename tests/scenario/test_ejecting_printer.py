@@ -9,18 +9,26 @@ import pytest
 from tests.scenario.profiles import variant
 from tests.scenario.scene import Scene
 
-CHANGES = {
-    'print = ["Pneab;E", "Ss"': 'print_and_deliver = ["Pneab;A;0", "Ss"',
-    'to_chip_station = ["Sic"]': "",
-    'deliver = ["Pneab;A;0", "Se"]': "",
-}
+EJECTING = """
+plan = "ejecting"
+[acts]
+print = []
+to_chip_station = []
+deliver = []
+print_and_deliver = ["Pneab;A;0", "Ss", "Sr", "@panels", "@back", "Se"]
+[confidence]
+acts = { level = "E", source = "for this test" }
+"acts.print" = { level = "E", source = "for this test" }
+"acts.to_chip_station" = { level = "E", source = "for this test" }
+"acts.deliver" = { level = "E", source = "for this test" }
+"""
 
 
 @pytest.fixture(scope="module")
 def shared_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A station that believes its printer cannot hold a card."""
     folder = tmp_path_factory.mktemp("shared")
-    scene = Scene(folder, edits=variant(folder, CHANGES))
+    scene = Scene(folder, edits=variant(folder, EJECTING))
     with scene.rig:
         yield scene.start()
 

@@ -45,7 +45,7 @@ def test_stages_and_outcomes_are_counted(scene: Scene) -> None:
     rise = {key: after[key] - before[key] for key in after.keys() & before.keys() if not key.endswith("seconds")}
     counts = {stage: rise[f'print_station_stage_duration_seconds_count{{lane="1",stage="{stage}"}}'] for stage in STAGE_NAMES}
     assert counts == {"feed": 2, "probe": 1, "encode": 1, "read back": 1, "print": 1, "check": 1, "deliver": 1, "reject": 1,
-                      "print and deliver": 0}  # fmt: skip
+                      "print and deliver": 0, "lift": 0}  # fmt: skip
     assert rise['print_station_cards_total{lane="1",outcome="good"}'] == 1
     assert rise['print_station_cards_total{lane="1",outcome="spoiled"}'] == 1
     assert after["print_station_loop_heartbeat_timestamp_seconds"] >= before["print_station_loop_heartbeat_timestamp_seconds"] > 0

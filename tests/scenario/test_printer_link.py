@@ -10,12 +10,21 @@ from tests.scenario.points import FEED, fault
 from tests.scenario.profiles import variant
 from tests.scenario.scene import Scene
 
+HASTY = """
+[timeouts_s]
+motion = 2.0
+print = 2.0
+[confidence]
+timeouts_s = { level = "E", source = "for this test" }
+"timeouts_s.print" = { level = "E", source = "for this test" }
+"""
+
 
 @pytest.fixture(scope="module")
 def shared_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A station whose profile waits 2 s for motions and for the print, so that late replies are late soon."""
     folder = tmp_path_factory.mktemp("shared")
-    scene = Scene(folder, edits=variant(folder, {"motion = 30.0": "motion = 2.0", "print = 60.0  ": "print = 2.0  "}))
+    scene = Scene(folder, edits=variant(folder, HASTY))
     with scene.rig:
         yield scene.start()
 
@@ -88,7 +97,7 @@ def test_a_card_whose_reply_missed_its_deadline_is_good_by_the_panel_counter(sce
 def test_a_garbled_reply_never_makes_a_card_good_by_itself(scene: Scene) -> None:
     scene.rig.fault("reply_garbled", at="Se")
     (number,) = scene.issue()
-    assert scene.verdicts(number) == [("spoiled", "printer_refused"), ("good", "")]  # it was seen inside, and seen falling
+    assert scene.verdicts(number) == [("spoiled", "printer_error"), ("good", "")]  # it was seen inside, and seen falling
     scene.rig.fault("reply_garbled", at="Se", after=2)
     (number,) = scene.issue()
     assert scene.verdicts(number) == [("good", "")]  # the printer did not say that it left, but the exit beam did

@@ -107,3 +107,15 @@ def _exchanged_printers(scene: Scene) -> Iterator[None]:
         scene.rig.stop_station()
         scene.rig.config.write_text(right, encoding="utf-8")
         scene.rig.start_station()
+
+
+def test_a_command_about_a_printer_has_to_name_its_lane_and_leaves_the_other_alone(scene: Scene) -> None:
+    unnamed = scene.rig.command("printer", "clean")
+    assert (unnamed.returncode, "Name the lane: 1, 2." in unnamed.stderr) == (1, True)
+    unknown = scene.rig.command("printer", "clean", "--lane", "9")
+    assert (unknown.returncode, "there are: 1, 2" in unknown.stderr) == (1, True)
+    assert "lane 2: the cleaning cycle is done" in scene.rig.command("printer", "clean", "--lane", "2").stdout
+    cleaned = [row["cleaned"] for row in scene.rig.get("/api/v1/printers").body["printers"]]
+    assert [act is not None for act in cleaned] == [False, True]
+    shown = scene.rig.command("printer", "status", "--lane", "2").stdout
+    assert (shown.count("cleaning: in"), "lane 1" in shown) == (1, False)

@@ -20,7 +20,9 @@ def _mistakes(text: str) -> list[Problem]:
 
 
 def test_the_example_is_good() -> None:
-    assert parse_config(EXAMPLE).lanes[0].pins.feed_beam == 5
+    lane = parse_config(EXAMPLE).lanes[0]
+    assert lane.pins is not None
+    assert (lane.pins.feed_beam, lane.printer.port, lane.printer.cool_down) == (5, None, None)
 
 
 def test_five_mistakes_are_told_in_one_go() -> None:

@@ -31,6 +31,9 @@ def _lane(**changes: Any) -> StationSnapshot:
         (_lane(activity="waiting", condition="card_jam"), Lamps(green=False, amber=False, red=True)),
         (replace(NOW, held=True), Lamps(green=True, amber=True, red=False)),
         (_lane(activity="waiting", condition="stopping"), Lamps(green=False, amber=False, red=False)),
+        (_lane(activity="waiting", condition="cool_down"), Lamps(green=True, amber=False, red=False)),
+        (_lane(asks=("cleaning_due",)), Lamps(green=True, amber=True, red=False)),
+        (_lane(activity="waiting", condition="lay_blank"), Lamps(green=False, amber=True, red=False)),
         (_lane(activity="starting"), Lamps(green=False, amber=False, red=False)),
         (replace(NOW, panel_up=False), Lamps(green=True, amber=False, red=True)),
     ],
@@ -48,6 +51,16 @@ def test_one_faulty_lane_of_two_keeps_green_and_lights_red() -> None:
 def test_the_display_shows_state_and_card_count() -> None:
     busy = replace(_lane(activity="print"), jobs=dict(NOW.jobs) | {JobState.ISSUED: 12, JobState.READY: 3, JobState.ACTIVE: 1})
     assert desk.lines(busy) == ("CETAK", "JADI 12 ANTRE 4")
+
+
+def test_a_lane_with_nothing_to_do_says_what_somebody_should_see_to() -> None:
+    assert desk.lines(_lane(asks=("cleaning_due", "settings_changed")))[0] == "BERSIHKAN PRINTER"
+    assert desk.lines(_lane(activity="print", asks=("cleaning_due",)))[0] == "CETAK"
+
+
+@pytest.mark.parametrize(("activity", "shown"), [("clean", "SEDANG DIBERSIHKAN"), ("test card", "KARTU UJI")])
+def test_what_a_person_had_the_printer_do_is_shown(activity: str, shown: str) -> None:
+    assert desk.lines(_lane(activity=activity))[0] == shown
 
 
 def test_a_hold_without_an_obstacle_is_shown() -> None:
@@ -83,10 +96,3 @@ def test_every_stage_has_a_word_that_fits() -> None:
         first, _ = desk.lines(_lane(activity=stage.name))
         assert first != stage.name.upper() or stage.name == "print"
         assert len(first) <= 20
-
-
-def test_every_condition_fits_the_display_and_speaks_both_languages() -> None:
-    for condition in CONDITIONS.values():
-        assert len(condition.short) <= 20
-        assert condition.id.endswith(".")
-        assert condition.en.endswith(".")

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from controller.metrics import STAGE_NAMES, Metrics
-from controller.model import Balance, JobState, LaneStatus, StationSnapshot, Verdict
+from controller.model import Balance, JobState, LaneProfile, LaneStatus, RollYield, StationSnapshot, Verdict
 from controller.station import Station
 
-LABELS = {"lane", "state", "outcome", "stage", "condition", "answer", "account", "kind", "le", "version"}
+LABELS = {"lane", "state", "outcome", "stage", "condition", "answer", "account", "kind", "roll", "le", "version"}
 
 
 @pytest.fixture
@@ -59,6 +59,30 @@ def test_counts_and_conditions_are_exported(station: Station) -> None:
     assert samples['print_station_incidents_open{kind="count_short"}'] == 1
     assert samples['print_station_incidents_open{kind="card_missing"}'] == 0
     assert samples['print_station_printer_up{lane="1"}'] == 1
+
+
+def test_care_and_the_yield_of_ribbons_are_exported_and_absent_while_unknown(station: Station) -> None:
+    metrics, now = Metrics(lambda: station.snapshot), station.snapshot
+    assert not any(
+        name.startswith(("print_station_cards_until_cleaning", "print_station_ribbon_sets")) for name in _samples(metrics)
+    )
+    station.counted(now.jobs, now.outcomes, now.blanks, {}, {}, {"1": RollYield(200, 12), "2": RollYield(300, 0, 200, 125)})
+    station.lane_changed(LaneStatus("1", asks=("cleaning_due",), cards_until_cleaning=-2, rest_s=15))
+    samples = _samples(metrics)
+    assert samples['print_station_cards_until_cleaning{lane="1"}'] == -2
+    assert samples['print_station_lane_rest_seconds{lane="1"}'] == 15
+    assert samples['print_station_lane_asks{condition="cleaning_due",lane="1"}'] == 1
+    assert samples['print_station_lane_asks{condition="settings_changed",lane="1"}'] == 0
+    assert samples['print_station_ribbon_sets{lane="2",roll="last"}'] == 200
+    assert samples['print_station_ribbon_sets_used{lane="2",roll="last"}'] == 125
+    assert 'print_station_ribbon_sets_used{lane="1",roll="last"}' not in samples
+
+
+def test_parts_of_a_profile_that_are_not_proven_are_exported(station: Station) -> None:
+    station.set_profiles({"1": LaneProfile("evolis-x", "Evolis X", ("usb", "acts")), "2": LaneProfile("evolis-y", "Evolis Y")})
+    samples = _samples(Metrics(lambda: station.snapshot))
+    assert samples['print_station_profile_unproven{lane="1",profile="evolis-x"}'] == 2
+    assert samples['print_station_profile_unproven{lane="2",profile="evolis-y"}'] == 0
 
 
 def test_every_stage_and_outcome_exists_from_the_start(station: Station) -> None:

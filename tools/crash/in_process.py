@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tests.crash.every_point import EVENTS, Case, Lane, double_cases, play, points, quicken, sample, single_cases
+from tests.crash.every_point import EVENTS, PLANS, Case, Lane, double_cases, play, points, quicken, sample, single_cases
 from tools.crash import report
 
 PART = "in_process"
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _figures(single: Tally, double: Tally) -> dict[str, object]:
     return {
-        "points": len(points(Lane("held"))) + len(points(Lane("ejecting"))),
+        "points": sum(len(points(Lane(plan))) for plan in PLANS),
         "events": len(EVENTS) - 1,
         "cases": single.cases,
         "double_cases": double.cases,

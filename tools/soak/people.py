@@ -59,7 +59,7 @@ class People:
             "hopper_empty": self._storeroom.load, "hopper_uncounted": self._storeroom.load,
             "ribbon_end": self._storeroom.new_ribbon, "rejects_in_row": self._go, "feed_unproven": self._recount,
             "held_by_operator": self._go, "card_jam": self._clear, "card_stuck": self._clear, "printer_refused": self._clear,
-            "card_inside": self._clear, "interrupted": self._look_at_feeder,
+            "printer_error": self._clear, "card_inside": self._clear, "interrupted": self._look_at_feeder,
             "ask_tray": self._answer, "ask_desk": self._answer, "ask_look": self._answer,
         }  # fmt: skip
 

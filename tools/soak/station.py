@@ -16,7 +16,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from controller.errors import Problem, RendererFailed
 from controller.jobs import journal
-from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
+from controller.jobs.lane_links import LaneLinks, LanePolicy
+from controller.jobs.lane_worker import LaneWorker
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.stages import LaneDevices

@@ -112,7 +112,7 @@ class Town:
         acts = replace(
             holds.acts, print=None, to_chip_station=None, deliver=None, print_and_deliver=("Ss", "Sr", "@panels", "Se")
         )
-        ejecting = replace(holds, name="one-act", acts=acts)
+        ejecting = replace(holds, name="one-act", plan="ejecting", acts=acts)
         self._panels = len(holds.raster.panels)
         self.contents = Contents(holds, self.chip)
         for number in range(LANES):

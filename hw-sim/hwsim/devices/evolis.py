@@ -9,26 +9,23 @@ still comes. Without power all of it is lost at once.
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from hwsim.clock import Clock
-from hwsim.devices.evolis_commands import COMMANDS, DOWNLOADS, RESTART, UNKNOWN
+from hwsim.devices.evolis_commands import COMMANDS, DOWNLOADS, RESTART
 from hwsim.devices.evolis_machine import Machine
-from hwsim.devices.evolis_mechanics import Obstacle
 from hwsim.devices.evolis_parser import Command, EvolisParser
-from hwsim.devices.replies import ReplyTricks
+from hwsim.devices.evolis_queries import UNKNOWN
+from hwsim.devices.mechanics import Obstacle
+from hwsim.devices.usb_printer import BUSY, MAX_PACKET_BYTES, READY, UsbPrinter
 from hwsim.exchanges import Exchanges
 from hwsim.timing import LaneMeter
-from hwsim.wires.usbip import PrinterDescriptors, Setup, Stall, printer_descriptors
+from hwsim.wires.usbip import PrinterDescriptors, printer_descriptors
 
 PRODUCT_ID = 0x0AFF  # ours: real product ids besides the Zenius are not public (E)
-FULL_SPEED, MAX_PACKET_BYTES = 2, 64  # the Windows driver pads to 64 bytes (printers.md 3.2)
 MAX_INBOX = 3  # commands received but not begun; then the endpoint NAKs. A panel is 0.6 MB
-HANG_UP_S = 0.05  # wall clock: the end of a killed host's connection has come through, and its transfers are cancelled
-_READY, _BUSY = 0x18, 0x08
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +38,20 @@ class Received:
     number: int  # among the exchanges of the lane
 
 
-class EvolisPrinter:
-    """The USB device. `run` is the printer's own life: start it at power-on, cancel it at power-off."""
-
-    vendor_id: int
-    product_id = PRODUCT_ID
-    speed = FULL_SPEED
+class EvolisPrinter(UsbPrinter):
+    """The USB device."""
 
     def __init__(self, machine: Machine, clock: Clock, meter: LaneMeter, exchanges: Exchanges) -> None:
-        self.machine, self._clock, self._meter, self._exchanges = machine, clock, meter, exchanges
+        super().__init__(machine.mechanics, clock, exchanges)
+        self.machine, self._meter = machine, meter
         self.vendor_id = machine.profile.vendor_id
-        self.replies = ReplyTricks()
-        self.on_command: list[Callable[[Command], None]] = []  # told of each command before it is executed
-        self.stalls = 0  # so many next bulk OUT transfers stall
-        self._descriptors = _descriptors(machine)
+        self.product_id = machine.profile.product_id or PRODUCT_ID
         self._parser = EvolisParser(machine.geometry)
         self._started_s = 0.0
         self._inbox: deque[Received] = deque()
         self._arrived, self._room = asyncio.Event(), asyncio.Event()
         self._executing = False
         self._waits_for: Obstacle | None = None  # Pem;0: the obstacle that a person must remove
-        self._resets = 0  # how often the buffers were lost
         self._motors: list[asyncio.Task[None]] = []  # whatever acts while there is power
         self._update_room()
 
@@ -161,38 +151,40 @@ class EvolisPrinter:
 
     # The USB device
 
-    def descriptor(self, kind: int, index: int, language: int) -> bytes | None:
-        """See wires.usbip.UsbDevice."""
-        return self._descriptors.get(kind, index, language)
+    def descriptors(self) -> PrinterDescriptors:
+        """See UsbPrinter."""
+        identity = self.machine.identity
+        brand, _, model = identity.model.partition(" ")
+        product = f"{brand} {model}".strip()
+        return printer_descriptors(self.vendor_id, self.product_id, identity.serial, brand, product, max_packet=MAX_PACKET_BYTES)
 
-    async def control(self, setup: Setup, _data: bytes) -> bytes:
-        """The three requests of the printer class."""
-        if (setup.request_type, setup.request) == (0xA1, 0):
-            return _device_id(self.machine)
-        if (setup.request_type, setup.request) == (0xA1, 1):
-            return bytes([self.port_status])
-        if (setup.request_type & 0x7F, setup.request) in {(0x21, 2), (0x23, 2)}:
-            self.bus_reset()
-            return b""
-        raise Stall
+    def device_id(self) -> str:
+        """See UsbPrinter; the real text is not public (E)."""
+        brand, _, model = self.machine.identity.model.partition(" ")
+        return f"MFG:{brand};MDL:{model or brand};CMD:ESC;CLS:PRINTER;SN:{self.machine.identity.serial};"
+
+    def becomes(self, words: Mapping[str, str]) -> None:
+        """See UsbPrinter."""
+        self.machine.identity = replace(self.machine.identity, **words)
+
+    def adjust(self, name: str, value: str) -> None:
+        """See UsbPrinter."""
+        self.machine.adjust(name, value)
 
     @property
-    def port_status(self) -> int:
+    def machine_status(self) -> int:
         """18 ready, 08 busy; while a person is awaited 38 (media) or 10 (fault)."""
         if self._waits_for is not None:
             return self._waits_for.line.value
-        return _BUSY if self.busy else _READY
+        return BUSY if self.busy else READY
 
     @property
     def busy(self) -> bool:
         """Whether it acts on something or is about to."""
         return bool(self._inbox) or self._executing or self.machine.press.busy
 
-    async def bulk_out(self, _endpoint: int, data: bytes) -> None:
+    async def take(self, data: bytes) -> None:
         """Take all of it, or NAK while there is no room or a person is awaited."""
-        if self.stalls:
-            self.stalls -= 1
-            raise Stall
         while not self._room.is_set():
             await self._room.wait()
         now = self._clock.now_s()
@@ -215,28 +207,10 @@ class EvolisPrinter:
             number, _ = self._exchanges.begin("usb", f"> {begun.text} first")
             self._exchanges.end("usb", number)
 
-    async def bulk_in(self, _endpoint: int, length: int) -> bytes:
-        """The next piece of a reply, awaited. What happens after it happens when the wire has sent it."""
-        label = await self.replies.wait()
-        number, disturbed = self._exchanges.begin("usb", f"< {label}")
-        if disturbed:
-            await asyncio.sleep(HANG_UP_S)
-            await self.replies.wait()
-        asyncio.get_running_loop().call_soon(self._exchanges.end, "usb", number)
-        return self.replies.take(length)
-
-    def configured(self) -> None:
-        """Nothing happens: a host that looks again finds the printer as it was."""
-
-    def detached(self) -> None:
-        """Nothing happens: a device does not notice that its host let go."""
-
-    def bus_reset(self) -> None:
-        """What lies in the USB buffers is lost."""
-        self._resets += 1
+    def forget_buffers(self) -> None:
+        """See UsbPrinter."""
         self._parser.reset()
         self._inbox.clear()
-        self.replies.flush()
         self._update_room()
 
     def _update_room(self) -> None:
@@ -249,21 +223,3 @@ def _set(event: asyncio.Event, on: bool) -> None:
         event.set()
     else:
         event.clear()
-
-
-def _descriptors(machine: Machine) -> PrinterDescriptors:
-    brand, _, model = machine.identity.model.partition(" ")
-    return printer_descriptors(
-        machine.profile.vendor_id,
-        PRODUCT_ID,
-        machine.identity.serial,
-        brand,
-        f"{brand} {model}".strip(),
-        max_packet=MAX_PACKET_BYTES,
-    )
-
-
-def _device_id(machine: Machine) -> bytes:
-    brand, _, model = machine.identity.model.partition(" ")
-    text = f"MFG:{brand};MDL:{model or brand};CMD:ESC;CLS:PRINTER;SN:{machine.identity.serial};".encode("latin-1")
-    return struct.pack(">H", len(text) + 2) + text

@@ -11,74 +11,29 @@ from collections.abc import Awaitable, Callable
 from hwsim.devices.evolis_machine import BACK, FRONT, Bitmap, Machine
 from hwsim.devices.evolis_panels import LEVELS, BadPanel, bmp_panel, decompress, paste_lines
 from hwsim.devices.evolis_parser import Command
-from hwsim.devices.evolis_parts import RIBBONS
+from hwsim.devices.evolis_press import DuePanel
+from hwsim.devices.evolis_queries import BAD_PARAMETER, NO_OPTION, OK, QUERIES
+from hwsim.devices.evolis_settings import SETTERS, change, factory_settings
+from hwsim.devices.parts import known_ribbons
 from hwsim.world import Station
 
-OK, UNKNOWN, BAD_PARAMETER, NO_OPTION = "OK", "ERROR CDE", "ERROR PARAMETRES", "OPT NOT AVAILABLE"
 Handler = Callable[[Machine, Command], Awaitable[str]]
-Query = Callable[[Machine], str]
-
-_POSITIONS = {None: OK, Station.PRINT: "CARD", Station.CONTACT: "SMART CARD", Station.CONTACTLESS: "CONTACTLESS CARD"}
-_OPEN, _SHUT, _FULL, _NONE = "0,00 Volts", "5,00 Volts", "5,00 Volts", "0,00 Volts"
-_NEAR_EMPTY, _FINE = "3,92 Volts", "0,17 Volts"
-_NEAR_EMPTY_AT = 10  # blanks; where the real near-empty sensor sits is not public (E)
-
-
-def _near_empty(m: Machine) -> str:
-    return _NEAR_EMPTY if m.mechanics.hopper_blanks <= _NEAR_EMPTY_AT else _FINE
-
-
-def _tag(value: Query) -> Query:
-    """A value from the ribbon's tag."""
-    return lambda m: value(m) if m.mechanics.ribbon.readable else "ERR RIB DETECTION"
-
-
-# Queries: the whole command text -> the reply.
-QUERIES: dict[str, Query] = {
-    "Rok": lambda _: OK,
-    "Rtp": lambda m: m.identity.model,
-    "Rfv": lambda m: m.identity.firmware,
-    "Rsn": lambda m: m.identity.serial,
-    "Rkn": lambda m: m.identity.head_kit,
-    "Rck": lambda _: "0000",
-    "Rmac": lambda _: NO_OPTION,
-    "Rip": lambda _: NO_OPTION,
-    "Rco;p": lambda m: str(m.mechanics.panels_printed),
-    "Rco;c": lambda m: str(m.mechanics.cards_fed),
-    "Rco;a": lambda _: "1000",
-    "Rco;m": lambda _: "1000",
-    "Rco;n": lambda _: "0",
-    "Rco;l": lambda m: str(m.mechanics.ribbon.tag.value),
-    "Rr": lambda m: m.settings.ribbon,
-    "Rcr": lambda m: OK if m.mechanics.ribbon.remaining else "ERROR RIBBON",
-    "Rrt;zone": _tag(lambda _: "0"),
-    "Rrt;qty": _tag(lambda m: str(m.mechanics.ribbon.capacity)),
-    "Rrt;count": _tag(lambda m: str(m.mechanics.ribbon.tag.value)),
-    "Rzp": lambda _: "0",
-    "Rlr;p": lambda m: _POSITIONS[m.mechanics.station],
-    "Rlr;c": lambda _: OK,
-    "Rlr;r": lambda _: OK,
-    "Rlr;h": lambda m: "CARD" if m.mechanics.reject_full else "NO CARD",
-    "Rse;f": lambda m: _FULL if m.mechanics.hopper_blanks else _NONE,
-    "Rse;n": _near_empty,
-    "Rse;o": lambda m: _OPEN if m.mechanics.troubles.cover_open else _SHUT,
-    "Rse;b": lambda _: "0,20 Volts",
-    "Rse;M": lambda _: "0,20 Volts",
-    "Rem": lambda m: f"{2 * m.settings.host_errors};{2 * m.saved_host_errors}",  # the separator is ours (E)
-    "Rmi": lambda m: m.settings.stored.get("Pmi", "F"),
-    "Ros": lambda m: m.settings.stored.get("Pos", "1158").rpartition(";")[2],
-    "Roc": lambda m: m.settings.stored.get("Poc", "800").rpartition(";")[2],
-}
 
 # Parameters that are taken, kept for reading back, and change nothing here.
 _PLAIN_PARAMETERS = (
-    "Pcim", "Pmi", "Pcem", "Pcrm", "Pc", "Pl", "Ps", "Pos", "Poc", "Psmgr", "Psoe", "Pbc", "Ppsc", "Psdc", "Pkey", "Pdt",
-    "Ppws", "Pps", "Psc", "Mr", "Sdm", "Sdu",
+    "Pcim", "Pmi", "Pcem", "Pcrm", "Psmgr", "Psoe", "Pbc", "Ppsc", "Psdc", "Pkey", "Pdt", "Ppws", "Pps", "Psc", "Mr", "Sdm",
+    "Sdu", "Pwr", "Pwb", "Wt", "Wb", "Wl",
 )  # fmt: skip
-_ABSENT_OPTIONS = ("Dm", "Smw", "Smr", "Rmb", "Rmp", "Scp", "St", "Stt")
+_ABSENT_OPTIONS = ("Dm", "Smw", "Smr", "Rmb", "Rmp", "Sk")
+_TEST_STRIPES = b"\x0f"  # what a test card shows (E)
+MAX_COPIES = 255  # of one Sc
 
 
 async def _query(m: Machine, c: Command) -> str:
+    if c.text in m.sensors:
+        return m.sensors[c.text]
+    if c.text in m.unit_settings:
+        return m.unit_settings[c.text]
     query = QUERIES.get(c.text)
     return BAD_PARAMETER if query is None else query(m)
 
@@ -86,6 +41,10 @@ async def _query(m: Machine, c: Command) -> str:
 async def _plain(m: Machine, c: Command) -> str:
     m.settings.stored[c.name] = ";".join(c.parameters)
     return OK
+
+
+async def _set(m: Machine, c: Command) -> str:
+    return OK if change(m.unit_settings, c.name, c.parameters) else BAD_PARAMETER
 
 
 async def _absent(_m: Machine, _c: Command) -> str:
@@ -103,7 +62,7 @@ async def _error_mode(m: Machine, c: Command) -> str:
 
 
 async def _choose_ribbon(m: Machine, c: Command) -> str:
-    if len(c.parameters) != 1 or c.parameters[0] not in RIBBONS:
+    if len(c.parameters) != 1 or c.parameters[0] not in known_ribbons(m.profile):
         return BAD_PARAMETER
     if c.parameters[0] != m.mechanics.ribbon.type:
         return "ERR RIBBON TYPE"
@@ -131,6 +90,8 @@ async def _front(m: Machine, _c: Command) -> str:
 
 
 async def _back(m: Machine, _c: Command) -> str:
+    if "flip" not in m.profile.stations:
+        return NO_OPTION
     m.side = BACK
     return OK
 
@@ -161,6 +122,8 @@ async def _eject_moving(m: Machine, _c: Command) -> str:
 
 
 async def _reject(m: Machine, _c: Command) -> str:
+    if "reject" not in m.profile.stations:
+        return NO_OPTION
     m.drop_sequence()
     await m.mechanics.reject()
     return OK
@@ -168,6 +131,8 @@ async def _reject(m: Machine, _c: Command) -> str:
 
 def _bring(station: Station) -> Handler:
     async def handler(m: Machine, _c: Command) -> str:
+        if station is not Station.PRINT and station.value not in m.profile.stations:
+            return NO_OPTION
         await m.mechanics.bring(station)
         return OK
 
@@ -179,6 +144,31 @@ async def _insert_rear(m: Machine, _c: Command) -> str:
     if not m.mechanics.cards:
         return "ERROR TIME OUT"
     await m.mechanics.bring(Station.PRINT)
+    return OK
+
+
+async def _clean(m: Machine, _c: Command) -> str:
+    """Scp: the cleaning cycle."""
+    await m.mechanics.clean()
+    return OK
+
+
+async def _test_card(m: Machine, _c: Command) -> str:
+    """St, Stt: a card of the printer's own, in black where the ribbon has it."""
+    m.settings.ribbon = m.mechanics.ribbon.type
+    panel = "k" if "k" in m.mechanics.ribbon.panels else min(m.mechanics.ribbon.panels)
+    levels = m.profile.levels.get(panel, LEVELS[panel][-1])
+    m.last = [DuePanel(FRONT, panel, levels, _TEST_STRIPES * m.geometry.panel_bytes(levels), m.form)]
+    await m.make_copies(1)
+    return OK
+
+
+async def _copy(m: Machine, c: Command) -> str:
+    """Sc;n: more cards like the last one."""
+    number = c.parameters[0] if c.parameters else "1"
+    if not number.isdecimal() or not 1 <= int(number) <= MAX_COPIES or not m.last:
+        return BAD_PARAMETER
+    await m.make_copies(int(number))
     return OK
 
 
@@ -237,7 +227,8 @@ def _some_lines(m: Machine, c: Command, data: bytes, levels: int) -> bytes:
 DOWNLOADS = frozenset({"Db", "Dbc", "Dbp", "Dbpc", "Dbmp", "Sp", "Ssd"})
 
 COMMANDS: dict[str, Handler] = {
-    **{text.partition(";")[0]: _query for text in QUERIES},
+    **{text.partition(";")[0]: _query for text in (*QUERIES, *factory_settings())},
+    **dict.fromkeys(SETTERS, _set),
     **dict.fromkeys(_PLAIN_PARAMETERS, _plain),
     **dict.fromkeys(_ABSENT_OPTIONS, _absent),
     "Pem": _error_mode,
@@ -256,6 +247,10 @@ COMMANDS: dict[str, Handler] = {
     "Sie": _eject_moving,
     "Ser": _reject,
     "Seb": _reject,
+    "Sc": _copy,
+    "Scp": _clean,
+    "St": _test_card,
+    "Stt": _test_card,
     "Scs": _clear_status,
     "Wcb": _fill,
     **dict.fromkeys(("Db", "Dbc", "Dbp", "Dbpc", "Dbmp"), _download),

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-LEVELS = {"y": (32, 64, 128), "m": (32, 64, 128), "c": (32, 64, 128), "k": (2,), "o": (2,)}
+_COLOUR = (32, 64, 128, 256)
+LEVELS = {"y": _COLOUR, "m": _COLOUR, "c": _COLOUR, "k": (2,), "o": (2,)}
 _COUNT_BITS = {32: 0x60, 64: 0x40, 128: 0x00}  # bits of the value byte that add 256 each to the repeat count
 _BMP_HEAD_BYTES = 54  # file header and the shortest common information header
 
@@ -68,6 +69,8 @@ def decompress(data: bytes, levels: int, geometry: Geometry) -> bytes:
     """The packed panel that a Dbc command describes; BadPanel when it is not one panel."""
     if levels == 2:
         return _decompress_mono(data, geometry)
+    if levels not in _COUNT_BITS:
+        raise BadPanel("no compression is known for so many levels")
     return _decompress_colour(data, levels, geometry)
 
 

@@ -6,7 +6,8 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from hwsim.devices.evolis_mechanics import Mechanics, Obstacle
+from hwsim.devices.mechanics import Mechanics, Obstacle
+from hwsim.forms import Form
 from hwsim.world import Station
 
 
@@ -18,6 +19,7 @@ class DuePanel:
     panel: str
     levels: int
     dots: bytes
+    form: Form
 
 
 class Press:
@@ -88,7 +90,7 @@ class Press:
     async def _print_first(self) -> None:
         due = self._due[0]
         try:
-            await self._mechanics.print_panel(due.side, due.panel, due.levels, due.dots)
+            await self._mechanics.print_panel(due.side, due.panel, due.levels, due.dots, due.form)
         except Obstacle as obstacle:
             self._obstacle = obstacle
         else:

@@ -7,7 +7,9 @@ from collections import deque
 from dataclasses import dataclass
 
 MAX_PACKETS = 1_000  # replies nobody fetched; a host that never reads loses the oldest
+ENDLESS_PACKETS = 200  # of 512 bytes: far more than any reply has
 _PIECE_GAP_S = 0.02  # wall clock between the pieces of a split reply
+_PIECES_S = 0.4  # and of all of them together: a split reply is not a late one
 _GARBLE = 0x15  # turns "OK" into "Z^"
 
 
@@ -15,7 +17,7 @@ _GARBLE = 0x15  # turns "OK" into "Z^"
 class Trick:
     """What happens to one reply."""
 
-    kind: str  # late, split, merged, garbled, wrong, lost
+    kind: str  # late, split, merged, garbled, wrong, lost, endless
     seconds: float = 0.0  # late: how late, wall clock
     text: str = ""  # wrong: what comes instead
 
@@ -23,7 +25,8 @@ class Trick:
 class ReplyTricks:
     """A queue of packets; a bulk IN transfer takes one, or a part of it when it asks for less."""
 
-    def __init__(self) -> None:
+    def __init__(self, end: bytes = b"\0") -> None:
+        self._end = end  # of a reply
         self.tricks: deque[Trick] = deque()  # each next reply uses one up
         self._packets: deque[bytes] = deque(maxlen=MAX_PACKETS)
         self._labels: deque[str] = deque(maxlen=MAX_PACKETS)  # which command each packet answers
@@ -44,8 +47,11 @@ class ReplyTricks:
             self._held += reply
         elif trick.kind == "garbled":
             self._put(bytes(byte ^ _GARBLE for byte in reply[:-1]) + reply[-1:], label)
+        elif trick.kind == "endless":
+            for _ in range(ENDLESS_PACKETS):
+                self._put(b"A" * 512, label)
         elif trick.kind == "wrong":
-            self._put(trick.text.encode("latin-1", "replace") + b"\0", label)
+            self._put(trick.text.encode("latin-1", "replace") + self._end, label)
 
     async def wait(self) -> str:
         """Wait for a packet; returns which command it answers."""
@@ -75,6 +81,7 @@ class ReplyTricks:
         self._ready.set()
 
     async def _put_in_pieces(self, reply: bytes, label: str) -> None:
+        gap_s = min(_PIECE_GAP_S, _PIECES_S / max(1, len(reply)))
         for byte in reply:
             self._put(bytes([byte]), label)
-            await asyncio.sleep(_PIECE_GAP_S)
+            await asyncio.sleep(gap_s)

@@ -77,16 +77,18 @@ def printer_descriptors(
     in_ep: int = 0x82,
     max_packet: int = 512,
     protocol: int = 2,
+    device_packet: int = 64,
+    usb: int = _USB_2_0,
 ) -> PrinterDescriptors:
-    """Descriptors of a self-powered USB 2.0 printer with one bulk OUT and one bulk IN endpoint.
+    """Descriptors of a self-powered printer with one bulk OUT and one bulk IN endpoint.
 
-    `max_packet` is 64 at full speed and 512 at high speed; `protocol` 2 is a bidirectional printer. Raises ValueError for a
-    text longer than 126 UTF-16 units or an endpoint pointing the wrong way.
+    `max_packet` is 64 at full speed and 512 at high speed, `device_packet` that of endpoint 0, `usb` its version; `protocol` 2 is
+    a bidirectional printer. Raises ValueError for a text longer than 126 UTF-16 units or an endpoint pointing the wrong way.
     """
     if out_ep & 0x80 or not in_ep & 0x80:
         raise ValueError(f"endpoint out 0x{out_ep:02x} or in 0x{in_ep:02x} points the wrong way")
     device = _DEVICE.pack(
-        _DEVICE.size, DEVICE, _USB_2_0, 0, 0, 0, 64, vendor_id, product_id, _DEVICE_RELEASE, 1, 2, 3, 1
+        _DEVICE.size, DEVICE, usb, 0, 0, 0, device_packet, vendor_id, product_id, _DEVICE_RELEASE, 1, 2, 3, 1
     )  # fmt: skip
     body = b"".join(
         (

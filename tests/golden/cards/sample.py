@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
-import tomllib
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from controller.cards.packing import Dots, unpack
-from controller.cards.raster import Raster, RasterPanel
+from controller.cards.dots import Dots
+from controller.cards.packing import unpack
+from controller.cards.raster import BACK, FRONT, Raster
+from controller.hal.printer_profile import find_profile
 from controller.model import Panel
 from controller.records.prr import Record
 
@@ -22,10 +24,14 @@ REPOSITORY = Path(__file__).parents[3]
 CARD_WHITE, RESIN = (236, 244, 250), (16, 16, 18)
 
 
+def raster_of(profile: str, ribbon: str = "ymcko") -> Raster:
+    """The raster of a printer profile with this ribbon, both sides."""
+    return find_profile(REPOSITORY / "firmware_profiles/printers", profile).raster_for(ribbon, (FRONT, BACK))
+
+
 def primacy() -> Raster:
     """The raster of the Evolis Primacy profile."""
-    table = tomllib.loads((REPOSITORY / "firmware_profiles/printers/evolis-primacy.toml").read_text())["raster"]
-    return Raster.from_json({"name": "evolis-primacy", **table})
+    return raster_of("evolis-primacy")
 
 
 @lru_cache
@@ -82,9 +88,38 @@ def record_json(photo: bytes | None = None, ink: bytes | None = None, **person: 
     }
 
 
+def two_sided_layout() -> str:
+    """The installed layout with a back: fixed words, the address, and a hole in the overlay."""
+    front = (resources.files("controller.cards") / "layouts/ktp-el.toml").read_text("utf-8")
+    return (
+        front
+        + """
+[[back.texts]]
+words = "BILA DITEMUKAN, KEMBALIKAN KE DISDUKCAPIL"
+type = { font = "bold", size_pt = 7.0, min_size_pt = 6.0 }
+x_mm = 42.8
+baseline_mm = 20.0
+width_mm = 78.0
+align = "centre"
+[[back.texts]]
+field = "address"
+type = { font = "text", size_pt = 7.0, min_size_pt = 5.0, lines = 4 }
+x_mm = 4.0
+baseline_mm = 40.0
+width_mm = 60.0
+[[back.overlay.holes]]
+x_mm = 0.0
+y_mm = 4.0
+width_mm = 85.6
+height_mm = 12.0
+"""
+    )
+
+
 def planes_of(panels: Sequence[Panel], raster: Raster) -> dict[str, Dots]:
-    """The upright dots of packed panels."""
-    return {panel.name: unpack(panel.data, raster, RasterPanel(panel.name, panel.levels, len(panel.data))) for panel in panels}
+    """The upright dots of packed panels of one side."""
+    rows = {(row.name, row.side): row for row in raster.panels}
+    return {panel.name: unpack(panel.data, raster, rows[panel.name, panel.side]) for panel in panels}
 
 
 def compose(planes: dict[str, Dots], levels: int = 128) -> Image.Image:
@@ -133,6 +168,43 @@ LONG: dict[str, Any] = {
     "religion": "KEPERCAYAAN TERHADAP TUHAN YME",
     "marital_status": "CERAI HIDUP",
     "occupation": "ANGGOTA DPRD KABUPATEN/KOTA",
+}
+
+
+# Fits only when words are abbreviated.
+CROWDED: dict[str, Any] = {
+    "nik": "1271061703850003",
+    "name": "PUTRI AYU KUSUMANINGRUM WARDHANI",
+    "birth_place": "KABUPATEN KEPULAUAN TANIMBAR SELATAN",
+    "birth_date": "1985-03-17",
+    "sex": "LAKI-LAKI",
+    "blood_type": "AB-",
+    "address": "JALAN KAMPUNG BARU KOMPLEKS PERUMAHAN GRIYA PERMATA INDAH SELATAN BLOK AA NOMOR 138 "
+    "LINGKUNGAN DUSUN TENGAH GANG MELATI",
+    "rt": "120",
+    "rw": "034",
+    "village": "KAMPUNG BARU TANJUNG KARANG PERMAI BARAT KEPULAUAN",
+    "district": "KEPULAUAN TAGULANDANG SELATAN TENGAH",
+    "regency": "KABUPATEN KEPULAUAN PANGKAJENE SELATAN TENGGARA",
+    "province": "KEPULAUAN BANGKA BELITUNG",
+    "religion": "KATOLIK",
+    "marital_status": "BELUM KAWIN",
+    "occupation": "PENGAJAR DAN PENELITI PADA PERGURUAN TINGGI NEGERI",
+}
+FOREIGN: dict[str, Any] = {
+    "nik": "5171035202790001",
+    "name": "ZOÉ ŁUCJA GRÖNLUND-ÅKESSON",
+    "birth_place": "MÜNCHEN",
+    "birth_date": "1979-02-12",
+    "blood_type": "A+",
+    "address": "VILLA 7, BANJAR ÇATUR Š",
+    "rt": None,
+    "rw": None,
+    "regency": "KOTA DENPASAR",
+    "province": "BALI",
+    "religion": "KRISTEN",
+    "nationality": "WNA",
+    "valid_until": "2031-12-31",
 }
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from hwsim.devices.evolis_panels import Geometry, decompress
-from hwsim.devices.evolis_parts import Ribbon
+from hwsim.devices.parts import fitted_ribbon
 from hwsim.world import Spot
-from tests.unit.hwsim.printer_bench import Bench
+from tests.unit.hwsim.printer_bench import PROFILE, Bench
 
 HERE = Path(__file__).parent
-RIBBONS = {"one_card": Ribbon("ymcko", 200, 187), "windows_job": Ribbon("k", 1000, 1000)}
+RIBBONS = {"one_card": ("ymcko", 187), "windows_job": ("k", 1000)}
 
 
 def exchanges(name: str) -> Iterator[tuple[bytes, bytes]]:
@@ -33,7 +33,7 @@ def as_bytes(line: str) -> bytes:
 @pytest.mark.parametrize("name", RIBBONS)
 async def test_each_command_gets_its_reply_and_one_card_comes_out(name: str) -> None:
     async with Bench(2).on() as bench:
-        bench.mechanics.ribbon = RIBBONS[name]
+        bench.mechanics.ribbon = fitted_ribbon(PROFILE, *RIBBONS[name])
         for command, reply in exchanges(name):
             assert await bench.ask_raw(command) + "\0" == reply.decode("latin-1"), command[:20]
         assert (bench.count(Spot.OUTPUT), bench.count(Spot.HOPPER)) == (1, 1)
@@ -41,7 +41,7 @@ async def test_each_command_gets_its_reply_and_one_card_comes_out(name: str) -> 
 
 async def test_the_card_of_the_complete_job_has_all_five_panels() -> None:
     async with Bench(1).on() as bench:
-        bench.mechanics.ribbon = RIBBONS["one_card"]
+        bench.mechanics.ribbon = fitted_ribbon(PROFILE, *RIBBONS["one_card"])
         for command, _reply in exchanges("one_card"):
             await bench.ask_raw(command)
         assert bench.printed() == ["fy", "fm", "fc", "fk", "fo"]

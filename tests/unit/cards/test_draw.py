@@ -5,14 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from controller.cards.draw import Sheet, draw_overlay, fit_photo, fit_signature
-from controller.cards.face import Face, installed_layout
-from controller.cards.packing import Dots
+from controller.cards.dots import Dots
+from controller.cards.draw import Sheet, draw_overlay, draw_text, fit_photo, fit_signature
+from controller.cards.face import Face
+from controller.cards.fonts import Fonts
+from controller.cards.layout import Box, Overlay
+from controller.cards.layout_file import installed_layout
 from controller.cards.raster import Raster, RasterPanel
+from controller.cards.typeset import Run
 from controller.errors import RenderError
-from tests.golden.cards.sample import planes_of, portrait, primacy, record, signature
+from tests.golden.cards.sample import planes_of, portrait, primacy, raster_of, record, signature
 
 LAYOUT, RASTER = installed_layout(), primacy()
 SHEET = Sheet(LAYOUT, RASTER)
@@ -66,7 +70,7 @@ def test_red_paper_takes_yellow_and_magenta_but_little_cyan(planes: dict[str, Do
 def test_a_wide_photo_loses_its_sides_not_its_shape() -> None:
     wide = Image.new("RGB", (800, 400), "white")
     wide.paste("black", (300, 100, 500, 300))  # a square in the middle
-    fitted = fit_photo(wide, LAYOUT.photo, (213, 284))
+    fitted = np.asarray(fit_photo(wide, LAYOUT.photo, (213, 284)))
     across, down = (fitted[142, :, 0] < 128).sum(), (fitted[:, 106, 0] < 128).sum()
     assert abs(int(across) - int(down)) <= 1
 
@@ -101,10 +105,37 @@ def test_a_black_signature_picture_is_refused() -> None:
 
 
 def test_the_overlay_leaves_the_hologram_free() -> None:
-    overlay = draw_overlay(LAYOUT, SHEET)
+    overlay = draw_overlay(LAYOUT.overlay, SHEET)
     hole = LAYOUT.overlay.holes[0]
     assert not overlay[SHEET.area(hole)].any()
     assert (overlay == 0).sum() == pytest.approx(hole.width_mm * hole.height_mm * (300 / 25.4) ** 2, rel=0.02)
+
+
+def test_a_hole_at_the_edge_of_a_card_wider_than_the_head_begins_at_the_first_dot() -> None:
+    sheet = Sheet(LAYOUT, raster_of("magicard-alto"))
+    hole = Box(x_mm=0, y_mm=0, width_mm=10, height_mm=53.98)
+    overlay = draw_overlay(Overlay(holes=(hole,)), sheet)
+    assert not overlay[100, :112].any()
+    assert overlay[100, 114:].all()
+
+
+def test_letters_beyond_the_head_are_left_out() -> None:
+    sheet = Sheet(LAYOUT, raster_of("magicard-alto"))
+    fonts = Fonts(LAYOUT, 300)
+    black = draw_text(sheet, fonts, [Run("WWW", "text", 12.0, 0.0, 1.0), Run("WWW", "text", 12.0, 85.6, 54.4)])
+    assert 50 < black[:10, :150].sum() < 4000
+    assert not black[20:-70].any()
+
+
+def test_lines_are_set_as_the_font_library_sets_them() -> None:
+    fonts = Fonts(LAYOUT, 300)
+    for anchor, align in (("ls", "left"), ("ms", "centre"), ("rs", "right")):
+        canvas = Image.new("L", (SHEET.width, SHEET.height), 0)
+        font = fonts.sized("text", 7.0)
+        ImageDraw.Draw(canvas).text((500, 300), "JL. ÇATUR 12, WÁTĀ", fill=255, font=font, anchor=anchor)
+        x_mm, y_mm = (500 - SHEET.x(0)) * 25.4 / 300, (300 - SHEET.y(0)) * 25.4 / 300
+        drawn = draw_text(SHEET, fonts, [Run("JL. ÇATUR 12, WÁTĀ", "text", 7.0, x_mm, y_mm, align)])  # type: ignore[arg-type]  # a loop
+        assert np.array_equal(drawn, np.asarray(canvas) >= 128), align
 
 
 def test_no_text_lies_in_the_hole_or_near_the_edge(planes: dict[str, Dots]) -> None:

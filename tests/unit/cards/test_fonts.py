@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.cards.face import installed_layout
 from controller.cards.fonts import Fonts
+from controller.cards.layout_file import installed_layout
 from controller.errors import RenderError
 
 LAYOUT = installed_layout()

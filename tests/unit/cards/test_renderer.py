@@ -13,11 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from controller.cards.colour import ProfiledColour
+from controller.cards.face import Face
+from controller.cards.layout_file import read_layout
 from controller.cards.panel_file import read_panel_file
 from controller.cards.renderer import Renderer
-from controller.errors import RenderError, StoreError
-from tests.golden.cards.sample import REPOSITORY, portrait, primacy, record_json, signature
+from controller.errors import RendererFailed, RenderError, StoreError
+from tests.golden.cards.sample import REPOSITORY, portrait, primacy, raster_of, record, record_json, signature, two_sided_layout
+from tests.unit.cards.icc_maker import cmyk
 from tests.unit.cards.test_images import bomb
 
 
@@ -51,6 +56,45 @@ async def test_a_record_becomes_a_panel_file(renderer: Renderer, tmp_path: Path)
     panels = read_panel_file(tmp_path / "job.panels")
     assert [len(panel.data) for panel in panels] == [576_072, 576_072, 576_072, 82_296, 82_296]
     assert (tmp_path / "job.panels").stat().st_mode & 0o077 == 0
+
+
+async def test_a_panel_file_becomes_a_picture(renderer: Renderer, tmp_path: Path) -> None:
+    await renderer.render(stored(tmp_path), tmp_path / "job.panels")
+    await renderer.picture(tmp_path / "job.panels", tmp_path / "card.png")
+    with Image.open(tmp_path / "card.png") as picture:
+        assert picture.size == (1016, 648)
+    assert (tmp_path / "card.png").stat().st_mode & 0o077 == 0
+    with pytest.raises(RenderError, match="the side 'back' of this card is not printed"):
+        await renderer.picture(tmp_path / "job.panels", tmp_path / "back.png", "back")
+    with pytest.raises(RenderError, match="the drawn card is not in the spool"):
+        await renderer.picture(tmp_path / "none.panels", tmp_path / "card.png")
+
+
+async def test_another_layout_and_an_icc_profile_reach_the_child(tmp_path: Path) -> None:
+    (tmp_path / "two.toml").write_text(two_sided_layout())
+    (tmp_path / "printer.icc").write_bytes(cmyk())
+    both = raster_of("evolis-primacy", "ymckok")
+    renderer = Renderer(both, layout=tmp_path / "two.toml", icc=tmp_path / "printer.icc")
+    await renderer.render(stored(tmp_path), tmp_path / "job.panels")
+    panels = read_panel_file(tmp_path / "job.panels")
+    await renderer.close()
+    assert [panel.side for panel in panels] == ["front"] * 5 + ["back"]
+    assert panels == Face(read_layout(tmp_path / "two.toml"), ProfiledColour(cmyk())).render(record(), both)
+
+
+@pytest.mark.parametrize(
+    ("profile", "why"),
+    [(None, "No such file"), (b"x" * 500, "is no ICC profile"), (cmyk().replace(b"mft1", b"mft9"), "cannot build")],
+)
+async def test_an_icc_file_that_goes_bad_fails_the_renderer_not_the_record(
+    tmp_path: Path, profile: bytes | None, why: str
+) -> None:
+    if profile is not None:
+        (tmp_path / "printer.icc").write_bytes(profile)
+    renderer = Renderer(primacy(), icc=tmp_path / "printer.icc")
+    with pytest.raises(RendererFailed, match=f"the printer's ICC profile cannot be used .*{why}"):
+        await renderer.render(stored(tmp_path), tmp_path / "job.panels")
+    await renderer.close()
 
 
 async def test_good_images_pass_and_one_child_serves_all_requests(renderer: Renderer) -> None:

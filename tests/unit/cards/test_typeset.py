@@ -2,9 +2,10 @@
 
 import pytest
 
-from controller.cards.face import installed_layout
 from controller.cards.fields import FIELDS
-from controller.cards.typeset import MM_PER_POINT, Run, typeset
+from controller.cards.layout import Back
+from controller.cards.layout_file import installed_layout
+from controller.cards.typeset import MM_PER_POINT, Run, typeset, typeset_back
 from controller.errors import RenderError
 
 LAYOUT = installed_layout()
@@ -74,3 +75,48 @@ def test_the_place_of_issue_grows_upwards() -> None:
     first, second = (run for run in runs(issue_place="PANGKAJENE KEPULAUAN RAYA DAMAI") if run.x_mm == 72.4 and run.text != "X")
     assert second.baseline_mm == 41.0
     assert first.baseline_mm < 41.0
+
+
+def address(words: int) -> str:
+    return "JALAN PERUMAHAN " + "KATA " * words + "NOMOR 8"
+
+
+@pytest.mark.parametrize(
+    ("words", "start", "end"),
+    [(27, "JALAN PERUMAHAN ", " NOMOR 8"), (28, "JL. PERUMAHAN ", " NO. 8"), (29, "JL. PERUM. ", " NO. 8")],
+)
+def test_words_are_abbreviated_last_in_the_rules_order_and_no_more_than_needed(words: int, start: str, end: str) -> None:
+    lines = [run.text for run in value_runs(address=address(words)) if "KATA" in run.text]
+    assert len(lines) == 4
+    assert lines[0].startswith(start)
+    assert lines[-1].endswith(end)
+
+
+def test_only_the_field_that_does_not_fit_is_abbreviated() -> None:
+    printed = [run.text for run in runs(regency="KABUPATEN KEPULAUAN SIAU", address=address(28))]
+    assert "KABUPATEN KEPULAUAN SIAU" in printed
+
+
+def test_a_name_is_never_abbreviated() -> None:
+    with pytest.raises(RenderError, match=r"person\.name: the text does not fit"):
+        runs(name="KABUPATEN" * 30)
+    fields = {name for rule in LAYOUT.abbreviations for name in rule.fields}
+    assert not fields & {"name", "nik", "occupation", "religion", "sex", "blood_type"}
+
+
+def test_a_text_that_no_rule_makes_fit_is_refused() -> None:
+    with pytest.raises(RenderError, match=r"person\.address: the text does not fit on the card .* and abbreviated"):
+        runs(address=address(30))
+
+
+def test_without_a_back_there_are_no_lines_for_it() -> None:
+    assert typeset_back(LAYOUT, dict.fromkeys(FIELDS, "X"), ruler) == ()
+
+
+def test_the_back_is_set_by_the_same_rules() -> None:
+    box = LAYOUT.texts[1].model_copy(update={"field": "address", "width_mm": 40.0})
+    layout = LAYOUT.model_copy(update={"back": Back(texts=(box,))})
+    (run,) = typeset_back(layout, {"address": "JALAN MERDEKA SELATAN NOMOR 12 KAMPUNG"}, ruler)
+    assert run.text == "JL. MERDEKA SELATAN NOMOR 12 KAMPUNG"
+    with pytest.raises(RenderError, match=r"person\.address"):
+        typeset_back(layout, {"address": "W" * 80}, ruler)

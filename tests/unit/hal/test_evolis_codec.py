@@ -8,11 +8,10 @@ from controller.conditions import CONDITIONS
 from controller.errors import DeviceUnknown, RenderError
 from controller.hal import evolis_codec as codec
 from controller.hal.evolis_codec import MAX_REPLY_BYTES, ReplyReader, check_panels, encode, encode_panel, fault_of, refusal_of
-from controller.hal.printer_profile import find_profile
 from controller.model import Panel
-from tests.fakes.usb_printer import PROFILES, panels_for, tiny_profile
+from tests.fakes.usb_printer import evolis_profile, panels_for, tiny_profile
 
-WORDS = find_profile(PROFILES, "evolis-primacy").replies
+WORDS = evolis_profile().replies
 
 
 def test_a_command_is_escape_text_and_return() -> None:
@@ -104,8 +103,8 @@ def test_every_word_of_the_profile_is_a_known_condition(word: str) -> None:
         ("ERR RIBBON", "ribbon_end"),
         ("ERROR RIBBON", "ribbon_end"),
         ("ERR RIB DETECTION", "ribbon_unreadable"),
-        ("ERR", "printer_refused"),
-        ("ERR NO SUCH WORD", "printer_refused"),
+        ("ERR", "printer_error"),
+        ("ERR NO SUCH WORD", "printer_error"),
         ("card jam", None),
         ("187", None),
         ("ERRATIC", None),
@@ -115,7 +114,7 @@ def test_err_and_error_are_the_same_word(reply: str, condition: str | None) -> N
     assert fault_of(reply, WORDS) == condition
 
 
-@pytest.mark.parametrize(("reply", "condition"), [("OK", None), ("ok", "printer_refused"), ("CARD", "printer_refused")])
+@pytest.mark.parametrize(("reply", "condition"), [("OK", None), ("ok", "printer_error"), ("CARD", "printer_error")])
 def test_a_command_that_acts_is_done_only_with_a_plain_ok(reply: str, condition: str | None) -> None:
     assert refusal_of(reply, WORDS) == condition
 

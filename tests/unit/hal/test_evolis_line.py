@@ -71,9 +71,17 @@ async def test_an_error_word_is_a_refusal_and_the_line_stays_in_step(wire: Wired
     assert (await wire.driver.witness()).position is CardPosition.NONE
 
 
+@pytest.mark.parametrize(("box", "condition"), [("CARD", "reject_full"), ("NO CARD", "bin_full")])
+async def test_which_of_two_boxes_is_full_is_asked(wire: Wired, box: str, condition: str) -> None:
+    wire.device.says["Rlr;h"] = box
+    wire.device.say("Ser", b"HOPPER FULL\0")
+    with pytest.raises(DeviceRefused, match=f"{condition}: Ser: HOPPER FULL"):
+        await wire.driver.reject(soon())
+
+
 async def test_an_unknown_word_is_a_refusal_with_the_words_of_the_printer(wire: Wired) -> None:
     wire.device.say("Sic", b"ERR WHATEVER\0")
-    with pytest.raises(DeviceRefused, match="printer_refused: Sic: ERR WHATEVER"):
+    with pytest.raises(DeviceRefused, match="printer_error: Sic: ERR WHATEVER"):
         await wire.driver.feed(soon())
 
 
@@ -246,11 +254,30 @@ async def test_a_printer_that_takes_no_data_is_late(wire: Wired) -> None:
         await wire.driver.print(panels_for(wire.profile), soon())
 
 
+@pytest.mark.parametrize(("port", "condition"), [(0x38, "media_out"), (0x10, "printer_stopped"), (0x08, "printer_late")])
+async def test_the_port_tells_why_a_printer_says_nothing(wire: Wired, port: int, condition: str) -> None:
+    wire.device.port = port
+    wire.device.say("Sic")
+    with pytest.raises(DeviceUnknown, match=f"{condition}: no reply to Sic in time; port status {port:02X}h"):
+        await wire.driver.feed(soon())
+    wire.device.deaf = True
+    with pytest.raises(DeviceUnknown, match=f"{condition}: write: .*; port status {port:02X}h"):
+        await wire.driver.open()
+
+
 async def test_a_printer_with_another_serial_number_inside_is_not_ours() -> None:
     async with wired() as wire:
         wire.device.says["Rsn"] = "SIM-E-0002"
-        with pytest.raises(DeviceAbsent, match="printer_absent: the printer calls itself 'SIM-E-0002', not 'SIM-E-0001'"):
+        with pytest.raises(DeviceAbsent, match="printer_swapped: the printer calls itself 'SIM-E-0002', not 'SIM-E-0001'"):
             await wire.driver.open()
+
+
+async def test_a_stale_answer_where_the_name_was_due_is_no_other_printer() -> None:
+    async with wired() as wire:
+        wire.device.say("Rsn", b"4711\0")
+        with pytest.raises(DeviceUnknown, match="printer_garbled: '4711' and then 'SIM-E-0001' came where the serial"):
+            await wire.driver.open()
+        assert (await wire.driver.open()).serial == SERIAL
 
 
 async def test_a_silent_printer_is_late() -> None:

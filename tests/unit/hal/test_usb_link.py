@@ -75,7 +75,7 @@ async def test_a_printer_of_another_vendor_is_not_even_looked_into(usbip: UsbIpS
 async def test_other_serial_numbers_are_told_when_the_wanted_one_is_missing(usbip: UsbIpServer, links: list[UsbLink]) -> None:
     usbip.plug("1-1", ScriptedPrinter(serial="OTHER"))
     link = link_to(usbip.port, links)
-    with pytest.raises(DeviceAbsent, match="not found; other serials there: OTHER"):
+    with pytest.raises(DeviceAbsent, match="not found; others: OTHER at 1-1"):
         await link.run(link.pipe.open)
 
 

@@ -9,16 +9,18 @@ from contextlib import asynccontextmanager
 from hwsim.clock import Clock
 from hwsim.devices.evolis import EvolisPrinter
 from hwsim.devices.evolis_machine import Identity, Machine
-from hwsim.devices.evolis_mechanics import Mechanics
-from hwsim.devices.evolis_parts import Capacities
+from hwsim.devices.mechanics import Mechanics
+from hwsim.devices.parts import Capacities
 from hwsim.exchanges import Exchanges
-from hwsim.profiles import PrinterProfile, load_chip, load_printer
+from hwsim.profiles import EvolisProfile, load_chip, load_printer
 from hwsim.timing import LaneMeter
 from hwsim.wires.usbip import Setup
 from hwsim.world import Place, Spot, World
 
 LANE = "1"
-PROFILE = load_printer("evolis-primacy")
+_LOADED = load_printer("evolis-primacy")
+assert isinstance(_LOADED, EvolisProfile)
+PROFILE: EvolisProfile = _LOADED
 CHIP = load_chip("ektp")
 DOTS = {"y": bytes(576_072), "m": b"\x55" * 576_072, "c": bytes(576_072), "k": b"\xaa" * 82_296, "o": b"\xff" * 82_296}
 STATUS = Setup(0xA1, 1, 0, 0, 1)
@@ -55,7 +57,7 @@ async def settle() -> None:
 class Bench:
     """The printer, its world, and a host that asks one thing at a time."""
 
-    def __init__(self, blanks: int, profile: PrinterProfile = PROFILE, bins: int = 100, speed: float | None = None) -> None:
+    def __init__(self, blanks: int, profile: EvolisProfile = PROFILE, bins: int = 100, speed: float | None = None) -> None:
         self.world, self.notes, self.meter, self.exchanges = World(seed=1), Notebook(), LaneMeter(), Exchanges()
         clock = Clock(speed)
         self.mechanics = Mechanics(LANE, self.world, clock, profile, Capacities(bins, bins), self.notes, self.meter)

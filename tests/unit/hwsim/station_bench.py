@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from hwsim.clock import Clock
 from hwsim.config import Address, DeskConfig, SimConfig, load_config
@@ -74,6 +75,15 @@ class Rig:
         """The printer's reply to each command."""
         return [await self.ask_raw(command.encode() + b"\r") for command in commands]
 
+    async def request(self, text: str, end: bytes = b"\x03") -> bytes:
+        """A Magicard's reply to a request."""
+        await self.lane.printer.bulk_out(1, b"\x01," + text.encode() + b",\x1c\x03")
+        reply = b""
+        async with asyncio.timeout(2):
+            while end not in reply:
+                reply += await self.lane.printer.bulk_in(2, 1024)
+        return reply
+
     async def ask_raw(self, data: bytes) -> str:
         """Send bytes and read one reply."""
         reply = b""
@@ -94,25 +104,29 @@ def config_for(tmp_path: Path, reader_port: int = 1, desk_port: int = 2) -> SimC
 
 @asynccontextmanager
 async def running(
-    tmp_path: Path, blanks: int = 0, pictures: Path | None = None, card_at_power_on: str | None = None
+    tmp_path: Path,
+    blanks: int = 0,
+    pictures: Path | None = None,
+    card_at_power_on: str | None = None,
+    printer: str = "evolis-primacy",
+    **lane: Any,
 ) -> AsyncIterator[Rig]:
     """Start everything, load blanks, stop everything."""
-    reader, desk_reader, told = Reader(), Reader(), list[str]()
-    config = config_for(tmp_path, await reader.start(), await desk_reader.start())
-    config = replace(config, lanes=(replace(config.lanes[0], card_at_power_on=card_at_power_on),))
-    station = SimStation(config, Clock(None), pictures, told.append)
-    control = ControlServer(config.control, station)
-    await control.start()
-    life = asyncio.create_task(station.run(lambda: None))
-    await asyncio.wait([life, opened := asyncio.create_task(station.open.wait())], return_when=asyncio.FIRST_COMPLETED)
-    assert opened.done(), life
-    if blanks:
-        station.lane(None).load(blanks, frozenset())
-    try:
-        yield Rig(station, reader, desk_reader, told)
-    finally:
-        station.stopping.set()
-        await life
-        await control.close()
-        reader.close()
-        desk_reader.close()
+    with closing(Reader()) as reader, closing(Reader()) as desk_reader:
+        config, told = config_for(tmp_path, await reader.start(), await desk_reader.start()), list[str]()
+        changed = replace(config.lanes[0], card_at_power_on=card_at_power_on, printer_profile=printer, **lane)
+        config = replace(config, lanes=(changed,))
+        station = SimStation(config, Clock(None), pictures, told.append)
+        control = ControlServer(config.control, station)
+        await control.start()
+        life = asyncio.create_task(station.run(lambda: None))
+        await asyncio.wait([life, opened := asyncio.create_task(station.open.wait())], return_when=asyncio.FIRST_COMPLETED)
+        assert opened.done(), life
+        if blanks:
+            station.lane(None).load(blanks, frozenset())
+        try:
+            yield Rig(station, reader, desk_reader, told)
+        finally:
+            station.stopping.set()
+            await life
+            await control.close()

@@ -91,9 +91,9 @@ def test_an_unknown_profile_is_named_with_those_there_are() -> None:
     [
         ("size_bytes = 576_072", "size_bytes = 592_368", "size_bytes must be 576072 for 7 bits a dot"),
         ("levels = 128", "levels = 100", "levels must be 2, 32, 64, 128 or 256"),
-        ('family = "evolis"', 'family = "gold"', "family must be 'evolis'"),
+        ('family = "evolis"', 'family = "gold"', "family must be one of evolis, magicard"),
         ('card_inside = "holds"', 'card_inside = "eats"', "card_inside must be one of holds, ejects"),
-        ("format = 1", "format = 2", "format must be 1"),
+        ("format = 2", "format = 1", "format must be 2"),
     ],
 )
 def test_a_wrong_printer_profile_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hwsim.arming import arm
-from hwsim.devices.evolis_parts import Counter
+from hwsim.devices.parts import Counter
 from hwsim.world import Place, Spot, Station
 from tests.unit.hwsim.printer_bench import DOTS, PROFILE, Bench, settle
 from tests.unit.hwsim.station_bench import running

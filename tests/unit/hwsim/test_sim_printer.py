@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from hwsim.devices.evolis_commands import COMMANDS, QUERIES
-from hwsim.devices.evolis_parts import Ribbon
+from hwsim.devices.evolis_commands import COMMANDS
+from hwsim.devices.evolis_queries import QUERIES
+from hwsim.devices.parts import fitted_ribbon
 from hwsim.wires.usbip import Setup, Stall
 from hwsim.world import Place, Spot
 from tests.unit.hwsim.printer_bench import CHIP, DOTS, LANE, PROFILE, Bench, settle
@@ -209,7 +210,7 @@ async def test_an_error_drops_the_sequence_and_keeps_the_card() -> None:
 
 async def test_the_wrong_ribbon_is_refused_when_it_is_chosen_and_when_it_prints() -> None:
     async with Bench(1).on() as bench:
-        bench.mechanics.ribbon = Ribbon("k", 1000, 1000)
+        bench.mechanics.ribbon = fitted_ribbon(PROFILE, "k")
         assert await refused(bench, "Pr;ymcko") == "ERR RIBBON TYPE"
         await bench.ask("Ss")
         assert await bench.download("y") == ["ERR RIBBON TYPE"]

@@ -46,7 +46,7 @@ async def test_the_truth_is_plain_json_and_counts_every_blank(tmp_path: Path) ->
     async with running(tmp_path, blanks=3) as rig:
         await rig.ask("Sic", "Se", "Sic", "Ser", "Sic")
         world = json.loads(json.dumps(rig.station.world_json()))
-        nowhere = {"supply": 0, "hopper": 0, "person": 0, "desk": 0}
+        nowhere = {"supply": 0, "hopper": 0, "person": 0, "desk": 0, "reader": 0}
         assert world["totals"] == {**nowhere, "inside": 1, "output": 1, "reject": 1, "all": 3}
         assert [card["end"] for card in world["lanes"][0]["cards"]] == ["output", "reject"]
         assert world["blanks"][2]["station"] == "contactless"
@@ -91,15 +91,21 @@ async def test_taking_the_card_out_of_the_printer_leaves_the_field_empty(tmp_pat
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
 async def test_every_fault_of_the_table_happens(tmp_path: Path, name: str) -> None:
-    async with running(tmp_path, blanks=2) as rig:
-        assert arm(rig.station, name, None, {}) == "done"
+    magicard = "(Magicard)" in FAULTS[name].about
+    values = {"name": "contrast_yellow"} if name == "setting" else {}
+    async with running(tmp_path, blanks=2, printer="magicard-enduro" if magicard else "evolis-primacy") as rig:
+        assert arm(rig.station, name, None, values) == "done"
         assert arm(rig.station, name, "1", {"at": "Rok", "delay": "1"}) == "armed"
 
 
 @pytest.mark.parametrize(
     ("name", "lane", "values", "words"),
     [
-        ("gremlin", None, {}, "there is no fault 'gremlin'; there are: card_jam, "),
+        ("printer_ok", None, {}, "the printer of lane 1 is no Magicard"),
+        ("setting", None, {"name": "taste"}, "a setting is one of contrast_yellow, "),
+        ("setting", None, {"name": "Rc;y", "value": "much"}, "a setting is a number, not 'much'"),
+        ("printer_error", None, {"stage": "lunch"}, "an error comes now or at one of feed, move"),
+        ("gremlin", None, {}, "there is no fault 'gremlin'; there are: bin_emptied, "),
         ("misfeed", "9", {}, "there is no lane '9'; there are: 1"),
         ("misfeed", None, {"cards": "1"}, "misfeed does not take 'cards'; it takes: times, at, after, delay"),
         ("misfeed", None, {"times": "two"}, "misfeed: times must be a number, not 'two'"),
@@ -245,7 +251,8 @@ async def test_finished_cards_are_kept_as_pictures_by_blank_and_their_dots_forgo
         await rig.ask_raw(b"Db;k;2;" + bytes(82_296) + b"\r")
         await rig.ask("Se", "Sic", "Ser")
         assert rig.station.world.blank(FIRST).printed[0].dots is None
-    assert {path.name for path in folder.iterdir()} == {f"{FIRST}.png", f"{FIRST}.overlay.png", f"{FIRST}.json"}
+    kept = {f"{FIRST}.{end}" for end in ("png", "overlay.png", "json", "dots.npz")}
+    assert {path.name for path in folder.iterdir()} == kept
 
 
 async def test_nothing_is_left_when_it_ends(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwsim.errors import SimError
+from hwsim.forms import Form
 from hwsim.profiles import load_chip
 from hwsim.world import Place, Spot, World
 
@@ -52,7 +53,7 @@ def test_the_same_seed_makes_the_same_chips_and_another_seed_others() -> None:
 def test_a_panel_is_on_the_card_from_its_first_dot_and_whole_at_its_end() -> None:
     world = World(seed=1)
     (blank,) = world.make(1, CHIP)
-    world.start_print(blank, "front", "k", 2, b"\x01")
+    world.start_print(blank, "front", "k", 2, b"\x01", Form("evolis", 8, 1))
     assert [one.complete for one in world.blank(blank).printed] == [False]
     world.end_print(blank)
     assert [one.complete for one in world.blank(blank).printed] == [True]
@@ -61,7 +62,7 @@ def test_a_panel_is_on_the_card_from_its_first_dot_and_whole_at_its_end() -> Non
 def test_without_its_dots_a_panel_keeps_its_hash() -> None:
     world = World(seed=1)
     (blank,) = world.make(1, CHIP)
-    world.start_print(blank, "front", "k", 2, b"\x01")
+    world.start_print(blank, "front", "k", 2, b"\x01", Form("evolis", 8, 1))
     before = world.blank(blank).printed[0].sha256
     world.drop_dots(blank)
     assert (world.blank(blank).printed[0].dots, world.blank(blank).printed[0].sha256) == (None, before)

@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from controller.conditions import Clears
+from controller.conditions.printer import PRINTER
 from controller.errors import DeviceError, DeviceRefused, DeviceUnknown, Problem, RendererFailed, RenderError
-from controller.jobs import journal, lane_worker, questions, queue, stages
+from controller.jobs import care_acts, incidents, journal, lane_worker, ledger, questions, queue, stages
+from controller.jobs.care_acts import Kind
 from controller.jobs.evidence import Look
 from controller.jobs.journal import Claim
-from controller.jobs.lane_worker import LaneLinks, LanePolicy, LaneWorker
+from controller.jobs.lane_links import LaneLinks, LanePolicy
+from controller.jobs.lane_worker import LaneWorker
+from controller.jobs.pace import Rule
 from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
-from controller.model import Beam, CardPosition, JobState, LaneStatus, Verdict
+from controller.model import Balance, Beam, CardPosition, JobState, LaneStatus, Panel, PrinterCare, Verdict
 from tests.fakes.chip import Faults
 from tests.fakes.lane import FILES, PANELS, FakeLane
 from tests.fakes.stock import fill
@@ -48,6 +54,14 @@ class Artist:
         out_path.write_bytes(content)
 
 
+@dataclass(frozen=True)
+class Ribbon:
+    """A ribbon type, as far as the lane looks at it."""
+
+    panels: tuple[str, ...]
+    back_panels: tuple[str, ...] = ()
+
+
 @dataclass
 class Site:
     """One lane at work."""
@@ -63,11 +77,19 @@ class Site:
     results: list[Result] = field(default_factory=list)
     rulings: list[Ruling] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    panels: list[Panel] = field(default_factory=lambda: PANELS)
+    workshop: Workshop = field(init=False)
     worker: LaneWorker = field(init=False)
 
     def __post_init__(self) -> None:
         folder = self.spool.folder.parent / "rendered"
-        workshop = Workshop(self.store, self.spool, self.artist, folder, lambda _path: PANELS, lambda _record: FILES, self.taken)
+        self.workshop = Workshop(
+            self.store, self.spool, self.artist, folder, lambda _path: self.panels, lambda _record: FILES, self.taken
+        )
+        self.worker = self.build()
+
+    def build(self, **changes: Any) -> LaneWorker:
+        """A worker with this policy; the devices are those of the lane as they are now."""
         links = LaneLinks(
             is_held=lambda: self.held,
             panel_up=lambda: self.panel_up,
@@ -77,8 +99,9 @@ class Site:
             ruled=self.rulings.append,
         )
         policy = LanePolicy("held", ejects_at_power_on=False, reader="reader 1", max_remakes=1, max_rejects_in_row=3)
-        self.worker = LaneWorker("1", self.lane.devices, self.store, self.spool, workshop, policy, links)
-        self.lane.sensors.on_change(self.worker.wake)
+        worker = LaneWorker("1", self.lane.devices, self.store, self.spool, self.workshop, replace(policy, **changes), links)
+        self.lane.sensors.on_change(lambda: self.worker.wake())
+        return worker
 
     async def submit(self, *names: bytes) -> None:
         for name in names:
@@ -606,6 +629,41 @@ async def test_a_refused_feed_is_tried_ever_more_rarely(site: Site, monkeypatch:
         assert asked == 3
 
 
+@pytest.mark.parametrize("condition", sorted(row.code for row in PRINTER.values() if row.clears is Clears.GO))
+async def test_a_fault_that_nothing_shows_to_be_gone_holds_the_lane_until_go(
+    site: Site, condition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_worker, "POLL_S", 0.01)
+    looks: list[bool] = []
+
+    def looked() -> None:
+        looks.append(True)
+        site.news.set()
+
+    site.lane.before |= {"print": _refuse(condition, "said so"), "witness": looked}
+    await site.load(3)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for(condition)
+        del site.lane.before["print"]
+        looks.clear()
+        await site.until(lambda: len(looks) > 3)
+        assert (site.verdicts, site.worker.status.condition) == ([Verdict.SPOILED], condition)
+        site.worker.forgive()
+        await site.until(lambda: site.verdicts == [Verdict.SPOILED, Verdict.GOOD])
+
+
+@pytest.mark.parametrize("condition", ["card_jam", "printer_error", "option_missing"])
+async def test_any_other_fault_in_a_print_costs_its_card_and_nobody_has_to_press_anything(site: Site, condition: str) -> None:
+    site.lane.before["print"] = _refuse(condition, "said so")
+    site.lane.before["reject"] = site.lane.before.clear
+    await site.load(3)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until(lambda: site.verdicts == [Verdict.SPOILED, Verdict.GOOD])
+    assert site.results[0].condition == condition
+
+
 async def test_blanks_that_were_not_counted_stop_the_lane_until_somebody_counted(site: Site) -> None:
     site.lane.after["feed"] = lambda: site.lane.sensors.card_passes(Beam.FEED)
     await site.load(3)
@@ -645,3 +703,98 @@ async def test_a_stopped_lane_never_counts_as_dead(site: Site, monkeypatch: pyte
         await site.until_waiting_for("hopper_uncounted")
     monkeypatch.setattr(lane_worker, "monotonic_s", lambda: 1e12)
     assert site.worker.alive
+
+
+async def test_what_a_person_asked_of_the_printer_is_done_between_cards_while_the_lane_is_held(site: Site) -> None:
+    await site.load(2)
+    site.held = True
+    async with working(site):
+        await site.until_waiting_for("held_by_operator")
+        number = await site.store.transact(care_acts.ask, "1", Kind.TEST_CARD, "ani", "pale cards")
+        site.worker.wake()
+        await site.until(lambda: len(site.lane.output) == 1)
+        await site.until(lambda: site.worker.status.activity == "waiting")
+    act = await site.store.read(care_acts.find, number)
+    assert (act.outcome, "test card" in {status.activity for status in site.statuses}) == ("done", True)
+    assert not [row.kind for row in await site.store.read(incidents.open_incidents) if row.kind != "ribbon_unrecorded"]
+
+
+async def test_cards_and_test_cards_add_up_with_the_printers_counter(site: Site) -> None:
+    await site.load(4)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until(lambda: len(site.results) == 1)
+        await site.store.transact(care_acts.ask, "1", Kind.TEST_CARD, "ani", "pale cards")
+        await site.submit(b"b")
+        await site.until(lambda: len(site.results) == 2)
+    assert (len(site.lane.output), await site.store.read(ledger.of_lane, "1")) == (3, Balance(1, 0, 1))
+    assert not [row.detail for row in await site.store.read(incidents.open_incidents) if row.kind != "ribbon_unrecorded"]
+
+
+async def test_a_printer_that_wants_to_be_cleaned_first_costs_no_blank_and_waits_for_it(site: Site) -> None:
+    await site.load(2)
+    site.lane.upkeep, site.lane.clean_every = PrinterCare(0), 500
+    site.lane.before["feed"] = _refuse("cleaning_due", "Sic: NEED CLEANING")
+    await site.submit(b"a")
+    async with working(site):
+        await site.until(lambda: site.verdicts == [Verdict.STILL_BLANK])
+        await site.until_waiting_for("cleaning_due")
+        del site.lane.before["feed"]
+        await site.store.transact(care_acts.ask, "1", Kind.CLEAN, "ani", "due")
+        site.worker.wake()
+        await site.until(lambda: site.verdicts == [Verdict.STILL_BLANK, Verdict.GOOD])
+    assert site.lane.acts.index("clean") < len(site.lane.acts) - 1
+
+
+async def test_a_printer_whose_cleaning_is_due_prints_on_and_says_so(site: Site) -> None:
+    await site.load(1)
+    site.lane.upkeep = PrinterCare(-3)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until(lambda: site.verdicts == [Verdict.GOOD])
+    assert (site.worker.status.asks, site.worker.status.cards_until_cleaning) == (("cleaning_due",), -3)
+
+
+async def test_after_so_many_cards_the_lane_rests_and_goes_on_by_itself(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_worker, "POLL_S", 0.01)
+    site.worker = site.build(cool_down=Rule(cards=2, rest_s=0.3))
+    await site.load(3)
+    await site.submit(b"a", b"b", b"c")
+    async with working(site):
+        await site.until_waiting_for("cool_down")
+        assert (len(site.results), site.worker.status.detail) == (2, "5 s")
+        await site.until(lambda: len(site.results) == 3)
+
+
+async def test_a_ribbon_that_cannot_print_the_job_feeds_nothing_and_says_what_is_wanted(site: Site) -> None:
+    site.lane.devices = replace(site.lane.devices, ribbon=Ribbon(("k", "o")))
+    site.worker = site.build(ribbon="ko")
+    await site.load(1)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("ribbon_wrong")
+        await site.until(lambda: site.worker.status.detail == "ko")
+    assert (site.results, site.lane.acts) == ([], ["close"])
+    assert await site.states() == {JobState.READY: 1}
+
+
+async def test_a_card_of_two_sides_is_not_started_with_one_set_left(site: Site) -> None:
+    site.lane.devices, site.lane.ribbon = replace(site.lane.devices, ribbon=Ribbon(tuple("ymcko"))), 1
+    site.panels = [*PANELS, Panel("k", 2, b"back", "hash-back", side="back")]
+    site.worker = site.build()
+    await site.load(1)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("ribbon_end")
+        assert (site.results, len(site.lane.hopper)) == ([], 1)
+        site.lane.ribbon = 2
+        site.worker.forgive()
+        await site.until(lambda: site.verdicts == [Verdict.GOOD])
+    assert await site.store.read(ledger.held, ledger.RIBBON_USED) == 2
+
+
+def _refuse(condition: str, detail: str) -> Callable[[], None]:
+    def fail() -> None:
+        raise DeviceRefused(condition, detail)
+
+    return fail

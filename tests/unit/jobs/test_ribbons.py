@@ -9,6 +9,7 @@ import pytest
 from controller.errors import RequestRefused
 from controller.jobs import batches, incidents, ledger, ribbons
 from controller.jobs.ledger import RIBBON_STORE, RIBBON_SUPPLIER, RIBBON_UNRECORDED, RIBBON_USED, RIBBON_WASTED, ribbon
+from controller.model import RollYield
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +90,49 @@ def test_a_roll_that_the_store_does_not_hold_is_refused_and_the_old_one_stays(db
     with pytest.raises(RequestRefused, match="holds 200 ribbon sets, not 201"):
         ribbons.fit(db, "1", 201, "ani", "another")
     assert ribbons.newest(db)[0].removed_us is None
+
+
+def test_a_card_of_two_sides_takes_two_sets_and_the_printer_agrees(db: sqlite3.Connection) -> None:
+    ribbons.fit(db, "1", 200, "ani", "new roll")
+    ribbons.used(db, "1", "SN", 200, 198, sets=2)
+    ribbons.used(db, "1", "SN", 198, 197, sets=1)
+    assert (ledger.held(db, ribbon("1")), ribbons.newest(db)[0].used, _open(db)) == (197, 3, [])
+    ribbons.used(db, "1", "SN", 197, 196, sets=2)
+    assert _open(db) == ["ribbon_counter"]
+
+
+def test_the_last_set_of_a_roll_is_booked_and_what_it_did_not_have_is_unrecorded(db: sqlite3.Connection) -> None:
+    ribbons.fit(db, "1", 1, "ani", "new roll")
+    ribbons.used(db, "1", "SN", None, None, sets=2)
+    assert (ledger.held(db, ribbon("1")), ledger.held(db, RIBBON_USED), ledger.held(db, RIBBON_UNRECORDED)) == (0, 2, -1)
+    assert _open(db) == ["ribbon_unrecorded"]
+
+
+@pytest.mark.parametrize(
+    ("sets", "used", "left", "is_short"),
+    [
+        (200, 125, 0, True),  # as offices were sold them
+        (200, 125, None, True),  # the tag was never read
+        (200, 125, 75, False),  # taken off early: what is on it can still be seen
+        (200, 190, 0, False),  # a few sets are torn off
+        (200, 189, 0, True),
+        (20, 15, 0, False),
+        (200, 203, 0, False),
+    ],
+)
+def test_a_roll_that_gave_far_less_than_its_box_says_is_an_incident_when_it_is_changed(
+    db: sqlite3.Connection, sets: int, used: int, left: int | None, is_short: bool
+) -> None:
+    ribbons.fit(db, "1", sets, "ani", "new roll")
+    db.execute("UPDATE roll SET used = ?, remaining = ?", (used, left))
+    ribbons.fit(db, "1", 100, "ani", "used up")
+    assert _open(db) == ["ribbon_shortfall"] * is_short
+
+
+def test_the_yield_of_the_fitted_roll_and_the_one_before_is_told_by_lane(db: sqlite3.Connection) -> None:
+    assert ribbons.yields(db, ["1", "2"]) == {}
+    ribbons.fit(db, "1", 200, "ani", "new roll")
+    _print(db, None, None)
+    assert ribbons.yields(db, ["1", "2"]) == {"1": RollYield(200, 1)}
+    ribbons.fit(db, "1", 300, "ani", "torn")
+    assert ribbons.yields(db, ["1"]) == {"1": RollYield(300, 0, 200, 1)}

@@ -74,7 +74,7 @@ def _raises(error: DeviceError | CardWrong) -> Callable[[], None]:
     return trouble
 
 
-@pytest.mark.parametrize("plan", list(PLANS))
+@pytest.mark.parametrize("plan", ["held", "ejecting"])
 async def test_a_good_card_runs_every_row_and_is_issued_once(bench: Bench, plan: str) -> None:
     result = await bench.run(plan)
     assert (result.verdict, await bench.job(), await bench.balance()) == (Verdict.GOOD, JobState.ISSUED, Balance(9, 0))

@@ -1,10 +1,12 @@
-"""What an Evolis-class printer is made of besides its motors: counters, ribbon, bins, and what is wrong with it."""
+"""What a card printer is made of besides its motors: counters, ribbon, bins, and what is wrong with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# Panels on each ribbon of the guide (printers.md 3.6); a ribbon that is not here has the panels nobody needs yet.
+from hwsim.profiles import EvolisProfile, PrinterProfile
+
+# Panels on each ribbon of the Evolis guide (printers.md 3.6); a ribbon that is not here has the panels nobody needs yet.
 RIBBONS = {
     "ymcko": "ymcko", "ymckos": "ymcko", "ymckok": "ymcko", "ko": "ko", "k": "k", "kb": "k", "kw": "k", "kr": "k",
     "kbl": "k", "kgr": "k", "kgo": "k", "ksi": "k", "ksc": "k", "ka": "k", "h": "o", "ho": "o", "ktc": "k", "ktp": "k",
@@ -39,6 +41,7 @@ class Ribbon:
     type: str
     capacity: int  # sets on a new one; one set prints one side
     remaining: int
+    panels: frozenset[str]
     readable: bool = True  # the tag answers
     tag: Counter = field(init=False)  # sets left as the tag says
 
@@ -48,6 +51,30 @@ class Ribbon:
     def cut_to(self, sets: int) -> None:
         """So many sets are left, and the tag knows it."""
         self.remaining, self.tag = sets, Counter(sets)
+
+
+_GUIDE_CAPACITY = 500  # sets on a ribbon of the guide that the profile does not list; a plausible roll (E)
+
+
+def known_ribbons(profile: PrinterProfile) -> list[str]:
+    """The ribbons that can be fitted: the profile's, and for an Evolis all of the guide."""
+    return [*profile.ribbons, *(name for name in RIBBONS if isinstance(profile, EvolisProfile) and name not in profile.ribbons)]
+
+
+def fitted_ribbon(profile: PrinterProfile, kind: str, cards: int | None = None) -> Ribbon:
+    """A new ribbon of this kind, which is a known one, or one with so many sets left."""
+    spec = profile.ribbons.get(kind)
+    panels, capacity = (RIBBONS[kind], _GUIDE_CAPACITY) if spec is None else (spec.panels, spec.capacity_cards)
+    return Ribbon(kind, capacity, capacity if cards is None else cards, frozenset(panels))
+
+
+@dataclass(frozen=True, slots=True)
+class StagedError:
+    """An error that a test chose: met once by the next motion of this stage."""
+
+    stage: str
+    word: str  # what the printer says
+    code: tuple[int, int]  # major and minor, of a Magicard
 
 
 @dataclass(slots=True)
@@ -61,7 +88,35 @@ class Troubles:
     double_feeds: int = 0  # so many next feeds take two cards
     stuck_moves: int = 0  # so many next motions of a card inside do not happen
     unseen_exits: int = 0  # so many next cards leave without breaking the exit beam
+    head_error: bool = False
+    hopper_door: bool = False  # the output hopper's door is open
+    hopper_error: bool = False
+    output_full: bool = False  # the output bin says so, whatever lies in it
+    reject_full: bool = False  # the reject box says so, whatever lies in it
+    errors: list[StagedError] = field(default_factory=list)
     lagging_counters: int = 0  # at so many next power losses the last tick of each counter is lost as well
+
+
+@dataclass(slots=True)
+class Care:
+    """What the printer counts for its own upkeep."""
+
+    every_cards: int  # so many cards between two cleanings
+    cards: int = 0  # since the last one
+    panels: int = 0
+    cleanings: int = 0
+    forced: bool = False  # it feeds no card until it was cleaned
+
+    @property
+    def due(self) -> bool:
+        """Whether it asks to be cleaned."""
+        return self.cards >= self.every_cards
+
+    def cleaned(self) -> None:
+        """A cleaning cycle is over."""
+        self.cards = self.panels = 0
+        self.cleanings += 1
+        self.forced = False
 
 
 @dataclass(slots=True)

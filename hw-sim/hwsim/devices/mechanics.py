@@ -1,4 +1,4 @@
-"""The card path of an Evolis-class printer: feeder, stations, head, bins, ribbon, cover (printers.md 3.7, 3.10, 3.12).
+"""The card path of a printer: feeder, hand-feed slot, stations, head, bins, ribbon, cover (printers.md 3.7, 3.10, 3.12).
 
 A motion takes its time from the profile, moves blanks in the world, and breaks the beams the card passes. What stands in
 its way is raised as an Obstacle before anything moved, unless the obstacle is that the card got stuck on the way.
@@ -12,7 +12,8 @@ from enum import Enum
 from typing import Protocol
 
 from hwsim.clock import Clock
-from hwsim.devices.evolis_parts import RIBBONS, Capacities, Counter, Ribbon, Troubles
+from hwsim.devices.parts import Capacities, Care, Counter, Troubles, fitted_ribbon
+from hwsim.forms import Form
 from hwsim.profiles import PrinterProfile
 from hwsim.timing import LaneMeter
 from hwsim.world import Place, Spot, Station, World
@@ -23,6 +24,7 @@ STORE_S = 0.01  # a counter is written into memory that lasts after the motor ha
 STAGES = ("feed", "move", "print", "eject", "reject")  # where a card can jam
 # A well-used machine: a station that takes life counters for counts of its own is found out.
 LIFE_CARDS, LIFE_PANELS = 1_000, 5_000
+CLEAN_EVERY_CARDS = 1_000  # Evolis: answered to Rco;a before any facts (E); a Magicard says 700
 
 
 class Line(Enum):
@@ -35,10 +37,11 @@ class Line(Enum):
 class Obstacle(Exception):
     """Why a motion did not end: the reply word, and the port status of the printer's own error mode."""
 
-    def __init__(self, word: str, line: Line) -> None:
+    def __init__(self, word: str, line: Line, code: tuple[int, int] | None = None) -> None:
         super().__init__(word)
         self.word = word
         self.line = line
+        self.code = code  # major and minor error of a Magicard, where it is known
 
 
 class Surroundings(Protocol):
@@ -72,8 +75,9 @@ class Mechanics:
     ) -> None:
         self._lane, self._world, self._clock, self._profile = lane, world, clock, profile
         self._capacities, self._around, self._meter = capacities, surroundings, meter
-        self.ribbon = Ribbon(profile.ribbon_type, profile.ribbon_cards, profile.ribbon_cards)
+        self.ribbon = fitted_ribbon(profile, profile.ribbon_type)
         self.troubles = Troubles()
+        self.care = Care(CLEAN_EVERY_CARDS)
         self._fed, self._printed = Counter(LIFE_CARDS), Counter(LIFE_PANELS)
         self._set_begun = False  # the ribbon moved on and its tag does not know it yet
         self._changed = asyncio.Event()
@@ -82,8 +86,13 @@ class Mechanics:
 
     @property
     def cards(self) -> list[str]:
-        """The cards inside; the first is the one the printer knows of."""
-        return self._world.at(Spot.INSIDE, self._lane)
+        """The cards inside; the first is the one the printer knows of. One that waits in the slot is not inside yet."""
+        return [blank for blank in self._world.at(Spot.INSIDE, self._lane) if not self._in_slot(blank)]
+
+    @property
+    def slot_card(self) -> str | None:
+        """The card that a person put into the hand-feed slot."""
+        return next((blank for blank in self._world.at(Spot.INSIDE, self._lane) if self._in_slot(blank)), None)
 
     @property
     def station(self) -> Station | None:
@@ -109,7 +118,7 @@ class Mechanics:
     @property
     def reject_full(self) -> bool:
         """Whether the reject box takes no more."""
-        return self._world.count(Spot.REJECT, self._lane) >= self._capacities.reject
+        return self.troubles.reject_full or self._world.count(Spot.REJECT, self._lane) >= self._capacities.reject
 
     # What a person or a fault does
 
@@ -135,10 +144,8 @@ class Mechanics:
     async def bring(self, station: Station) -> None:
         """Bring the card inside to a station; without one, feed one to it."""
         if not self.cards:
-            await self._feed()
-            await self._motion(self._profile.timing_s["feed"] / 2 - BEAM_S)
-            self._stand(station)
-            await self._count(self._fed, 1)
+            await self.feed(station)
+            await self.count_card()
         elif self.station is not station:
             self._look("move")
             if self.troubles.stuck_moves:
@@ -148,9 +155,44 @@ class Mechanics:
             await self._motion(self._profile.timing_s["station_move"])
             self._stand(station)
 
+    async def feed(self, station: Station) -> None:
+        """Take a blank out of the hopper to a station, without counting it."""
+        await self._feed()
+        await self._motion(self._profile.timing_s["feed"] / 2 - BEAM_S)
+        self._stand(station)
+
+    async def draw_in(self) -> None:
+        """Take the card in the hand-feed slot under the head, without counting it."""
+        self._look("feed")
+        card = self.slot_card
+        if card is None:
+            raise Obstacle("FEEDER EMPTY", Line.MEDIA)
+        if self.troubles.misfeeds:
+            self.troubles.misfeeds -= 1
+            await self._motion(self._profile.timing_s["feed"] / 2)
+            raise Obstacle("FEEDER EMPTY", Line.MEDIA)
+        self._meter.fed(card, self._clock.now_s())
+        self._world.move(card, Place(Spot.INSIDE, self._lane, Station.PRINT))
+        await self._motion(self._profile.timing_s["feed"])
+
+    async def count_card(self) -> None:
+        """A card has gone through, or in: count it."""
+        self.care.cards += 1
+        await self._count(self._fed, 1)
+
+    async def clean(self) -> None:
+        """A cleaning card goes through; a person holds it, so the world does not know it."""
+        self._look("move")
+        await self._motion(self._profile.timing_s["clean"])
+        self.care.cleaned()
+
     async def eject(self) -> None:
         """Move what is inside to the output bin."""
-        if self._world.count(Spot.OUTPUT, self._lane) >= self._capacities.output:
+        if self.troubles.hopper_door:
+            raise Obstacle("HOPPER DOOR", Line.FAULT)
+        if self.troubles.hopper_error:
+            raise Obstacle("ERROR HOPPER", Line.FAULT)
+        if self.troubles.output_full or self._world.count(Spot.OUTPUT, self._lane) >= self._capacities.output:
             raise Obstacle("HOPPER FULL", Line.MEDIA)
         await self._let_out("eject", Spot.OUTPUT, "exit_beam")
 
@@ -167,20 +209,22 @@ class Mechanics:
 
     def take_ribbon_set(self, ribbon: str, panel: str) -> None:
         """A side begins: a colour ribbon moves on by one whole set, even when a panel stays blank."""
-        if self.ribbon.type != ribbon or panel not in RIBBONS.get(ribbon, ""):
+        if self.ribbon.type != ribbon or panel not in self.ribbon.panels:
             raise Obstacle("ERR RIBBON TYPE", Line.MEDIA)
         if self.ribbon.remaining == 0:
             raise Obstacle("ERROR RIBBON", Line.MEDIA)
         self.ribbon.remaining -= 1
         self._set_begun = True
 
-    async def print_panel(self, side: str, panel: str, levels: int, dots: bytes) -> None:
+    async def print_panel(self, side: str, panel: str, levels: int, dots: bytes, form: Form) -> None:
         """Put one panel on the card inside."""
         self._look("print")
+        if self.troubles.head_error:
+            raise Obstacle("ERROR HEAD", Line.FAULT)
         if not self.cards:
             raise Obstacle("ERROR TIME OUT", Line.FAULT)
         card = self.cards[0]
-        self._world.start_print(card, side, panel, levels, dots)
+        self._world.start_print(card, side, panel, levels, dots, form)
         await self._motion(self._profile.timing_s[_PANEL_TIMING.get(panel, "colour_panel")])
         if self.troubles.cover_open or card not in self.cards:
             raise Obstacle("COVER OPEN", Line.FAULT)
@@ -188,10 +232,13 @@ class Mechanics:
         if self._set_begun:
             self._set_begun = False
             await self._count(self.ribbon.tag, -1)
+        self.care.panels += 1
         await self._count(self._printed, 1)
 
     async def _feed(self) -> None:
         self._look("feed")
+        if self.care.forced:
+            raise Obstacle("NEED CLEANING", Line.FAULT)
         if not self.hopper_blanks:
             raise Obstacle("FEEDER EMPTY", Line.MEDIA)
         await self._motion(self._profile.timing_s["feed"] / 2)
@@ -243,11 +290,17 @@ class Mechanics:
         """Raise the obstacle that a motion of this stage meets now."""
         if self.troubles.cover_open:
             raise Obstacle("COVER OPEN", Line.FAULT)
+        for error in [error for error in self.troubles.errors if error.stage == stage][:1]:
+            self.troubles.errors.remove(error)
+            raise Obstacle(error.word, Line.FAULT, error.code)
         if stage in self.troubles.jam_at:
             self.troubles.jam_at.discard(stage)
             self.troubles.jammed = True
         if self.troubles.jammed:
             raise Obstacle("CARD JAM", Line.FAULT)
+
+    def _in_slot(self, blank: str) -> bool:
+        return self._world.where(blank).station is Station.SLOT
 
     def _stand(self, station: Station) -> None:
         for blank in self.cards:

@@ -1,0 +1,171 @@
+"""Questions and answers over a USB pipe, on the link's thread, kept in step.
+
+Replies have no numbers and come in the order of the requests. Nothing in a reply names its request but its kind, and the only
+mark of the printer is the serial number within INF. So:
+
+- a look is always ERR and then INF: one reply too many on the way shows as a reply of the wrong kind;
+- the line counts what it has asked and not been answered. In step again it is once it has asked ERR one time more often than
+  replies may be on their way, and then INF: an INF right behind so many replies to ERR can only be the new one, however
+  late or lost the older replies are (`synchronise`);
+- a command that acts has no known reply. One may come all the same, so it counts as unanswered.
+
+Not seen could be: replies that nobody asked for, of just the kinds that are due. Facts: printers.md 4.2. Whether a printer that
+works (port 08h) answers was never tried with a real one, so it is not asked then.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import Protocol
+
+from controller.clock import Deadline
+from controller.errors import DeviceAbsent, DeviceError, DeviceUnknown
+from controller.hal.magicard_codec import Kind, Reply, ReplyReader, encode, info_of, status_of
+from controller.hal.magicard_view import Port, View, port_of
+from controller.hal.printer_profile import MagicardProfile
+
+QUIET_S = 0.1  # a line that says nothing for so long has been drained
+DRAIN_S = 2.0  # a printer that goes on for longer is not answering, it is broken
+MAX_FILLER_BYTES = 4096  # NULs around one reply; a real one sends one
+OWED_AT_START = 2  # an earlier process had at most one question and one act open when it died
+MAX_OWED = 8  # unanswered requests that may still be answered; far more than are ever open
+
+_log = logging.getLogger(__name__)
+
+
+class BytePipe(Protocol):
+    """What a line needs of `usb_link.UsbPipe`; the errors are described there."""
+
+    @property
+    def is_open(self) -> bool: ...
+    def open(self) -> bool: ...
+    def write(self, data: bytes, deadline: Deadline) -> None: ...
+    def read(self, deadline: Deadline) -> bytes: ...
+    def port_status(self) -> int: ...
+    def soft_reset(self) -> None: ...
+    def pause(self, seconds: float) -> None: ...
+    def dispose(self) -> None: ...
+
+
+class MagicardLine:
+    """One conversation with one printer. Blocks; used on the link's thread only."""
+
+    def __init__(self, pipe: BytePipe, profile: MagicardProfile) -> None:
+        self.pipe = pipe
+        self._profile = profile
+        self._reader = ReplyReader()
+        self._in_step = False
+        self._owed = OWED_AT_START
+
+    @property
+    def in_step(self) -> bool:
+        """Whether the next reply is certain to answer the next request."""
+        return self._in_step
+
+    def require_step(self) -> None:
+        """DeviceAbsent until `synchronise` has been done."""
+        if not self._in_step:
+            raise DeviceAbsent("printer_lost", "the printer has to be opened first")
+
+    def lose_step(self) -> None:
+        """What comes next may answer something else: looks are refused until `synchronise`."""
+        self._in_step = False
+
+    def port(self) -> Port:
+        """The port's status, which is there whatever the printer does."""
+        return port_of(self.pipe.port_status())
+
+    def look(self) -> View:
+        """ERR and INF. DeviceAbsent before `synchronise`; DeviceUnknown, and out of step, when no sound answer comes."""
+        self.require_step()
+        self._in_step = False
+        view = View(status_of(self._ask(Kind.ERRORS)), info_of(self._ask(Kind.INFO)))
+        self._in_step = True
+        return view
+
+    def act(self, command: str) -> None:
+        """Send a command that acts. Whether it was done shows later."""
+        self._in_step = False
+        self._send(command)
+
+    def synchronise(self) -> View:
+        """Drop whatever is on its way and look anew. DeviceUnknown when the printer does not answer or makes no sense."""
+        self._in_step = False
+        self._reader.reset()
+        self._drain()
+        try:
+            view = self._call_up()
+        except DeviceUnknown as error:
+            if error.condition != "printer_late" or not self._swallows():
+                raise
+            _log.warning("the printer is ready and says nothing: its port is reset")
+            self.pipe.soft_reset()
+            view = self._call_up()
+        self._in_step, self._owed = True, 0
+        return view
+
+    def _ask(self, kind: Kind) -> Reply:
+        self._send(self._request(kind))
+        replies = self._hear(kind)
+        if len(replies) > 1 or self._reader.unfinished or replies[0].kind is not kind:
+            heard = ", ".join(reply.kind for reply in replies)
+            raise DeviceUnknown("printer_garbled", f"the reply to {kind} was: {heard}{' ...' if self._reader.unfinished else ''}")
+        return replies[0]
+
+    def _call_up(self) -> View:
+        """Ask ERR more often than stale replies can be, then INF; the INF behind so many replies to ERR is the new one."""
+        needed = min(self._owed, MAX_OWED) + 1
+        run: list[Reply] = []  # replies to ERR without another between them
+        for _ in range(needed):
+            self._send(self._request(Kind.ERRORS))
+            for reply in self._hear(Kind.ERRORS):
+                run = [*run, reply] if reply.kind is Kind.ERRORS else []
+        self._send(self._request(Kind.INFO))
+        for _ in range(2 * needed):
+            for reply in self._hear(Kind.INFO):
+                if reply.kind is Kind.INFO and len(run) >= needed and not self._reader.unfinished:
+                    return View(status_of(run[-1]), info_of(reply))
+                run = [*run, reply] if reply.kind is Kind.ERRORS else []
+        raise DeviceUnknown("printer_garbled", "the printer's replies do not come into step")
+
+    def _request(self, kind: Kind) -> str:
+        return self._profile.queries.info if kind is Kind.INFO else self._profile.queries.errors
+
+    def _send(self, request: str) -> None:
+        _log.debug("> %s", request)
+        self._owed += 1
+        self.pipe.write(encode(request), Deadline.after(self._profile.timeouts_s.query))
+
+    def _hear(self, kind: Kind) -> list[Reply]:
+        """At least one reply."""
+        limit, heard_bytes = Deadline.after(self._profile.timeouts_s.query), 0
+        while heard_bytes <= MAX_FILLER_BYTES:
+            packet = self.pipe.read(limit)
+            replies = self._reader.feed(packet)
+            if replies:
+                _log.debug("< %s", [reply.kind.value for reply in replies])
+                self._owed = max(0, self._owed - len(replies))
+                return replies
+            if not packet or limit.passed:
+                begun = "; a reply has begun and does not end" if self._reader.unfinished else ""
+                raise DeviceUnknown("printer_late", f"no reply to {kind} in time{begun}{self._port_words()}")
+            heard_bytes += len(packet)
+        raise DeviceUnknown("printer_garbled", f"{heard_bytes} bytes and no reply to {kind}")
+
+    def _swallows(self) -> bool:
+        """Whether it is ready and yet silent: somebody died in the middle of a job, and what we send is taken for dots."""
+        with suppress(DeviceError):
+            return self.port() is Port.READY
+        return False
+
+    def _port_words(self) -> str:
+        with suppress(DeviceError):
+            return f"; port status {self.pipe.port_status():02X}h"
+        return ""
+
+    def _drain(self) -> None:
+        limit = Deadline.after(DRAIN_S)
+        while self.pipe.read(Deadline.after(QUIET_S)):
+            if limit.passed:
+                raise DeviceUnknown("printer_garbled", f"the printer talks without end{self._port_words()}")

@@ -1,0 +1,87 @@
+"""What a Magicard's answers mean for the station. Pure. Facts: printers.md 4.2, 4.3.
+
+A printer never says where a card is: its counters and its error pair are all there is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from controller.errors import DeviceRefused, DeviceUnknown
+from controller.hal.magicard_codec import NO_ERROR, Info, Status
+from controller.hal.printer_profile import MagicardProfile
+from controller.model import CardPosition, PrinterCare, PrinterIdentity, PrinterWitness
+
+UNKNOWN_PAIR = "printer_error"
+
+
+class Port(IntEnum):
+    """GET_PORT_STATUS; anything else counts as a fault too."""
+
+    READY = 0x18
+    WORKING = 0x08
+    FAULT = 0x10
+    OUT = 0x38  # of cards or ribbon; not seen on a Magicard (printers.md 2)
+
+
+_PORT_BITS = 0x38  # paper out, selected, no error
+_SILENT = {Port.FAULT: "printer_stopped", Port.OUT: "media_out"}  # when there is no error pair beside it
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at the printer: ERR and, right after it, INF."""
+
+    status: Status
+    info: Info
+
+
+def port_of(value: int) -> Port:
+    """What the port's status byte says."""
+    bits = value & _PORT_BITS
+    return Port(bits) if bits in tuple(Port) else Port.FAULT
+
+
+def identity_of(info: Info) -> PrinterIdentity:
+    """Who answered."""
+    return PrinterIdentity(info.model, info.firmware, info.serial)
+
+
+def witness_of(info: Info) -> PrinterWitness:
+    """The counters as the passage wants them."""
+    return PrinterWitness(CardPosition.UNTOLD, info.cards, info.panels, info.shots_left)
+
+
+def care_of(info: Info, profile: MagicardProfile) -> PrinterCare:
+    """Cards until the printer wants to be cleaned (None when it never does), and the settings of the profile."""
+    every = info.cards_between_cleans
+    settings = {name: info.fields[int(number)] for name, number in profile.settings.items() if int(number) < len(info.fields)}
+    return PrinterCare(every - info.cards_since_clean if every else None, settings)
+
+
+def condition_of(status: Status, profile: MagicardProfile) -> str | None:
+    """The condition that an error pair stands for; None when there is no error. A pair nobody knows is UNKNOWN_PAIR."""
+    return None if status.pair == NO_ERROR else profile.errors.get(status.pair, UNKNOWN_PAIR)
+
+
+def refusal_of(view: View, profile: MagicardProfile, port: Port) -> DeviceRefused | None:
+    """Why no job can be sent now; None when it can."""
+    condition = condition_of(view.status, profile)
+    if condition is not None:
+        return DeviceRefused(condition, view.status.text)
+    if port in _SILENT:
+        return DeviceRefused(_SILENT[port], f"port status {port:02X}h, and yet: {view.status.text}")
+    return None
+
+
+def printed(before: Info, now: Info) -> bool:
+    """Whether exactly one card was printed meanwhile. DeviceUnknown when the counter says something else."""
+    if now.cards not in (before.cards, before.cards + 1):
+        raise DeviceUnknown("print_unproven", f"the counter of cards went from {before.cards} to {now.cards} during one card")
+    return now.cards == before.cards + 1
+
+
+def cleaned(before: Info, now: Info) -> bool:
+    """Whether a cleaning cycle was run meanwhile."""
+    return now.cleans > before.cleans

@@ -1,0 +1,59 @@
+"""The concrete devices of one lane and the rules it works by, as its printer's profile and station.toml say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.config import StationTable
+from controller.hal.chip_station import PcscChipStation
+from controller.hal.evolis import EvolisPrinter
+from controller.hal.lane_sensors import GpioLaneSensors, LanePins
+from controller.hal.magicard import MagicardPrinter
+from controller.hal.no_sensors import NoSensors
+from controller.hal.pin_source import PinSource
+from controller.hal.ports import CardPrinter
+from controller.hal.printer_profile import EvolisProfile
+from controller.jobs.lane_links import LanePolicy
+from controller.jobs.pace import Rule
+from controller.jobs.stages import LaneDevices
+from controller.setup import LaneSetup
+
+
+@dataclass(frozen=True, slots=True)
+class LaneParts:
+    """The devices as the worker sees them, and those of them that somebody has to run or close."""
+
+    devices: LaneDevices
+    sensors: GpioLaneSensors | NoSensors
+    chip: PcscChipStation
+    pins: PinSource | None  # None: a lane that is fed by hand has no sensors
+
+
+def build(lane: LaneSetup) -> LaneParts:
+    """The lane's drivers. No I/O yet."""
+    pins, sensors = _sensors(lane)
+    chip = PcscChipStation(lane.chip, lane.table.reader.name)
+    return LaneParts(LaneDevices(_printer(lane), chip, sensors, lane.printer.fitted), sensors, chip, pins)
+
+
+def policy(lane: LaneSetup, station: StationTable) -> LanePolicy:
+    """The lane's rules."""
+    cards, rest_s = lane.cool_down
+    return LanePolicy(
+        lane.printer.plan, lane.printer.ejects_at_power_on, lane.table.reader.name, station.max_remakes,
+        station.max_rejects_in_row, station.unknown_uid, lane.printer.ribbon, Rule(cards, rest_s),
+    )  # fmt: skip
+
+
+def _printer(lane: LaneSetup) -> CardPrinter:
+    table = lane.table.printer
+    if isinstance(lane.printer, EvolisProfile):
+        return EvolisPrinter.at(lane.printer, table.usb, table.serial, table.port)
+    return MagicardPrinter.at(lane.printer, table.usb, table.serial, table.port)
+
+
+def _sensors(lane: LaneSetup) -> tuple[PinSource | None, GpioLaneSensors | NoSensors]:
+    if lane.table.gpio is None or lane.table.pins is None:
+        return None, NoSensors()
+    pins = PinSource(lane.table.gpio)
+    return pins, GpioLaneSensors(pins, LanePins(**lane.table.pins.model_dump()))

@@ -1,0 +1,96 @@
+"""A station.toml together with the printer profiles it names: ribbons, ports, pins and rests that must fit them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from controller.errors import ConfigError
+from controller.setup import Setup, read_setup
+from tools.wiring import with_lanes
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = (ROOT / "examples" / "station.toml").read_text(encoding="utf-8")
+PRINTER = 'profile = "evolis-primacy", usb = "usbip://127.0.0.1:3240", serial = "SIM-E-0001" }'
+PINS = EXAMPLE[EXAMPLE.index('gpio = "pigpiod') : EXAMPLE.index("[desk_reader]")]
+
+
+def setup(folder: Path, text: str) -> Setup:
+    path = folder / "station.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_setup(path)
+
+
+def mistakes(folder: Path, text: str) -> dict[str, str]:
+    with pytest.raises(ConfigError) as caught:
+        setup(folder, text)
+    return {problem.place: problem.en for problem in caught.value.problems}
+
+
+def printer(**keys: str) -> str:
+    """The example with more keys in lanes.printer, as TOML writes their values."""
+    more = "".join(f", {key} = {value}" for key, value in keys.items())
+    return EXAMPLE.replace(PRINTER, PRINTER.replace(" }", f"{more} }}"))
+
+
+def by_hand(text: str = EXAMPLE) -> str:
+    """The example with a printer that a person feeds."""
+    return text.replace("evolis-primacy", "magicard-enduro").replace(PINS, "")
+
+
+def test_a_lane_prints_with_the_ribbon_of_the_profile_unless_it_says_another(tmp_path: Path) -> None:
+    plain, other = setup(tmp_path, EXAMPLE).lanes[0], setup(tmp_path, printer(ribbon='"ymckok"')).lanes[0]
+    assert (plain.printer.ribbon, len(plain.raster.panels)) == ("ymcko", 5)
+    assert (other.printer.ribbon, [panel.side for panel in other.raster.panels][-1]) == ("ymckok", "back")
+
+
+def test_a_ribbon_the_profile_does_not_have_is_refused(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, printer(ribbon='"ymcko-half"'))
+    assert "has no ribbon 'ymcko-half'; there are: ymcko" in found["lanes[0].printer.ribbon"]
+
+
+def test_a_lane_may_rest_otherwise_than_its_profile(tmp_path: Path) -> None:
+    lane = setup(tmp_path, printer(cool_down="{ cards = 100, rest_s = 600 }")).lanes[0]
+    assert lane.cool_down == (100, 600)
+    assert setup(tmp_path, EXAMPLE).lanes[0].cool_down == (0, 0)
+
+
+def test_a_colour_profile_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, printer(icc=f'"{tmp_path}/none.icc"'))
+    assert "none.icc: cannot be read" in found["lanes[0].printer.icc"]
+
+
+def test_a_lane_that_is_fed_by_hand_needs_no_pins(tmp_path: Path) -> None:
+    lane = setup(tmp_path, by_hand()).lanes[0]
+    assert (lane.printer.plan, lane.table.gpio, lane.table.pins) == ("external", None, None)
+
+
+def test_any_other_lane_is_refused_without_them(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, EXAMPLE.replace(PINS, ""))
+    assert set(found) == {"lanes[0].gpio", "lanes[0].pins"}
+    assert found["lanes[0].pins"] == "is required: only a lane whose printer is fed by hand has no pins."
+
+
+def test_two_printers_that_usb_does_not_tell_apart_need_their_ports(tmp_path: Path) -> None:
+    two = with_lanes(EXAMPLE, 2)
+    found = mistakes(tmp_path, by_hand(two.replace(PINS, "").replace(PINS.replace("8888", "8889"), "")))
+    assert "lane 1 has such a printer too" in found["lanes[1].printer.port"]
+
+
+def test_one_port_has_one_printer(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, with_lanes(printer(port='"1-1.2"'), 2))
+    assert found["lanes[1].printer.port"] == "port '1-1.2' is also lanes[0].printer.port; a port has one printer."
+
+
+@pytest.mark.parametrize("port", ["", "1", "1.2", "a-1", "1-1.", "1-1.2.3.4.5.6.7.8", "../1-1"])
+def test_what_is_no_port_path_is_refused(tmp_path: Path, port: str) -> None:
+    assert "lanes[0].printer.port" in mistakes(tmp_path, printer(port=f'"{port}"'))
+
+
+def test_a_mistake_in_a_profile_is_told_under_the_key_that_names_it(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "firmware_profiles", tmp_path / "profiles")
+    (tmp_path / "profiles" / "printers" / "loop.toml").write_text('format = 2\nextends = "loop"\n')
+    text = EXAMPLE.replace("evolis-primacy", "loop").replace("max_remakes", f'profiles_dir = "{tmp_path}/profiles"\nmax_remakes')
+    assert mistakes(tmp_path, text) == {"lanes[0].printer.profile -> loop.toml: extends": "goes round in a circle: loop -> loop"}
