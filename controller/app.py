@@ -38,6 +38,7 @@ from controller.jobs.store import Store
 from controller.jobs.upkeep import Upkeep
 from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
+from controller.key_holder import KeyHolders
 from controller.log_keeper import LogKeeper
 from controller.metrics import Metrics
 from controller.model import LaneProfile, LaneStatus, OpenQuestion
@@ -121,6 +122,7 @@ class _Parts:
         self._renderers = {
             lane.drawing: Renderer(lane.raster, layout=config.station.layout, icc=lane.table.printer.icc) for lane in setup.lanes
         }
+        self._holders = KeyHolders.of(config)
         self._lanes = [self._build_lane(lane) for lane in setup.lanes]
         self._panel_pins = PinSource(config.front_panel.gpio)
         self._panel = GpioFrontPanel(self._panel_pins, PanelPins(**config.front_panel.pins.model_dump()))
@@ -139,7 +141,7 @@ class _Parts:
     def backend(self) -> Backend:
         """What the HTTP routes act on."""
         intake = Intake(self._store, self._spool, next(iter(self._renderers.values())), self._setup.centre_keys,
-                        self._setup.chip_max_bytes, self._job_arrived)  # fmt: skip
+                        self._setup.chip_max_bytes, self._job_arrived, self._setup.signature)  # fmt: skip
         return Backend(
             store=self._store, intake=intake, metrics=self._metrics, snapshot=lambda: self._station.snapshot,
             lanes=tuple(lane.table.name for lane in self._setup.lanes), max_remakes=self._setup.config.station.max_remakes,
@@ -199,6 +201,7 @@ class _Parts:
             await lane.chip.close()
         if self._desk_reader is not None:
             await self._desk_reader.close()
+        self._holders.close()
         for renderer in self._renderers.values():
             await renderer.close()
 
@@ -206,12 +209,12 @@ class _Parts:
         table, profile = self._setup.config.desk_reader, self._setup.desk_chip
         if table is None or profile is None:
             return None
-        chip, max_remakes = PcscChipStation(profile, table.name), self._setup.config.station.max_remakes
-        return DeskReader(chip, self._store, self._station, max_remakes, self._changed)
+        chip = lane_parts.chip_station(profile, table, self._holders, self._setup.signature_of(profile))
+        return DeskReader(chip, self._store, self._station, self._setup.config.station.max_remakes, self._changed)
 
     def _build_lane(self, lane: LaneSetup) -> _Lane:
         name, config = lane.table.name, self._setup.config.station
-        parts = lane_parts.build(lane)
+        parts = lane_parts.build(lane, self._holders, self._setup.signature_of(lane.chip))
         workshop = Workshop(self._store, self._spool, self._renderers[lane.drawing], config.state_dir / "rendered" / name,
                             read_panel_file, lambda canonical: load_stored(canonical).chip.files(), self._taken)  # fmt: skip
         worker = LaneWorker(name, parts.devices, self._store, self._spool, workshop,

@@ -30,6 +30,8 @@ COMMANDS = {
     "go": "go on after HOLD, and try again what waits (the GO button)",
     "question": "see and answer what only a person can know about a card",
     "store": "look at, save or restore what the station has on disk",
+    "chip": "look at the card on a reader: is it good, is it empty; try a reader with an empty blank",
+    "keys": "make the master keys of chips inside a token, and see whether the key holder can work",
     "capture": "record a printer's USB traffic as a trace file, or hold today's driver against one",
     "station": "show what the station does now",
     "export-log": "write the event log to a file, also while the station works",

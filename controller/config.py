@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
+from controller.config_tables import KeyHolderTable, Name, SamTable, Table
 from controller.errors import ConfigError, Problem
 
 DEFAULT_PROFILES = Path(__file__).parent.parent / "firmware_profiles"
@@ -24,7 +25,6 @@ MAX_READERS = 16  # pcsc-lite's limit: a 17th vanishes without a message (chip.m
 SLOTS = 2  # of a reader that does not say: the chip's and the SAM's, each of which pcsc-lite counts as a reader
 PINS_PER_BANK = 28  # BCM 0-27 on the 40-pin header
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 Pin = Annotated[int, Field(ge=0, lt=PINS_PER_BANK)]
 
 
@@ -47,20 +47,18 @@ Listen = Annotated[
 
 
 _READER = re.compile(r"(lanes\[\d+\]\.reader|desk_reader)\.name")
+_READER_OR_SAM = re.compile(r"(lanes\[\d+\]\.reader|desk_reader)(\.sam)?\.name")
 _UNIQUE = {  # where each value may be used once only
     "centre_keys[].kid": re.compile(r"centre_keys\[\d+\]\.kid"),
+    "chip_keys[].kid": re.compile(r"chip_keys\[\d+\]\.kid"),
     "lanes[].name": re.compile(r"lanes\[\d+\]\.name"),
     "lanes[].printer.serial": re.compile(r"lanes\[\d+\]\.printer\.serial"),
-    "lanes[].reader.name": _READER,
+    "lanes[].reader.name": _READER_OR_SAM,
     "http.listen[]": re.compile(r"http\.listen\[\d+\]"),
 }
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StationTable(_Table):
+class StationTable(Table):
     """[station]"""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=60)]
@@ -73,27 +71,27 @@ class StationTable(_Table):
     layout: Path | None = None  # what is printed where; None: the installed one
 
 
-class HttpTable(_Table):
+class HttpTable(Table):
     """[http]: loopback addresses and Unix sockets only; records are personal data."""
 
     listen: Annotated[list[Listen], Field(min_length=1)]
 
 
-class CentreKey(_Table):
-    """[[centre_keys]]: whose seals are believed."""
+class CentreKey(Table):
+    """[[centre_keys]]: whose seals are believed; [[chip_keys]]: whose signatures in chips are."""
 
     kid: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     public_key: str
 
 
-class CoolDownTable(_Table):
+class CoolDownTable(Table):
     """lanes.printer.cool_down: instead of what the printer's profile says"""
 
     cards: Annotated[int, Field(ge=0, le=10_000)]  # 0: no rests
     rest_s: Annotated[int, Field(ge=0, le=7200)]
 
 
-class PrinterTable(_Table):
+class PrinterTable(Table):
     """lanes.printer"""
 
     profile: Name
@@ -105,15 +103,16 @@ class PrinterTable(_Table):
     icc: Path | None = None  # colour profile of this printer with its ribbon
 
 
-class ReaderTable(_Table):
+class ReaderTable(Table):
     """lanes.reader and [desk_reader]"""
 
     profile: Name
     name: Annotated[str, StringConstraints(min_length=1, max_length=127)]
     slots: Annotated[int, Field(ge=1, le=4)] = SLOTS  # names that PC/SC gives the device, e.g. "... 00 00" and "... 00 01"
+    sam: SamTable | None = None
 
 
-class LanePinTable(_Table):
+class LanePinTable(Table):
     """lanes.pins, BCM numbers"""
 
     feed_beam: Pin
@@ -124,7 +123,7 @@ class LanePinTable(_Table):
     bin_full: Pin
 
 
-class LaneTable(_Table):
+class LaneTable(Table):
     """[[lanes]]; only a lane whose printer is fed by hand has no gpio and pins (`setup` checks)"""
 
     name: Name
@@ -134,7 +133,7 @@ class LaneTable(_Table):
     pins: LanePinTable | None = None
 
 
-class PanelPinTable(_Table):
+class PanelPinTable(Table):
     """front_panel.pins, BCM numbers"""
 
     go: Pin
@@ -144,21 +143,21 @@ class PanelPinTable(_Table):
     red: Pin
 
 
-class FrontPanelTable(_Table):
+class FrontPanelTable(Table):
     """[front_panel]"""
 
     gpio: PinSourceAddress
     pins: PanelPinTable
 
 
-class DisplayTable(_Table):
+class DisplayTable(Table):
     """[display]"""
 
     port: Annotated[str, StringConstraints(min_length=1)]
     baud: Annotated[int, Field(ge=300, le=115_200)] = 9600
 
 
-class Config(_Table):
+class Config(Table):
     """The whole station.toml."""
 
     station: StationTable
@@ -168,6 +167,8 @@ class Config(_Table):
     front_panel: FrontPanelTable
     display: DisplayTable
     desk_reader: ReaderTable | None = None  # settles the fate of cards that left unseen
+    key_holder: KeyHolderTable | None = None  # None: no chip profile needs one
+    chip_keys: tuple[CentreKey, ...] = ()  # whose signatures over chip contents are believed; P-256, newest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +282,7 @@ def _pins_twice(values: Mapping[str, Any]) -> Iterator[Problem]:
 def _from_pydantic(error: Any) -> Problem:
     """One pydantic error as a Problem: its place as a person writes it, and for an unknown key the nearest known one."""
     place = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in error["loc"]))
+    place = re.sub(r"^key_holder\.(pcsc|pkcs11)", "key_holder", place)  # pydantic names the kind it took
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(error["loc"][-1]), _keys(Config), n=1)
         hint_id, hint_en = (f"; mungkin maksudnya '{near[0]}'", f"; did you mean '{near[0]}'") if near else ("", "")
@@ -294,10 +296,17 @@ def _keys(model: type[BaseModel]) -> list[str]:
     names: list[str] = []
     for name, field in model.model_fields.items():
         names.append(name)
-        for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                names += _keys(inner)
+        for inner in _models(field.annotation):
+            names += _keys(inner)
     return names
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The tables that an annotation allows, whatever it wraps them in."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _models(inner)
 
 
 def _mistake(code: str, place: str, text_id: str, text_en: str) -> Problem:

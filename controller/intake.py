@@ -7,12 +7,14 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from controller.chips.content_signature import ContentSignature
 from controller.errors import RecordRefused, RendererFailed, RenderError, StoreError
 from controller.jobs import queue
 from controller.jobs.queue import Accepted
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from controller.records.intake import AcceptedRecord, read_record
+from controller.records.refusals import problem
 from controller.records.seal import CentreKeys
 
 
@@ -27,13 +29,16 @@ class Intake:
     """Takes sealed records and makes them jobs."""
 
     def __init__(self, store: Store, spool: Spool, images: ImageChecker, centre_keys: CentreKeys,
-                 chip_max_bytes: Mapping[int, int], on_accepted: Callable[[], None]) -> None:  # fmt: skip
+                 chip_max_bytes: Mapping[int, int], on_accepted: Callable[[], None],
+                 signature: ContentSignature | None = None) -> None:  # fmt: skip
+        """`signature`: what chip contents must carry, None: nothing."""
         self._store = store
         self._spool = spool
         self._images = images
         self._centre_keys = centre_keys
         self._chip_max_bytes = chip_max_bytes
         self._on_accepted = on_accepted
+        self._signature = signature
 
     async def submit(self, body: bytes) -> Accepted:
         """Check the record and store it. When this returns, the job survives a power cut.
@@ -43,6 +48,10 @@ class Intake:
         self._store.must_be_trusted()
         # In a thread: parsing 300 kB and checking the seal takes some milliseconds that the loop does not have.
         record = await asyncio.to_thread(read_record, body, self._centre_keys, chip_max_bytes=self._chip_max_bytes)
+        if self._signature is not None:
+            wrong = await asyncio.to_thread(self._signature.wrong, record.chip_files)
+            if wrong:
+                raise RecordRefused([problem("chip.signature", f"chip.{self._signature.fid:04X}")])
         await self._look_at(record)
         try:
             accepted = await self._store.transact(

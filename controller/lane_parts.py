@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.config import StationTable
+from controller.chips.content_signature import ContentSignature
+from controller.chips.profile import ChipProfile
+from controller.config import ReaderTable, StationTable
 from controller.hal.chip_station import PcscChipStation
 from controller.hal.evolis import EvolisPrinter
 from controller.hal.lane_sensors import GpioLaneSensors, LanePins
 from controller.hal.magicard import MagicardPrinter
 from controller.hal.no_sensors import NoSensors
+from controller.hal.pcsc_link import Trace
 from controller.hal.pin_source import PinSource
 from controller.hal.ports import CardPrinter
 from controller.hal.printer_profile import EvolisProfile
 from controller.jobs.lane_links import LanePolicy
 from controller.jobs.pace import Rule
 from controller.jobs.stages import LaneDevices
+from controller.key_holder import KeyHolders
 from controller.setup import LaneSetup
 
 
@@ -29,11 +33,18 @@ class LaneParts:
     pins: PinSource | None  # None: a lane that is fed by hand has no sensors
 
 
-def build(lane: LaneSetup) -> LaneParts:
+def build(lane: LaneSetup, holders: KeyHolders, signature: ContentSignature | None) -> LaneParts:
     """The lane's drivers. No I/O yet."""
     pins, sensors = _sensors(lane)
-    chip = PcscChipStation(lane.chip, lane.table.reader.name)
+    chip = chip_station(lane.chip, lane.table.reader, holders, signature)
     return LaneParts(LaneDevices(_printer(lane), chip, sensors, lane.printer.fitted), sensors, chip, pins)
+
+
+def chip_station(
+    profile: ChipProfile, reader: ReaderTable, holders: KeyHolders, signature: ContentSignature | None, trace: Trace | None = None
+) -> PcscChipStation:
+    """A reader with its profile and its key holder. No I/O yet."""
+    return PcscChipStation(profile, reader.name, holders.sam_for(reader, profile.channel.kind), signature, trace)
 
 
 def policy(lane: LaneSetup, station: StationTable) -> LanePolicy:

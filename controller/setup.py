@@ -15,8 +15,12 @@ from controller.cards.icc import read_icc
 from controller.cards.layout_file import read_layout
 from controller.cards.raster import BACK, FRONT, Raster
 from controller.chips import profile as chip_profile
+from controller.chips.content_signature import ContentSignature
+from controller.chips.content_signature import PublicKey as ChipKey
+from controller.chips.content_signature import load_public_key as load_chip_key
 from controller.chips.profile import ChipProfile
 from controller.config import DEFAULT_PROFILES, Config, LaneTable, read_config
+from controller.config_tables import SamCardsTable
 from controller.errors import ConfigError, Problem
 from controller.hal import printer_profile
 from controller.hal.printer_profile import EvolisProfile, MagicardProfile, UsbMatch
@@ -59,6 +63,7 @@ class Setup:
     lanes: tuple[LaneSetup, ...]
     desk_chip: ChipProfile | None  # of the desk reader; None when there is none
     centre_keys: dict[str, Ed25519PublicKey]
+    chip_keys: tuple[ChipKey, ...]
 
     @property
     def chip_max_bytes(self) -> dict[int, int]:
@@ -68,6 +73,16 @@ class Setup:
             for fid, size in lane.chip.max_bytes.items():
                 sizes[fid] = min(size, sizes.get(fid, size))
         return sizes
+
+    @property
+    def signature(self) -> ContentSignature | None:
+        """What every record's chip contents must carry: a record may go to any lane."""
+        return next(filter(None, (self.signature_of(lane.chip) for lane in self.lanes)), None)
+
+    def signature_of(self, chip: ChipProfile) -> ContentSignature | None:
+        """What the contents of such chips must carry; None: nothing."""
+        fid = chip.invented.signature
+        return None if fid is None else ContentSignature(fid, self.chip_keys)
 
 
 def read_setup(path: Path) -> Setup:
@@ -81,21 +96,21 @@ def read_setup(path: Path) -> Setup:
     chips = _load_each(problems, reading.values, r"lanes\[\d+\]\.reader\.profile", find_chip)
     desk = _load_each(problems, reading.values, r"desk_reader\.profile", find_chip)
     keys = _load_each(problems, reading.values, r"centre_keys\[\d+\]\.public_key", load_public_key)
+    chip_keys = _load_each(problems, reading.values, r"chip_keys\[\d+\]\.public_key", load_chip_key)
     config = reading.config
     if problems or config is None:
         raise ConfigError(problems)
     pairs = enumerate(zip(config.lanes, printers, strict=True))
     fitted = [_fitted(problems, lane, printer, f"lanes[{number}]") for number, (lane, printer) in pairs]
-    problems += _alike(config, fitted)
+    problems += [*_alike(config, fitted), *_key_holders(config, chips, desk), *_no_chip_keys(config, chips)]
     if config.station.layout is not None:
         layout = _attempt(problems, partial(read_layout, config.station.layout), "station.layout")
         problems += _no_back(config.lanes, fitted) if layout is not None and layout.back is not None else ()
     if problems:
         raise ConfigError(problems)
     lanes = (LaneSetup(*parts) for parts in zip(config.lanes, fitted, chips, strict=True))
-    return Setup(
-        config, tuple(lanes), desk[0] if desk else None, dict(zip((key.kid for key in config.centre_keys), keys, strict=True))
-    )
+    seals = dict(zip((key.kid for key in config.centre_keys), keys, strict=True))
+    return Setup(config, tuple(lanes), desk[0] if desk else None, seals, tuple(chip_keys))
 
 
 def _fitted(problems: list[Problem], lane: LaneTable, printer: Printer, place: str) -> Printer:
@@ -133,6 +148,40 @@ def _alike(config: Config, printers: Sequence[Printer]) -> Iterator[Problem]:
                 yield Problem("config.port", f"lanes[{number}].printer.port",
                               f"wajib diisi: printer jalur {other} sejenis dan nomor serinya tidak terbaca lewat USB.",
                               f"is required: lane {other} has such a printer too, and USB does not tell them apart.")  # fmt: skip
+
+
+def _key_holders(config: Config, chips: Sequence[ChipProfile], desk: Sequence[ChipProfile]) -> Iterator[Problem]:
+    """Lanes whose chips want keys that nothing holds, and SAM cards that nothing asks."""
+    holder, desk_needs = config.key_holder, any(chip.needs_sam for chip in desk)
+    for number, (lane, chip) in enumerate(zip(config.lanes, chips, strict=True)):
+        place = f"lanes[{number}].reader"
+        if chip.needs_sam and holder is None:
+            yield Problem("config.missing", "key_holder", f"wajib diisi: chip '{chip.name}' jalur {lane.name} memerlukan kunci.",
+                          f"is required: the chips '{chip.name}' of lane {lane.name} want keys.")  # fmt: skip
+        elif chip.needs_sam and isinstance(holder, SamCardsTable) and lane.reader.sam is None:
+            yield Problem("config.missing", f"{place}.sam",
+                          "wajib diisi: key_holder berjenis 'pcsc' memerlukan kartu SAM di jalur ini.",
+                          "is required: key_holder is of kind 'pcsc', and each lane has a SAM card.")  # fmt: skip
+        if chip.channel.kind == "scp03" and isinstance(holder, SamCardsTable):
+            yield Problem("config.value", f"{place}.profile",
+                          f"chip '{chip.name}' memakai SCP03: perlu key_holder berjenis 'pkcs11'.",
+                          f"chips '{chip.name}' speak SCP03, which takes a key_holder of kind 'pkcs11'.")  # fmt: skip
+    readers = {f"lanes[{number}].reader": lane.reader for number, lane in enumerate(config.lanes)}
+    for place, reader in (readers | ({} if config.desk_reader is None else {"desk_reader": config.desk_reader})).items():
+        if place == "desk_reader" and reader.sam is None and desk_needs and isinstance(holder, SamCardsTable):
+            yield Problem("config.missing", f"{place}.sam", "wajib diisi: pembaca meja juga memerlukan kartu SAM.",
+                          "is required: the desk reader wants a SAM card too.")  # fmt: skip
+        if reader.sam is not None and not isinstance(holder, SamCardsTable):
+            yield Problem("config.value", f"{place}.sam", "hanya untuk key_holder berjenis 'pcsc'; hapus, atau ubah key_holder.",
+                          "is only for a key_holder of kind 'pcsc'; remove it, or change key_holder.")  # fmt: skip
+
+
+def _no_chip_keys(config: Config, chips: Sequence[ChipProfile]) -> Iterator[Problem]:
+    """Chips whose contents are signed, and nobody's signature is believed."""
+    signed = sorted({chip.name for chip in chips if chip.invented.signature is not None})
+    if signed and not config.chip_keys:
+        yield Problem("config.missing", "chip_keys", f"wajib diisi: isi chip {', '.join(signed)} ditandatangani pusat.",
+                      f"is required: the contents of {', '.join(signed)} chips are signed by the centre.")  # fmt: skip
 
 
 def _load_each(problems: list[Problem], values: Mapping[str, Any], pattern: str, load: Callable[[str], T]) -> list[T]:

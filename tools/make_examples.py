@@ -1,4 +1,4 @@
-"""Makes examples/records, examples/bad and examples/keys, and puts the public key into examples/station.toml.
+"""Makes examples/records, examples/bad and examples/keys, and puts the public keys into examples/station.toml.
 
 Run by hand: `python -m tools.make_examples`. Deterministic; the output is committed. All people and keys are synthetic: the keys
 come from a published phrase and protect nothing. `seal_record` shows centres how a record is sealed.
@@ -11,7 +11,7 @@ import hashlib
 import json
 import random
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -53,6 +53,21 @@ def seal_record(record: Fields, key: Ed25519PrivateKey, kid: str) -> str:
     payload = canonical_bytes({name: value for name, value in record.items() if name != "seal"})
     headers = {"typ": "", "kid": kid, "b64": False}  # an empty typ is left out of the header
     return PyJWS().encode(payload, key, algorithm="EdDSA", headers=headers, is_payload_detached=True)
+
+
+def sign_contents(contents: list[bytes], key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The centre's signature for EF 6FF6: over the contents of 6FF1 to 6FF5 in this order, each with its 2-byte length before it.
+
+    What the real centre signs is not public; this is this project's choice (controller/chips/content_signature.py).
+    """
+    signed = b"".join(len(content).to_bytes(2, "big") + content for content in contents)
+    return key.sign(signed, ec.ECDSA(SHA256(), deterministic_signing=True))
+
+
+def sign_chip(record: Fields) -> None:
+    """Put the centre's signature over what the record's chip files hold now."""
+    contents = [b64decode(text) for name, text in sorted(record["chip"].items()) if name != "6FF6"]
+    record["chip"]["6FF6"] = _text(sign_contents(contents, chip_key()))
 
 
 def make_record(number: int, resident: Resident) -> Fields:
@@ -131,8 +146,7 @@ def _chip(number: int, person: Fields, issue: Fields, face: Image.Image, drawn: 
         "6FF4": _minutiae(number, finger=2),
         "6FF5": _minutiae(number, finger=7),
     }
-    signed = ec.ECDSA(SHA256(), deterministic_signing=True)
-    contents["6FF6"] = chip_key().sign(b"".join(contents.values()), signed)
+    contents["6FF6"] = sign_contents(list(contents.values()), chip_key())
     return {name: _text(content) for name, content in contents.items()}
 
 
@@ -191,8 +205,11 @@ def _write_keys(folder: Path) -> None:
 
 def _configure_station(path: Path) -> None:
     raw = centre_key().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    point = chip_key().public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
     config = path.read_text(encoding="utf-8")
-    path.write_text(re.sub(r'(?m)^public_key = ".*"$', f'public_key = "{_text(raw)}"', config), encoding="utf-8")
+    for kid, key in ((KID, raw), (CHIP_KID, point)):
+        config = re.sub(rf'(?m)^(kid = "{kid}"\n)public_key = ".*"$', rf'\g<1>public_key = "{_text(key)}"', config)
+    path.write_text(config, encoding="utf-8")
 
 
 def main() -> None:

@@ -45,6 +45,11 @@ def reader_name(lane: int) -> str:
     return f"hw-sim lane {lane} 00 00"
 
 
+def sam_name(lane: int) -> str:
+    """The PC/SC name of the SAM's slot beside it; its card connects to the port after ``vpcd_port(lane)``."""
+    return f"hw-sim lane {lane} 00 01"
+
+
 class Pcscd:
     """One pcscd on /run/pcscd. Its process is found by pid file, so any process of the sandbox can stop and start it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tools.pcscd import reader_name, vpcd_port
+from tools.pcscd import reader_name, sam_name, vpcd_port
 
 GPIO_PORT = 8888  # of the first lane; the others follow
 
@@ -23,7 +23,9 @@ def _lane(block: str, lane: int) -> str:
         "SIM-E-0001": f"SIM-E-{lane:04}",
         'busid = "1-1"': f'busid = "1-{lane}"',
         reader_name(1): reader_name(lane),
+        sam_name(1): sam_name(lane),
         f":{vpcd_port(1)}": f":{vpcd_port(lane)}",
+        f":{vpcd_port(1) + 1}": f":{vpcd_port(lane) + 1}",
         f":{GPIO_PORT}": f":{GPIO_PORT + lane - 1}",
     }
     for old, new in changes.items():

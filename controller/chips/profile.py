@@ -7,108 +7,62 @@ The read side of `ektp` is public, the write side is not (chip.md 1.2, 1.3): wha
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, StrictBool, StrictInt, TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
-from controller.chips.apdu import ApduError, Command
+from controller.chips.apdu import Command
+from controller.chips.profile_tables import (
+    CLOSED,
+    FID_MARK,
+    ChannelTable,
+    Confidence,
+    Do,
+    FileRow,
+    Keys,
+    Phase,
+    Reading,
+    Selecting,
+    Step,
+    Writing,
+    parse_command,
+    sound_files,
+    sound_script,
+    sound_step,
+)
 from controller.errors import ConfigError, Problem
 
-LENGTH_PREFIX_BYTES = 2
-MAX_CONTENT_BYTES = 0x8000 - LENGTH_PREFIX_BYTES  # READ BINARY has a 15-bit offset
-MAX_FILES = 64  # far more than any identity chip has; bounds identify()
-
-_FID_MARK = "{fid}"
 _TEXTS = {  # pydantic's error type: Indonesian, English
     "missing": ("wajib ada", "is required"),
     "unexpected_keyword_argument": ("tidak dikenal", "is not known here"),
 }
 
 
-def _command(value: object) -> Command:
-    if not isinstance(value, str):
-        raise ApduError("must be a command in hex digits")
-    try:
-        raw = bytes.fromhex(value)
-    except ValueError as error:
-        raise ApduError(f"'{value}' is not made of pairs of hex digits") from error
-    return Command.decode(raw)
-
-
-def _fid_template(value: str) -> str:
-    if value.count(_FID_MARK) != 1:
-        raise ApduError(f"must contain {_FID_MARK} once")
-    _command(value.replace(_FID_MARK, "6FF1"))
-    return value
-
-
-_Hex = Annotated[Command, PlainValidator(_command)]
-_Byte = Annotated[StrictInt, Field(ge=0, le=0xFF)]
-_Letter = Annotated[str, Field(pattern="^[A-E]$")]
-_closed = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class Selecting:
-    """How the chip and its files are addressed."""
-
-    uid: _Hex
-    df: _Hex
-    file: Annotated[str, AfterValidator(_fid_template)]  # hex with {fid} for the four digits of the file id
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class Reading:
-    """How a file is read."""
-
-    block_bytes: Annotated[StrictInt, Field(ge=LENGTH_PREFIX_BYTES, le=256)]
-    length_prefix_bytes: Literal[2]
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class Writing:
-    """How a file is written."""
-
-    write_ins: _Byte
-    write_block_bytes: Annotated[StrictInt, Field(ge=LENGTH_PREFIX_BYTES, le=255)]
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
-class FileRow:
-    """One elementary file."""
-
-    fid: Annotated[StrictInt, Field(ge=1, le=0xFFFF)]
-    name: str
-    max_bytes: Annotated[StrictInt, Field(ge=1, le=MAX_CONTENT_BYTES)]  # content, without the length prefix
-    personalised: StrictBool  # written for each resident; False: there on the blank, never written here
-
-
-def _sound(rows: tuple[FileRow, ...]) -> tuple[FileRow, ...]:
-    if not 1 <= len(rows) <= MAX_FILES:
-        raise ValueError(f"lists {len(rows)} files; 1 to {MAX_FILES} are possible")
-    twice = [f"{fid:04X}" for fid, times in Counter(row.fid for row in rows).items() if times > 1]
-    if twice:
-        raise ValueError(f"file ids listed more than once: {', '.join(twice)}")
-    return rows
-
-
-@dataclass(frozen=True, slots=True, config=_closed)
+@dataclass(frozen=True, slots=True, config=CLOSED)
 class ChipProfile:
     """Everything the scripts need to know of one kind of chip."""
 
-    format: Literal[1]
+    format: Literal[2]
     name: str
-    secure_channel: Literal["none"]
+    channel: ChannelTable
     select: Selecting
     read: Reading
-    files: Annotated[tuple[FileRow, ...], AfterValidator(_sound)]
+    files: Annotated[tuple[FileRow, ...], AfterValidator(sound_files)]
     invented: Writing
-    confidence: dict[str, _Letter]
+    steps: Annotated[tuple[Annotated[Step, AfterValidator(sound_step)], ...], AfterValidator(sound_script)]
+    confidence: dict[str, Confidence]
+    keys: Keys | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ChipProfile:
+        wrong = list(_misfits(self))
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
 
     @property
     def personalised(self) -> tuple[FileRow, ...]:
@@ -120,13 +74,48 @@ class ChipProfile:
         """For intake: the file ids a record must bring, each with the most bytes of content it may have."""
         return {row.fid: row.max_bytes for row in self.personalised}
 
+    @property
+    def needs_sam(self) -> bool:
+        """Whether a key holder takes part."""
+        return self.channel.kind != "none"
+
+    @property
+    def locks(self) -> bool:
+        """Whether the card is closed after it was read back."""
+        return any(row.phase is Phase.LOCK for row in self.steps)
+
     def row(self, fid: int) -> FileRow | None:
         """The row of a file; None when this chip has no such file."""
         return next((row for row in self.files if row.fid == fid), None)
 
+    def phase(self, phase: Phase) -> tuple[Step, ...]:
+        """The steps of one phase, in order."""
+        return tuple(row for row in self.steps if row.phase is phase)
+
     def select_file(self, fid: int) -> Command:
         """The command that makes a file the current one."""
-        return _command(self.select.file.replace(_FID_MARK, f"{fid:04X}"))
+        return parse_command(self.select.file.replace(FID_MARK, f"{fid:04X}"))
+
+
+def _misfits(profile: ChipProfile) -> Iterator[str]:
+    """What one table says that another contradicts."""
+    command_bytes, answer_bytes = profile.channel.most_bytes
+    if profile.invented.block_bytes > command_bytes:
+        yield f"invented.block_bytes is {profile.invented.block_bytes}; this channel holds {command_bytes}"
+    if profile.read.block_bytes > answer_bytes:
+        yield f"read.block_bytes is {profile.read.block_bytes}; this channel holds {answer_bytes}"
+    asked = sum(row.do is Do.AUTHENTICATE for row in profile.steps)
+    if asked != (profile.channel.kind != "none"):
+        yield f"channel '{profile.channel.kind}' and {asked} steps 'authenticate'"
+    control = None if profile.channel.card_control is None else profile.row(profile.channel.card_control)
+    if (profile.channel.kind == "icao") != (control is not None and control.read == "free"):
+        yield "channel.card_control is for 'icao', and names a file that is free to read"
+    if (profile.keys is not None) != any(row.do is Do.KEYS for row in profile.steps):
+        yield "[keys] and a step 'keys' belong together"
+    if profile.keys is not None and profile.channel.kind != "scp03":
+        yield "[keys] is for 'scp03'"
+    if profile.invented.signature is not None and profile.invented.signature not in profile.max_bytes:
+        yield "invented.signature is no personalised file"
 
 
 _ADAPTER = TypeAdapter(ChipProfile)
@@ -165,7 +154,7 @@ def parse_profile(table: Mapping[str, Any], source: str) -> ChipProfile:
 
 def _problem(detail: ErrorDetails, source: str) -> Problem:
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])
-    place = f"{source}: {''.join(steps).removeprefix('.')}"
+    place = f"{source}: {''.join(steps).removeprefix('.')}".removesuffix(": ")
     message = detail["msg"].removeprefix("Value error, ")
     indonesian, english = _TEXTS.get(detail["type"], (f"tidak sah: {message}", message))
     return Problem(f"chip_profile.{detail['type']}", place, indonesian, english)

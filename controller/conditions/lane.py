@@ -74,6 +74,16 @@ LANE = table(
     ("reader_busy", _F, _SELF, _MAYBE, "PEMBACA DIPAKAI",
      "Pembaca chip dipakai program lain; hentikan program itu.",
      "Another program holds the chip reader; stop that program."),
+    # the key holder
+    ("sam_absent", _F, _SELF, _MAYBE, "SAM TIDAK ADA",
+     "Kartu SAM atau modul kunci tidak menjawab; periksa slot SAM dan kabelnya.",
+     "The SAM card or key module does not answer; check the SAM slot and its cable."),
+    ("sam_locked", _F, _TECH, _MAYBE, "SAM TERKUNCI",
+     "SAM menolak PIN; tidak dicoba lagi agar tidak terblokir. Panggil teknisi untuk memeriksa PIN.",
+     "The key holder refuses its PIN; it is not tried again, so that it is not blocked. Call the technician to check the PIN."),
+    ("sam_refused", _F, _TECH, _MAYBE, "SAM MENOLAK",
+     "SAM menolak perintah atau tidak punya kunci yang diperlukan; panggil teknisi.",
+     "The key holder refuses a command or lacks a key that is needed; call the technician."),
     # sensors, buttons, lamps, display
     ("pins_dead", _F, _SELF, _MAYBE, "SENSOR MATI",
      "Sensor dan tombol tidak menjawab; periksa kabel papan GPIO.",

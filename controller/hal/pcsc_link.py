@@ -29,12 +29,14 @@ from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUn
 from controller.hal.worker_thread import WorkerThread
 
 T = TypeVar("T")
+Trace = Callable[[bytes, bytes], None]
 
 CHECK_S = 2.0  # pcscd answers in under a millisecond; one that needs longer is frozen
 LATE_S = 0.5  # the thread ends its call this long after the deadline, unless it is stuck
 SLICE_S = 0.25  # longest wait inside pcscd, so that a cancelled wait for a card ends soon
 PAST_POLL_S = 0.05  # how often we look whether a thread that was given up has come back
 
+_ANY_PROTOCOL = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 _PROTOCOLS = {scard.SCARD_PROTOCOL_T0: scard.SCARD_PCI_T0, scard.SCARD_PROTOCOL_T1: scard.SCARD_PCI_T1}
 
 _SERVICE_GONE = {scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED, scard.SCARD_E_INVALID_HANDLE,
@@ -56,9 +58,13 @@ class _CardLostError(Exception):
 class PcscLink:
     """One reader, known by the exact name pcscd gives it. One task uses it at a time; a second one gets RuntimeError."""
 
-    def __init__(self, reader_name: str) -> None:
-        """Opens nothing; the first call does, and every later call survives a restart of pcscd in between."""
+    def __init__(self, reader_name: str, trace: Trace | None = None) -> None:
+        """Opens nothing; the first call does, and every later call survives a restart of pcscd in between.
+
+        `trace` is told of every command and its answer, on the reader's thread: for technicians only.
+        """
         self._reader_name = reader_name
+        self._trace = trace
         self._past: _Session | None = None  # its thread was given up
         self._session, self._thread = self._fresh()
 
@@ -85,6 +91,23 @@ class PcscLink:
         if not self._session.holds_card:
             raise DeviceUnknown("reader_lost", "no card is held")
         return await self._bounded(partial(self._session.run, script), deadline)
+
+    async def reset(self, deadline: Deadline) -> None:
+        """Switch the card that is held off and on: it forgets what was selected and every session. Errors as for `run`.
+
+        Another card may answer afterwards: the next script must ask for the UID first. When the card has left, pcscd overlooks
+        the next one if that comes within its polling interval (as in `_Session.drop`); no printer is that quick.
+        """
+        if not self._session.holds_card:
+            raise DeviceUnknown("reader_lost", "no card is held")
+        await self._bounded(self._session.reset, deadline)
+
+    async def aside(self, work: Callable[[], T], deadline: Deadline) -> T:
+        """Do something that is not for the card on the reader's thread, which scripts run on: what belongs to a key holder.
+
+        TimeoutError when it does not come back; the thread is given up then.
+        """
+        return await self._call(lambda _order: work(), deadline)
 
     async def release(self) -> None:
         """Let go of the card, so that it may be moved or used by others. Never fails, nothing to do without a card."""
@@ -129,7 +152,7 @@ class PcscLink:
         self._past = None
 
     def _fresh(self) -> tuple[_Session, WorkerThread]:
-        return _Session(self._reader_name), WorkerThread(f"pcsc {self._reader_name}")
+        return _Session(self._reader_name, self._trace), WorkerThread(f"pcsc {self._reader_name}")
 
 
 class _Order:
@@ -150,8 +173,9 @@ class _Order:
 class _Session:
     """PC/SC context and card of one reader. Every method runs on the reader's thread, except where it says otherwise."""
 
-    def __init__(self, reader_name: str) -> None:
+    def __init__(self, reader_name: str, trace: Trace | None) -> None:
         self._reader_name = reader_name
+        self._trace = trace
         self._context: int | None = None
         self._card: tuple[int, int] | None = None  # handle, protocol header for it
         self.over = threading.Event()  # set for good by `shut`
@@ -199,6 +223,18 @@ class _Session:
             undo.pop_all()
             return result
 
+    def reset(self, order: _Order) -> None:
+        """See PcscLink.reset."""
+        order.go_on()
+        assert self._card is not None  # callers connect first
+        handle, _ = self._card
+        hresult, protocol = scard.SCardReconnect(handle, scard.SCARD_SHARE_EXCLUSIVE, _ANY_PROTOCOL, scard.SCARD_RESET_CARD)
+        if hresult != scard.SCARD_S_SUCCESS:
+            self.drop()
+            failure = _failure(hresult, "reset the card")
+            raise DeviceUnknown("chip_silent" if isinstance(failure, _CardLostError) else "reader_lost", str(failure))
+        self._card = (handle, _PROTOCOLS[protocol])
+
     def drop(self, _order: _Order | None = None) -> None:
         """Let go of the card as it is.
 
@@ -225,7 +261,7 @@ class _Session:
 
     def _connect(self) -> None:
         hresult, handle, protocol = scard.SCardConnect(
-            self._context, self._reader_name, scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+            self._context, self._reader_name, scard.SCARD_SHARE_EXCLUSIVE, _ANY_PROTOCOL
         )
         if hresult != scard.SCARD_S_SUCCESS:
             raise _failure(hresult, "connect to the card")
@@ -239,6 +275,8 @@ class _Session:
         if hresult != scard.SCARD_S_SUCCESS:
             failure = _failure(hresult, "send a command to the card")
             raise failure if isinstance(failure, _CardLostError) else DeviceUnknown("reader_lost", failure.detail)
+        if self._trace is not None:
+            self._trace(command, bytes(answer))
         if not answer:  # pcscd reports success for a card that died during the command
             raise _CardLostError(DeviceRefused("chip_silent", "the card gave no answer"))
         return bytes(answer)

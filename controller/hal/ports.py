@@ -75,19 +75,31 @@ class CardPrinter(Protocol):
 
 
 class ChipStation(Protocol):
-    """The contactless reader of a lane and the chip profile it speaks."""
+    """The contactless reader of a lane, the chip profile it speaks, and the key holder it asks."""
 
     async def check(self) -> None:
-        """Raise DeviceAbsent when the PC/SC service or the reader is not there. Touches no card."""
+        """Raise DeviceError when PC/SC, the reader or the key holder could not be used now. Touches no card."""
 
     async def identify(self, deadline: Deadline) -> ChipSight:
-        """Wait for a card, take it for ourselves, read its UID and whether its files are empty."""
+        """Wait for a card, take it for ourselves, read its UID, open the secure channel, read whether its files are empty.
+
+        DeviceAbsent too when the key holder cannot be used: that says nothing of the card.
+        """
 
     async def write(self, files: Sequence[ChipFile], deadline: Deadline) -> None:
         """Write every file, content first and length prefix last, to the chip last identified."""
 
     async def read(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
         """Read the content of the files back from the chip last identified."""
+
+    async def finish(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
+        """Put the keys of the chip last identified and close it, as far as its profile says so and it was not done before.
+
+        Then as `verify`. For a chip whose read-back was right.
+        """
+
+    async def verify(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
+        """Reset the chip last identified and read the files in a new session: independent proof that it is closed and signed."""
 
     async def release(self) -> None:
         """Let go of the card so that it may be moved. Never fails."""

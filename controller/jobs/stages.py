@@ -130,14 +130,23 @@ async def encode(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
 
 
 async def read_back(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
-    """Read every file back and compare; then let go of the card."""
-    found = await _of_chip(trip.devices.chip.read([file.fid for file in trip.files], deadline))
+    """Read every file back and compare; only then have the chip closed, and compare again what it says after a reset.
+
+    A chip that was closed before the power went is closed no second time, so this may be done again.
+    """
+    chip, fids = trip.devices.chip, [file.fid for file in trip.files]
+    _compare(trip, await _of_chip(chip.read(fids, deadline)), "what was written")
+    seen = _compare(trip, await _of_chip(chip.finish(fids, deadline)), "what was read before the chip was closed")
+    await chip.release()
+    return {"files": seen}
+
+
+def _compare(trip: Trip, found: Sequence[ChipFile], wanted_of: str) -> dict[str, str]:
     wanted, seen = file_hashes(trip.files), file_hashes(found)
     differing = sorted(fid for fid, digest in wanted.items() if seen.get(fid) != digest)
     if differing:
-        raise CardWrong("chip_differs", f"files {', '.join(differing)} differ from what was written")
-    await trip.devices.chip.release()
-    return {"files": seen}
+        raise CardWrong("chip_differs", f"files {', '.join(differing)} differ from {wanted_of}")
+    return seen
 
 
 async def print_face(trip: Trip, before: Before, deadline: Deadline) -> Facts:

@@ -145,6 +145,8 @@ REFUSALS = _rows(
      "The chip files together hold more than {max} bytes; make them smaller at the centre and seal the record again."),
     ("chip.no_such_file", "Profil chip stasiun ini tidak punya berkas ini; periksa profil chip di station.toml.",
      "This station's chip profile has no such file; check the chip profile in station.toml."),
+    ("chip.signature", "Tanda tangan pusat tidak cocok dengan isi chip; minta data ini lagi dari pusat, atau periksa chip_keys.",
+     "The centre's signature does not fit the chip's contents; fetch the record from the centre again, or check chip_keys."),
 )  # fmt: skip
 
 

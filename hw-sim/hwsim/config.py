@@ -14,6 +14,8 @@ from hwsim.toml_table import Table, load
 
 MAX_LANES = 8  # a station has 1-8 lanes
 MAX_HOPPER = 10_000  # blanks in one hopper; far above any real feeder, a guard against typing mistakes
+BLOB_BYTES = 32  # that opens a SAM (chip.md 1.2)
+RATES_KBIT = (106, 212, 424, 848)  # of ISO 14443
 BANK_PINS = 28  # a Raspberry Pi header brings out GPIO 0-27
 LANE_PINS = ("feed_beam", "exit_beam", "reject_beam", "hopper_low", "hopper_empty", "bin_full")
 PANEL_PINS = ("go", "hold", "green", "amber", "red")
@@ -25,6 +27,14 @@ class Address:
 
     host: str
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SamConfig:
+    """A SAM card in a contact slot."""
+
+    vpcd: Address
+    blob: bytes | None = None  # that it wants to be opened with; None: it is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,9 @@ class LaneConfig:
     external: bool | None  # the chip reader stands beside the printer; None = as the profile says
     vpcd: Address
     apdu_delay_s: float  # how long the chip thinks over each APDU, wall clock
+    rf_kbit: int | None  # on the air; None: no time is lost there
+    uid_type: str  # of new blanks: a or b (ISO 14443)
+    sam: SamConfig | None
     gpio: Address | None
     hopper_capacity: int
     hopper_blanks: int
@@ -66,6 +79,7 @@ class DeskConfig:
 
     vpcd: Address
     chip_profile: str
+    sam: SamConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +114,10 @@ def load_config(path: Path) -> SimConfig:
 
 
 def _lane(row: Table) -> LaneConfig:
-    row.only("name", "printer", "chip", "gpio", "hopper", "bin", "reject", "pins")
+    row.only("name", "printer", "chip", "sam", "gpio", "hopper", "bin", "reject", "pins")
     printer, chip = row.table("printer"), row.table("chip")
     printer.only("profile", "serial", "busid", "ribbon", "ribbon_type", "card_at_power_on", "hand_feed_wait")
-    chip.only("profile", "vpcd", "apdu_ms", "external")
+    chip.only("profile", "vpcd", "apdu_ms", "external", "rf_kbit", "uid_type")
     hopper, bin_, reject = row.table("hopper"), row.table("bin"), row.table("reject", {})
     lane = LaneConfig(
         name=row.get("name", str),
@@ -118,6 +132,9 @@ def _lane(row: Table) -> LaneConfig:
         external=chip.get("external", bool) if "external" in chip.data else None,
         vpcd=_address(chip, "vpcd"),
         apdu_delay_s=chip.get("apdu_ms", float, 0.0) / 1000,
+        rf_kbit=_rate(chip),
+        uid_type=chip.choice("uid_type", None, ("a", "b")) or "a",
+        sam=_sam(row),
         gpio=_address(row, "gpio") if "gpio" in row.data else None,
         hopper_capacity=hopper.at_least("capacity", 1),
         hopper_blanks=hopper.at_least("blanks", 0, 0),
@@ -132,8 +149,29 @@ def _lane(row: Table) -> LaneConfig:
 
 
 def _desk(row: Table) -> DeskConfig:
-    row.only("vpcd", "profile")
-    return DeskConfig(_address(row, "vpcd"), row.get("profile", str))
+    row.only("vpcd", "profile", "sam")
+    return DeskConfig(_address(row, "vpcd"), row.get("profile", str), _sam(row))
+
+
+def _rate(chip: Table) -> int | None:
+    rate = chip.get("rf_kbit", int, 0)
+    if rate and rate not in RATES_KBIT:
+        raise SimError(f"{chip.place}rf_kbit must be one of {', '.join(map(str, RATES_KBIT))}, not {rate}")
+    return rate or None
+
+
+def _sam(row: Table) -> SamConfig | None:
+    if "sam" not in row.data:
+        return None
+    sam = row.table("sam")
+    sam.only("vpcd", "blob")
+    try:
+        blob = bytes.fromhex(sam.get("blob", str, ""))
+    except ValueError as error:
+        raise SimError(f"{sam.place}blob must be hex digits") from error
+    if len(blob) not in (0, BLOB_BYTES):
+        raise SimError(f"{sam.place}blob must have {BLOB_BYTES} bytes, not {len(blob)}")
+    return SamConfig(_address(sam, "vpcd"), blob or None)
 
 
 def _front_panel(row: Table) -> FrontPanelConfig:
@@ -165,6 +203,7 @@ def _check_whole(place: str, config: SimConfig) -> None:
     _refuse_twice(f"{place}busid", [lane.busid for lane in config.lanes])
     listening = [config.usbip, *(a for lane in config.lanes for a in (lane.vpcd, lane.gpio) if a is not None)]
     listening += [] if config.desk is None else [config.desk.vpcd]
+    listening += [part.sam.vpcd for part in (*config.lanes, config.desk) if part is not None and part.sam is not None]
     _refuse_twice(f"{place}address", [f"{a.host}:{a.port}" for a in listening if a.port])
     if any(lane.name == "desk" for lane in config.lanes):
         raise SimError(f"{place}lanes: a lane cannot be called 'desk': commands mean the desk reader by that")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hwsim.clock import Clock
 from hwsim.config import DeskConfig
-from hwsim.devices.field import Field
+from hwsim.devices.chip_keys import load_masters
+from hwsim.devices.field import Field, Speed
+from hwsim.devices.sam_slot import SamSlot
 from hwsim.errors import SimError
 from hwsim.exchanges import Exchanges
 from hwsim.profiles import ChipProfile
@@ -13,6 +15,7 @@ from hwsim.wires.vpcd import VpcdSlot
 from hwsim.world import Place, Spot, World
 
 NAME = "desk"  # where a lane's name is asked for
+DESK_SEED = 0  # lanes have theirs from their names
 
 
 class Desk:
@@ -22,7 +25,21 @@ class Desk:
         self._world, self.profile = world, profile
         self.exchanges = Exchanges()
         self.slot = VpcdSlot(config.vpcd.host, config.vpcd.port)
-        self.field = Field(NAME, world, profile, self.slot, clock, LaneMeter(), self.exchanges)
+        masters = load_masters()
+        self.field = Field(NAME, world, profile, self.slot, clock, LaneMeter(), self.exchanges, masters, Speed())
+        self._sam = None if config.sam is None else SamSlot(config.sam, masters, DESK_SEED, self.exchanges)
+
+    async def start(self) -> None:
+        """Open the reader's slots."""
+        await self.slot.start()
+        if self._sam is not None:
+            await self._sam.start()
+
+    async def close(self) -> None:
+        """Let go of them."""
+        await self.slot.close()
+        if self._sam is not None:
+            await self._sam.close()
 
     @property
     def blank(self) -> str | None:

@@ -1,8 +1,8 @@
 """What crosses a lane's wires, counted, and what is to happen at the n-th of it.
 
 An exchange on wire `usb` is a whole command that the printer received (a long download counts twice: when its first transfer came
-and when its last one did) or one packet of a reply that the host fetched; on wire `apdu` it is one command APDU. Labels name the
-command, never its data: `> Sic`, `> Db;y;128 first`, `> Db;y;128`, `< Sic`, `D6 0002`.
+and when its last one did) or one packet of a reply that the host fetched; on the wires `apdu` (of the chip) and `sam` it is one
+command APDU. Labels name the command, never its data: `> Sic`, `> Db;y;128 first`, `> Db;y;128`, `< Sic`, `D6 0002`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ from dataclasses import dataclass, field
 
 from hwsim.errors import SimError
 
-WIRES = ("usb", "apdu")
+WIRES = ("usb", "apdu", "sam")
 MOMENTS = ("before", "after")  # the machine acted on it
 MAX_LABELS = 100_000  # remembered per wire while recording: some 1,000 cards
 MAX_TRIGGERS = 1_000  # remembered per lane, those that have happened too
+
+
+def apdu_label(command: bytes) -> str:
+    """INS, P1 and P2 of a command APDU."""
+    return f"{command[1:2].hex().upper()} {command[2:4].hex().upper()}"
 
 
 @dataclass(slots=True)
@@ -43,7 +48,7 @@ class Trigger:
 
 @dataclass(slots=True)
 class Exchanges:
-    """The two wires of one lane, or the one of the desk reader."""
+    """The wires of one lane, or those of the desk reader."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WIRES, 0))
     labels: dict[str, list[str]] | None = None  # while recording

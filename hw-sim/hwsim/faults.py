@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from hwsim.devices.field import Swap
+from hwsim.chip_faults import CHIP_FAULTS
 from hwsim.devices.mechanics import STAGES
 from hwsim.devices.replies import Trick
 from hwsim.errors import SimError
@@ -16,50 +16,6 @@ from hwsim.station import SimStation
 from hwsim.world import Spot
 
 __all__ = ["FAULTS", "MAX_NUMBER", "Fault", "Values"]
-
-
-# Chip
-
-
-def _dead_chip(station: SimStation, lane: Lane, v: Values) -> None:
-    name = lane.config.name
-    inside, hopper = station.world.at(Spot.INSIDE, name)[:1], station.world.at(Spot.HOPPER, name)
-    chosen = (inside if v["blank"] == 0 else hopper[v["blank"] - 1 : v["blank"]])[:1]
-    if not chosen:
-        raise SimError(f"lane {name} has no blank {v['blank']} (0 is the one inside, 1 the next to be fed)")
-    station.world.blank(chosen[0]).chip.dead = True
-    if v["blank"] == 0:
-        lane.slot.remove()
-
-
-def _used_chip(station: SimStation, lane: Lane, v: Values) -> None:
-    name = lane.config.name
-    chosen = station.world.at(Spot.HOPPER, name)[max(0, v["blank"] - 1) :][:1]
-    if not chosen:
-        raise SimError(f"lane {name} has no blank {v['blank']} in its hopper (1 is the next to be fed)")
-    chip = station.world.blank(chosen[0]).chip
-    for spec in lane.chip_profile.files:
-        if spec.personalised:
-            chip.write(spec.fid, 0, (1).to_bytes(chip.prefix_bytes, "big") + b"\x5a")
-
-
-def _torn_chip(_s: SimStation, lane: Lane, v: Values) -> None:
-    lane.field.troubles.cut_in_bytes, lane.field.troubles.cut_kills = v["bytes"], v["kills"]
-
-
-def _hung_chip(_s: SimStation, lane: Lane, v: Values) -> None:
-    lane.field.troubles.hang_in_apdus = max(1, v["apdu"])
-
-
-def _reader(works: bool) -> Act:
-    return lambda _s, lane, _v: lane.slot.thaw() if works else lane.slot.hang()
-
-
-def _swap(card_too: bool) -> Act:
-    def act(_s: SimStation, lane: Lane, v: Values) -> None:
-        lane.field.swap = Swap(v["presentation"], card_too)
-
-    return act
 
 
 # Card path
@@ -113,16 +69,7 @@ def _twin(station: SimStation, lane: Lane, v: Values) -> None:
 
 
 FAULTS: dict[str, Fault] = {
-    "dead_chip": Fault("the n-th next blank never answers the field (0: the one inside)", _dead_chip, {"blank": 1}),
-    "used_chip": Fault("the n-th next blank was written before", _used_chip, {"blank": 1}),
-    "torn_chip": Fault("the field is lost after so many more written bytes", _torn_chip, {"bytes": 100, "kills": False}),
-    "hung_chip": Fault("the n-th APDU from now is never answered; presented anew, the chip goes on", _hung_chip, {"apdu": 1}),
-    "reader_hang": Fault("the reader takes APDUs and never answers, whatever becomes of the card", _reader(works=False)),
-    "reader_thaw": Fault("the reader goes on", _reader(works=True)),
-    "wrong_chip": Fault(
-        "at a card's n-th presentation the reader hears another chip", _swap(card_too=False), {"presentation": 2}
-    ),
-    "swapped_card": Fault("at its n-th presentation the card was exchanged", _swap(card_too=True), {"presentation": 2}),
+    **CHIP_FAULTS,
     "feeder_jam": Fault("the next feed jams; the blank stays in the hopper", _feeder_jam),
     "card_jam": Fault(f"a card jams at a stage: {', '.join(STAGES)}", _card_jam, {"stage": "print"}),
     "jam_cleared": Fault("a person clears the jam", _jam_cleared, {"take_card": True}),

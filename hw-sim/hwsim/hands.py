@@ -24,7 +24,7 @@ def put(station: SimStation, which: str, where: str, lane: Lane) -> str:
         station.desk_reader.check_room()
     elif spot is not Spot.PERSON:
         lane.check_room(spot)
-    blank = station.world.make(1, lane.chip_profile)[0] if which == NEW else find(station, which, lane)
+    blank = station.world.make(1, lane.chip_profile, lane.config.uid_type)[0] if which == NEW else find(station, which, lane)
     pick_up(station, blank)
     if spot is Spot.DESK:
         station.desk_reader.lay(blank)

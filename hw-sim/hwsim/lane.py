@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from zlib import crc32
 
 from hwsim.clock import Clock
 from hwsim.config import LaneConfig
-from hwsim.devices.field import Field
+from hwsim.devices.chip_keys import load_masters
+from hwsim.devices.field import Field, Speed
 from hwsim.devices.mechanics import Mechanics
 from hwsim.devices.parts import Capacities, fitted_ribbon, known_ribbons
 from hwsim.devices.pins import LaneSensors
+from hwsim.devices.sam_slot import SamSlot
 from hwsim.devices.usb_printer import UsbPrinter
 from hwsim.errors import SimError
 from hwsim.exchanges import Exchanges
@@ -50,8 +53,19 @@ class Lane:
         self.sensors = LaneSensors(self.bank, config.pins, clock)
         self._gpio = None if config.gpio is None else PigpiodServer(config.gpio.host, config.gpio.port, self.bank)
         self.slot = VpcdSlot(config.vpcd.host, config.vpcd.port)
+        masters, speed = load_masters(), Speed(config.apdu_delay_s, config.rf_kbit)
+        self._sam = None if config.sam is None else SamSlot(config.sam, masters, crc32(config.name.encode()), self.exchanges)
         self.field = Field(
-            config.name, world, self.chip_profile, self.slot, clock, self.meter, self.exchanges, config.apdu_delay_s
+            config.name,
+            world,
+            self.chip_profile,
+            self.slot,
+            clock,
+            self.meter,
+            self.exchanges,
+            masters,
+            speed,
+            config.uid_type,
         )
         self.printer = self._printer(config.name, self.meter, self.exchanges)
         self.mechanics = self.printer.mechanics
@@ -68,11 +82,15 @@ class Lane:
         if self._gpio is not None:
             await self._gpio.start()
         await self.slot.start()
+        if self._sam is not None:
+            await self._sam.start()
 
     async def close(self) -> None:
         """Let go of the wires."""
         self.unplug()
         await self.slot.close()
+        if self._sam is not None:
+            await self._sam.close()
         if self._gpio is not None:
             await self._gpio.close()
 
@@ -82,6 +100,13 @@ class Lane:
         if self._gpio is None:
             raise SimError(f"lane {self.config.name} has no gpio")
         return self._gpio
+
+    @property
+    def sam(self) -> SamSlot:
+        """The slot with the lane's SAM. Raises SimError when the lane has none."""
+        if self._sam is None:
+            raise SimError(f"lane {self.config.name} has no SAM: its hw-sim.toml has no sam")
+        return self._sam
 
     @property
     def gpio_port(self) -> int | None:
@@ -148,7 +173,7 @@ class Lane:
             raise SimError(f"the hopper of lane {self.config.name} has room for {free} blanks; asked for {count}")
         if dead_at and not 1 <= min(dead_at) <= max(dead_at) <= count:
             raise SimError(f"dead blanks must be numbered 1 to {count}, not {sorted(dead_at)}")
-        loaded = self._world.make(count, self.chip_profile)
+        loaded = self._world.make(count, self.chip_profile, self.config.uid_type)
         for number, blank in enumerate(loaded, 1):
             self._world.blank(blank).chip.dead = number in dead_at
             self._world.move(blank, Place(Spot.HOPPER, self.config.name))

@@ -29,6 +29,8 @@ _TIMING_S = {
     "hand_feed_wait": 30.0,
     "clean": 20.0,
 }
+CHANNELS = ("none", "icao", "scp03")
+SCP03_SIZES = (8, 16)
 STATIONS = ("contactless", "contact", "flip", "reject")
 PLANE_COLUMN_BYTES = {"kge2": 96, "kge": 96, "kee": 84}  # one bit plane of one column (printers.md 4.5)
 _LIST = cast("type[list[Any]]", list)
@@ -84,16 +86,29 @@ class ChipFileSpec:
     fid: int
     max_bytes: int  # content, without the length prefix
     personalised: bool
+    free: bool  # readable without a secure channel
 
 
 @dataclass(frozen=True, slots=True)
 class ChipProfile:
-    """A chip in plain ISO 7816: where its files are and how large they may be."""
+    """A chip: where its files are, how large they may be, and which protection it asks for."""
 
     name: str
-    df: bytes  # the file identifier of the application, e.g. 7F0A
+    channel: str  # one of CHANNELS
+    application: bytes  # what is selected: a file identifier, e.g. 7F0A, or an AID
+    size: int  # of challenges and MACs under scp03: 8 (S8) or 16 (S16)
     prefix_bytes: int
     files: tuple[ChipFileSpec, ...]
+
+    @property
+    def fresh_life(self) -> int:
+        """The life cycle of a blank's application: initialisation, or selectable (GlobalPlatform)."""
+        return 0x07 if self.channel == "scp03" else 0x03
+
+    @property
+    def locked_life(self) -> int:
+        """Its life cycle when nothing can be written any more: personalised, or activated."""
+        return 0x0F if self.channel == "scp03" else 0x05
 
 
 def load_printer(name: str, folder: Path = PROFILES) -> EvolisProfile | MagicardProfile:
@@ -163,19 +178,39 @@ def _ribbon(row: Table) -> RibbonSpec:
 def load_chip(name: str, folder: Path = PROFILES) -> ChipProfile:
     """Read chips/NAME.toml."""
     root = profile_table(folder / "chips", name)
-    _check_format(root, 1)
-    select, read = root.table("select"), root.table("read")
-    try:
-        df = bytes.fromhex(select.get("df", str))[5:7]
-    except ValueError as error:
-        raise SimError(f"{select.place}df must be hex digits: {error}") from error
-    if len(df) != 2:
-        raise SimError(f"{select.place}df must be a SELECT with a 2-byte file identifier")
-    files = tuple(
-        ChipFileSpec(row.at_least("fid", 0), row.at_least("max_bytes", 1), row.get("personalised", bool))
-        for row in root.tables("files")
+    _check_format(root, 2)
+    channel, read = root.table("channel"), root.table("read")
+    kind = channel.choice("kind", None, CHANNELS)
+    if kind is None:
+        raise SimError(f"{channel.place}kind is missing; it must be one of {', '.join(CHANNELS)}")
+    size = channel.get("size", int, 8)
+    if size not in SCP03_SIZES:
+        raise SimError(f"{channel.place}size must be 8 or 16, not {size}")
+    return ChipProfile(
+        root.get("name", str),
+        kind,
+        _application(root),
+        size,
+        read.at_least("length_prefix_bytes", 0),
+        tuple(_chip_file(row) for row in root.tables("files")),
     )
-    return ChipProfile(root.get("name", str), df, read.at_least("length_prefix_bytes", 0), files)
+
+
+def _chip_file(row: Table) -> ChipFileSpec:
+    free = row.choice("read", "free", ("free", "channel")) == "free"
+    return ChipFileSpec(row.at_least("fid", 0), row.at_least("max_bytes", 1), row.get("personalised", bool), free)
+
+
+def _application(root: Table) -> bytes:
+    """What the script's first SELECT names: the chips that these scripts are for have it."""
+    for row in root.tables("steps"):
+        try:
+            command = bytes.fromhex(row.get("command", str, ""))
+        except ValueError as error:
+            raise SimError(f"{row.place}command must be hex digits: {error}") from error
+        if command[1:2] == b"\xa4" and len(command) > 5:
+            return command[5 : 5 + command[4]]
+    raise SimError(f"{root.place}steps: none of them is a SELECT (00A4...)")
 
 
 def _check_format(root: Table, wanted: int) -> None:

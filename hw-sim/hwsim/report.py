@@ -47,6 +47,7 @@ def chip_json(chip: ChipMemory) -> dict[str, Any]:
     ever written (content written before a torn length prefix shows here)."""
     return {
         "dead": chip.dead,
+        **_life_json(chip),
         "files": {
             f"{fid:04X}": {
                 "length": chip.length(fid),
@@ -63,11 +64,17 @@ def brief_chip_json(chip: ChipMemory) -> dict[str, Any]:
     """Only the files that were ever written, as length and hash."""
     return {
         "dead": chip.dead,
+        **_life_json(chip),
         "files": {
             f"{fid:04X}": {"length": chip.length(fid), "sha256": chip.sha256(fid), "written_bytes": written}
             for fid, written in chip.written_bytes.items()
         },
     }
+
+
+def _life_json(chip: ChipMemory) -> dict[str, Any]:
+    """Life cycles as hex bytes, of the application and (GlobalPlatform) of the card, and the versions of its keys."""
+    return {"life": f"{chip.life:02X}", "card_life": f"{chip.card_life:02X}", "key_versions": list(chip.key_sets)}
 
 
 def lane_json(lane: Lane, world: World) -> dict[str, Any]:

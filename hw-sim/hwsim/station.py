@@ -200,7 +200,7 @@ class SimStation:
             for lane in self.lanes.values():
                 await lane.start()
             if self.desk is not None:
-                await self.desk.slot.start()
+                await self.desk.start()
         except OSError as error:
             raise SimError(f"a wire cannot be opened: {error}") from error
 
@@ -209,7 +209,7 @@ class SimStation:
             lane.switch_off()
             await lane.close()
         if self.desk is not None:
-            await self.desk.slot.close()
+            await self.desk.close()
         await self.usb.close()
         self.pty.close()
 

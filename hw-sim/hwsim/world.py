@@ -17,6 +17,9 @@ from hwsim.forms import Form
 from hwsim.profiles import ChipProfile
 
 CARD_CONTROL = 0x6FF0  # the one file that a blank brings with it: 51 random bytes (chip.md 1.2)
+LIFE_ACTIVATED = 0x05  # life cycle of a locked e-KTP application (chip.md 2.2)
+# The first bytes of a UID, and how many follow: NXP's, one of type B, and a random one that changes with every presentation.
+UID_TYPES = {"a": (b"\x04", 6), "b": (b"", 8), "single": (b"\x08", 3)}
 
 
 class Spot(StrEnum):
@@ -69,6 +72,11 @@ class ChipMemory:
 
     files: dict[int, bytearray]
     prefix_bytes: int
+    life: int  # life cycle of the application that holds the files (chip.md 2.2, 3.4)
+    card_life: int = 0x01  # life cycle of a GlobalPlatform card: OP_READY
+    key_sets: dict[int, tuple[bytes, bytes, bytes]] = field(default_factory=dict)  # version -> ENC, MAC, DEK; the newest last
+    sequence: int = 0  # sessions begun under SCP03
+    foreign: bool = False  # made with another office's keys
     written_bytes: dict[int, int] = field(default_factory=dict)  # highest offset ever written, per file
     dead: bool = False  # never answers the field
     _sha256: dict[int, str] = field(default_factory=dict)
@@ -99,7 +107,7 @@ class Blank:
     """One card body with its chip."""
 
     id: str
-    uid: bytes  # 7 bytes, NXP
+    uid: bytes  # 7 bytes of type A (NXP), 8 of type B
     chip: ChipMemory
     printed: list[Printed] = field(default_factory=list)
 
@@ -116,9 +124,17 @@ class World:
         self._taken_from: dict[str, Place] = {}
         self.on_move: list[Callable[[], None]] = []  # told after every move
 
-    def make(self, count: int, chip: ChipProfile) -> list[str]:
-        """Make new blanks in the supply; returns their ids."""
-        return [self._make_one(chip) for _ in range(count)]
+    def make(self, count: int, chip: ChipProfile, uid_type: str = "a") -> list[str]:
+        """Make new blanks in the supply; returns their ids. `uid_type` is a or b."""
+        return [self._make_one(chip, uid_type) for _ in range(count)]
+
+    def new_uid(self, uid_type: str) -> bytes:
+        """A UID that no chip has: 7 bytes for type a, 8 for b, 4 random ones for `single` (no e-KTP has that)."""
+        head, size = UID_TYPES[uid_type]
+        while (uid := head + self._random.randbytes(size)) in self._uids:
+            pass
+        self._uids.add(uid)
+        return uid
 
     def move(self, blank: str, to: Place) -> None:
         """Take a blank from where it is and put it there: the only way any blank changes its place."""
@@ -182,13 +198,10 @@ class World:
         printed = self._blanks[blank].printed
         printed[:] = [replace(one, dots=None) for one in printed]
 
-    def _make_one(self, chip: ChipProfile) -> str:
-        uid = b"\x04" + self._random.randbytes(6)
-        while uid in self._uids:
-            uid = b"\x04" + self._random.randbytes(6)
-        self._uids.add(uid)
+    def _make_one(self, chip: ChipProfile, uid_type: str) -> str:
+        uid = self.new_uid(uid_type)
         files = {spec.fid: bytearray(chip.prefix_bytes + spec.max_bytes) for spec in chip.files}
-        memory = ChipMemory(files, chip.prefix_bytes)
+        memory = ChipMemory(files, chip.prefix_bytes, chip.fresh_life)
         if CARD_CONTROL in files:
             size = len(files[CARD_CONTROL]) - chip.prefix_bytes
             files[CARD_CONTROL][:] = size.to_bytes(chip.prefix_bytes, "big") + self._random.randbytes(size)

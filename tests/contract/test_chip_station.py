@@ -14,7 +14,8 @@ from controller.hal.chip_station import PcscChipStation
 from controller.hal.ports import ChipStation
 from controller.model import ChipFile, ChipSight
 from hwsim.wires.vpcd import VpcdSlot
-from tests.fakes.chip import OTHER_UID, UID, FakeCard, FakeChipStation, Faults, WiredCard, contents, ektp, needs_sandbox
+from tests.fakes.chip import OTHER_UID, UID, FakeCard, FakeChipStation, Faults, WiredCard, contents, ektp, needs_sandbox, shipped
+from tests.fakes.chip_sessions import FakeSam
 from tests.fakes.fast_chip import FastCard, FastChipStation
 from tools.pcscd import reader_name, vpcd_port
 
@@ -80,7 +81,7 @@ class WiredBench:
 
     def __init__(self, profile: ChipProfile) -> None:
         self._slot = VpcdSlot("127.0.0.1", vpcd_port(1))
-        self.station: ChipStation = PcscChipStation(profile, reader_name(1))
+        self.station: ChipStation = PcscChipStation(profile, reader_name(1), FakeSam())
 
     async def start(self) -> None:
         """Serve the slot."""
@@ -136,12 +137,16 @@ def refuse_first_write(card: Card) -> None:
     if isinstance(card, FastCard):
         card.refuses_write = True
     else:
-        card.faults = Faults(answers={len(card.log) + 3: "6581"})
+        first = 2 if card.profile.invented.write == "update binary" else 1
+        card.faults = Faults(answers={len(card.log) + first: "6581"})
 
 
-@pytest.fixture
-def profile() -> ChipProfile:
-    return ektp()
+PROFILES = {"plain": ektp(), "ektp": shipped("ektp"), "scp03": shipped("gp-scp03")}
+
+
+@pytest.fixture(params=PROFILES)
+def profile(request: pytest.FixtureRequest) -> ChipProfile:
+    return PROFILES[request.param]
 
 
 @pytest.fixture(params=[*MEMORY, pytest.param("over pcscd", marks=needs_sandbox)])
@@ -274,10 +279,28 @@ async def test_a_chip_torn_while_written_is_unknown_and_reads_as_unfinished(
     assert await read(station, contents(profile)[1:2]) == [ChipFile(0x6FF2, b"")]
 
 
+async def test_a_finished_chip_is_read_once_more(station: ChipStation, card: Card, profile: ChipProfile) -> None:
+    files = contents(profile)
+    await identify(station)
+    await write(station, files)
+    for _ in range(2):  # a chip that is closed already is closed no second time
+        assert await station.finish([file.fid for file in files], Deadline.after(LIMIT_S)) == files
+
+
+async def test_a_card_that_leaves_before_it_is_finished_is_unknown(
+    station: ChipStation, bench: Bench, card: Card, profile: ChipProfile
+) -> None:
+    await identify(station)
+    await write(station, contents(profile))
+    bench.take_away()
+    with pytest.raises(DeviceUnknown, match="chip_silent"):
+        await station.finish([0x6FF1], Deadline.after(LIMIT_S))
+
+
 async def test_a_chip_that_refuses_a_write_can_still_be_read(station: ChipStation, card: Card, profile: ChipProfile) -> None:
     await identify(station)
     refuse_first_write(card)
-    with pytest.raises(DeviceRefused, match=r"chip_refused: write .*to 6FF1.*: 6581, memory failure") as refusal:
+    with pytest.raises(DeviceRefused, match=r"chip_refused: (write .*to 6FF1.*|store block .*): 6581, memory failure") as refusal:
         await write(station, [ChipFile(0x6FF1, bytes(480))])
     assert refusal.value.condition == "chip_refused"
     assert await read(station, contents(profile)[:1]) == [ChipFile(0x6FF1, b"")]

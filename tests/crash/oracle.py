@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Protocol
 
-from controller.chips.profile import LENGTH_PREFIX_BYTES
+from controller.chips.profile_tables import LENGTH_PREFIX_BYTES
 from controller.jobs import ledger, queue
 from controller.model import JobState
 from tests.crash.hand_person import HandPerson

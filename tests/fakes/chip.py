@@ -1,7 +1,8 @@
-"""A small ISO 7816 card in this process, and a chip station around it: stand-ins for tests of the chip code.
+"""A small chip in this process, and a chip station around it: stand-ins for tests of the chip code.
 
 The card holds its files as a chip would: bytes in EEPROM that stay when power is lost, so it can be torn at any command or
-any byte. `FakeChipStation` is the port in memory; `WiredCard` lets the same card lie in vpcd's slot, under a real pcscd.
+any byte. It speaks what its profile says: plainly (`ektp`), or through a secure channel (`shipped`).
+`FakeChipStation` is the port in memory; `WiredCard` lets the same card lie in vpcd's slot, under a real pcscd.
 """
 
 from __future__ import annotations
@@ -9,19 +10,43 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from controller.chips.apdu import Command
-from controller.chips.profile import LENGTH_PREFIX_BYTES, ChipProfile, find_profile
-from controller.chips.script import drive, for_chip, identify, read_files, write_files
+from controller.chips import icao
+from controller.chips.apdu import Command, Response
+from controller.chips.icao import Offer
+from controller.chips.kdf import kcv_aes
+from controller.chips.profile import ChipProfile, find_profile
+from controller.chips.profile_tables import LENGTH_PREFIX_BYTES, ChannelTable, Do
+from controller.chips.script import Script, drive
+from controller.chips.steps import Personaliser
+from controller.chips.tlv import tlv
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
 from controller.model import ChipFile, ChipSight
 from hwsim.wires.vpcd import CardDied
+from tests.fakes.chip_sessions import (
+    CARD_CONTROL,
+    CHIP_CHALLENGE,
+    CHIP_KEY,
+    FIRST_VERSION,
+    PURPOSES,
+    BadCommandError,
+    FakeSam,
+    IcaoSide,
+    Scp03Side,
+    aes_cbc,
+    key_of,
+    scp03_side,
+)
 from tools.pcscd import SANDBOX_VARIABLE
+
+T = TypeVar("T")
 
 ATR = bytes.fromhex("3B80800101")  # ISO 14443-4 without historical bytes
 UID = "04A1B2C3D4E5F6"
@@ -30,14 +55,45 @@ OTHER_UID = "04FFEEDDCCBBAA"
 needs_sandbox = pytest.mark.skipif(SANDBOX_VARIABLE not in os.environ, reason="needs a real pcscd: run it inside tools/sandbox")
 
 
+def shipped(name: str) -> ChipProfile:
+    """A shipped profile."""
+    return find_profile(Path(__file__).parents[2] / "firmware_profiles" / "chips", name)
+
+
 def ektp() -> ChipProfile:
-    """The shipped profile."""
-    return find_profile(Path(__file__).parents[2] / "firmware_profiles" / "chips", "ektp")
+    """The shipped profile without its secure channel: what is said is what is sent."""
+    profile = shipped("ektp")
+    return replace(
+        profile,
+        channel=ChannelTable("none"),
+        read=replace(profile.read, block_bytes=248),
+        invented=replace(profile.invented, block_bytes=240),
+        steps=tuple(step for step in profile.steps if step.do is not Do.AUTHENTICATE),
+    )
+
+
+def at_s16(profile: ChipProfile) -> ChipProfile:
+    """The same under S16."""
+    channel, read = replace(profile.channel, size=16), replace(profile.read, block_bytes=223)
+    return replace(profile, channel=channel, read=read, invented=replace(profile.invented, block_bytes=223))
 
 
 def contents(profile: ChipProfile, size: int = 300) -> list[ChipFile]:
     """Something for every personalised file, at most `size` bytes each."""
     return [ChipFile(row.fid, bytes(at % 251 for at in range(1, min(size, row.max_bytes) + 1))) for row in profile.personalised]
+
+
+def personaliser(profile: ChipProfile) -> Personaliser:
+    """With a key holder that knows every FakeCard."""
+    return Personaliser(profile, FakeSam(), lambda count: bytes(range(count)))
+
+
+def known(card: FakeCard) -> Personaliser:
+    """A conversation with a card that was identified."""
+    talk = personaliser(card.profile)
+    drive(talk.identify(), card.apdu)
+    card.log.clear()
+    return talk
 
 
 class PowerLostError(Exception):
@@ -56,7 +112,7 @@ class Faults:
 
 @dataclass(slots=True)
 class FakeCard:
-    """One chip. `memory` is the truth; `apdu` raises PowerLostError when the chip dies."""
+    """One chip. `memory` is the truth; `apdu` raises PowerLostError when the chip dies. `log` has commands as they were meant."""
 
     profile: ChipProfile
     uid: str = UID
@@ -66,11 +122,20 @@ class FakeCard:
     written_bytes: int = 0
     current: int | None = None
     powered: bool = True
+    locked: bool = False
+    key_version: int = FIRST_VERSION
+    stored: bytes = b""  # by STORE DATA, of a DGI that is not whole
+    side: IcaoSide | Scp03Side | None = None  # the secure channel
+    opening: Scp03Side | None = None
+    pupi: bytes = b""  # type B: what it calls itself
     wire: Callable[[str], None] = lambda _point: None  # called around every command; what it raises ends the exchange
 
     def __post_init__(self) -> None:
         for row in self.profile.files:
             self.memory.setdefault(row.fid, bytearray(LENGTH_PREFIX_BYTES + row.max_bytes))
+        if self.profile.channel.card_control is not None:
+            control = len(CARD_CONTROL).to_bytes(LENGTH_PREFIX_BYTES, "big") + CARD_CONTROL
+            self.memory[self.profile.channel.card_control][: len(control)] = control
 
     def image(self) -> dict[int, bytes]:
         """A copy of the whole memory."""
@@ -78,46 +143,156 @@ class FakeCard:
 
     def repair(self) -> None:
         """Power the card again, with no fault left."""
-        self.faults, self.powered, self.current = Faults(), True, None
+        self.faults, self.powered = Faults(), True
+        self.reset()
+
+    def reset(self) -> None:
+        """What a chip forgets with its field."""
+        self.current, self.side, self.opening, self.stored = None, None, None, b""
 
     def apdu(self, raw: bytes) -> bytes:
         """Carry out one command."""
         number = len(self.log)
         command = Command.decode(raw)
         self.wire(f"apdu {command.ins:02X}")
-        self.log.append(command)
         if not self.powered or number == self.faults.dies_at_apdu:
+            self.log.append(command)
             self._lose_power()
-        if number in self.faults.answers:
-            return bytes.fromhex(self.faults.answers[number])
-        answer = self._execute(command)
+        answer = self._protected(command) if command.cla != 0xFF else self._answer(command)
         if number == self.faults.mute_at_apdu:
             self._lose_power()
         self.wire(f"apdu {command.ins:02X} answered")
-        return answer
+        return answer.encode()
+
+    def _protected(self, command: Command) -> Response:
+        side = self.side
+        if not command.cla & 0x0C:
+            self.side = None  # a plain command ends the session
+            return self._answer(command)
+        if self.opening is not None:
+            side, self.opening = self.opening, None
+            side.level = command.p1
+        if side is None:
+            return Response(b"", 0x6988)
+        try:
+            inside = side.unwrap(command)
+        except BadCommandError:
+            self.log.append(command)
+            self.side = None
+            return Response(b"", 0x6982)
+        answer = self._answer(inside)
+        if inside.ins == 0x82:
+            self.side = side
+            return answer
+        return side.wrap(answer)
+
+    def _answer(self, command: Command) -> Response:
+        number = len(self.log)
+        self.log.append(command)
+        if number in self.faults.answers:
+            return Response.decode(bytes.fromhex(self.faults.answers[number]))
+        return Response.decode(self._execute(command))
 
     def _execute(self, command: Command) -> bytes:
         if (command.cla, command.ins) == (0xFF, 0xCA):
-            return bytes.fromhex(self.uid) + b"\x90\x00"
+            return (self.pupi or bytes.fromhex(self.uid)) + b"\x90\x00"
+        if (command.cla, command.ins) == (0x00, 0xDD):
+            return bytes.fromhex(self.uid) + b"\x90\x00" if self.pupi else b"\x6d\x00"
         if command.ins == 0xA4:
-            return self._select(int.from_bytes(command.data, "big"))
+            return self._select(command)
+        act = {
+            0x84: self._challenge, 0x82: self._authenticate, 0x50: self._initialize, 0xE2: self._store, 0xD8: self._put_keys,
+            0xF0: self._lock, 0xF2: self._status, 0x44: self._lock,
+        }.get(command.ins)  # fmt: skip
+        if act is not None:
+            return act(command)
         if self.current is None:
             return b"\x69\x86"
         offset = command.p1 << 8 | command.p2
+        row = self.profile.row(self.current)
+        assert row is not None
         if command.ins == 0xB0:
-            return self._read(self.memory[self.current], offset, command.le or 0)
+            free = row.read == "free" or self._trusted
+            return self._read(self.memory[self.current], offset, command.le or 0) if free else b"\x69\x82"
         if command.ins == 0xD6:
+            if not self._trusted or self.locked:
+                return b"\x69\x85" if self.locked else b"\x69\x82"
             return self._update(self.memory[self.current], offset, command.data)
         return b"\x6d\x00"
 
-    def _select(self, fid: int) -> bytes:
-        if fid == 0x7F0A:
+    @property
+    def _trusted(self) -> bool:
+        return self.side is not None or self.profile.channel.kind == "none"
+
+    def _select(self, command: Command) -> bytes:
+        if command.p1 == 0x04:
             self.current = None
             return b"\x90\x00"
+        fid = int.from_bytes(command.data, "big")
+        if fid == 0x7F0A:
+            self.current = None
+            state = b"\x05" if self.locked else b"\x03"
+            return (tlv(0x62, tlv(0x8A, state)) if command.p2 == 4 else b"") + b"\x90\x00"
         if fid not in self.memory:
             return b"\x6a\x82"
         self.current = fid
         return b"\x90\x00"
+
+    def _challenge(self, _command: Command) -> bytes:
+        return CHIP_CHALLENGE + b"\x90\x00"
+
+    def _authenticate(self, command: Command) -> bytes:
+        if self.profile.channel.kind == "scp03":
+            return b"\x90\x00"  # its MAC was right
+        uid = bytes.fromhex(self.uid)
+        enc, mac = key_of(uid, 0, "ENC"), key_of(uid, 0, "MAC")
+        sealed, its_mac = command.data[:-8], command.data[-8:]
+        host = Offer.decode(icao.decipher(enc, sealed))
+        if icao.retail_mac(mac, sealed) != its_mac or host.other != CHIP_CHALLENGE:
+            return b"\x63\x00"
+        own = Offer(CHIP_CHALLENGE, host.own, CHIP_KEY)
+        self.side = IcaoSide(icao.session_keys(host, own))
+        return icao.make_token(own, partial(icao.encipher, enc), partial(icao.retail_mac, mac)) + b"\x90\x00"
+
+    def _initialize(self, command: Command) -> bytes:
+        self.opening = scp03_side(
+            bytes.fromhex(self.uid), self.key_version, command.data, (CHIP_CHALLENGE * 2)[: len(command.data)]
+        )
+        init = self.opening.init
+        head = init.diversification + bytes((init.key_version, 3, init.options))
+        return head + init.card_challenge + init.card_cryptogram + init.sequence + b"\x90\x00"
+
+    def _store(self, command: Command) -> bytes:
+        if not self._trusted or self.locked:
+            return b"\x69\x85" if self.locked else b"\x69\x82"
+        self.stored += command.data
+        while (whole := _first_dgi(self.stored)) is not None:
+            fid, content, self.stored = whole
+            self._update(self.memory[fid], LENGTH_PREFIX_BYTES, content)
+            self._update(self.memory[fid], 0, len(content).to_bytes(LENGTH_PREFIX_BYTES, "big"))
+        return b"\x90\x00"
+
+    def _put_keys(self, command: Command) -> bytes:
+        uid = bytes.fromhex(self.uid)
+        version, at, kcvs = command.data[0], 1, b""
+        for purpose in PURPOSES:
+            block = command.data[at + 2 + (command.data[at + 1] % 16) : at + 2 + command.data[at + 1]]
+            key = aes_cbc(key_of(uid, self.key_version, "DEK")).decryptor().update(block)
+            if key != key_of(uid, version, purpose):
+                return b"\x69\x82"
+            kcvs += kcv_aes(key)
+            at += 2 + command.data[at + 1] + 4
+        self.key_version = version
+        return bytes((version,)) + kcvs + b"\x90\x00"
+
+    def _lock(self, _command: Command) -> bytes:
+        if not self._trusted:
+            return b"\x69\x82"
+        self.locked = True
+        return b"\x90\x00"
+
+    def _status(self, _command: Command) -> bytes:
+        return tlv(0xE3, tlv(0x9F70, b"\x0f" if self.locked else b"\x07")) + b"\x90\x00"
 
     @staticmethod
     def _read(cells: bytearray, offset: int, count: int) -> bytes:
@@ -137,8 +312,21 @@ class FakeCard:
         return b"\x90\x00"
 
     def _lose_power(self) -> None:
-        self.powered, self.current = False, None
+        self.powered = False
+        self.reset()
         raise PowerLostError
+
+
+def _first_dgi(stored: bytes) -> tuple[int, bytes, bytes] | None:
+    """The first whole data grouping, and what follows it."""
+    long = stored[2:3] == b"\xff"
+    start = 5 if long else 3
+    if len(stored) < start:
+        return None
+    length = int.from_bytes(stored[3:5], "big") if long else stored[2]
+    if len(stored) < start + length:
+        return None
+    return int.from_bytes(stored[:2], "big"), stored[start : start + length], stored[start + length :]
 
 
 class FakeChipStation:
@@ -148,7 +336,7 @@ class FakeChipStation:
     """
 
     def __init__(self, profile: ChipProfile) -> None:
-        self._profile = profile
+        self._talk = personaliser(profile)
         self._taken: tuple[FakeCard, str] | None = None
         self._absent = ""
         self.card: FakeCard | None = None
@@ -167,7 +355,7 @@ class FakeChipStation:
         """The connection to the card is lost, and with it the card's power."""
         self._taken = None
         if self.card is not None:
-            self.card.current = None
+            self.card.reset()
 
     async def check(self) -> None:
         """See the port."""
@@ -182,7 +370,7 @@ class FakeChipStation:
         try:
             if card is None:
                 raise PowerLostError
-            sight = drive(identify(self._profile), card.apdu)
+            sight = drive(self._talk.identify(), card.apdu)
         except PowerLostError as error:
             raise DeviceRefused("chip_silent", "no card answered") from error
         self._taken = (card, sight.uid)
@@ -190,19 +378,21 @@ class FakeChipStation:
 
     async def write(self, files: Sequence[ChipFile], deadline: Deadline) -> None:
         """See the port."""
-        card, uid = self._session()
-        try:
-            drive(for_chip(self._profile, uid, write_files(self._profile, files)), card.apdu)
-        except PowerLostError as error:
-            raise self._lost() from error
+        self._run(self._talk.write(files))
 
     async def read(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
         """See the port."""
-        card, uid = self._session()
-        try:
-            return drive(for_chip(self._profile, uid, read_files(self._profile, fids)), card.apdu)
-        except PowerLostError as error:
-            raise self._lost() from error
+        return self._run(self._talk.read(fids))
+
+    async def finish(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
+        """See the port."""
+        self._run(self._talk.lock())
+        return await self.verify(fids, deadline)
+
+    async def verify(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
+        """See the port."""
+        self._session().reset()
+        return self._run(self._talk.verify(fids))
 
     async def release(self) -> None:
         """See the port."""
@@ -212,12 +402,19 @@ class FakeChipStation:
         """See the port."""
         self._taken = None
 
-    def _session(self) -> tuple[FakeCard, str]:
+    def _run(self, script: Script[T]) -> T:
+        card = self._session()
+        try:
+            return drive(script, card.apdu)
+        except PowerLostError as error:
+            raise self._lost() from error
+
+    def _session(self) -> FakeCard:
         if self._taken is None:
             raise DeviceUnknown("reader_lost", "no card is held")
         if self._taken[0] is not self.card:
             raise self._lost()
-        return self._taken
+        return self._taken[0]
 
     def _lost(self) -> DeviceUnknown:
         self._taken = None
@@ -245,12 +442,12 @@ class WiredCard:
         self._answering.set()
 
     def power(self, on: bool) -> None:
-        """Losing the field loses the selected file, never the memory."""
-        self._card.current = None
+        """Losing the field loses the selected file and the session, never the memory."""
+        self._card.reset()
 
     def reset(self) -> None:
         """As `power`."""
-        self._card.current = None
+        self._card.reset()
 
     async def apdu(self, command: bytes) -> bytes:
         """The card's answer, not before `resume` when it hangs."""

@@ -18,10 +18,12 @@ from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from controller.metrics import Metrics
 from controller.records.seal import load_public_key
+from controller.setup import read_setup
 from controller.station import Station
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"contoh-2026": load_public_key((ROOT / "examples/keys/contoh-2026.pub.pem").read_text())}
+SIGNATURE = read_setup(ROOT / "examples/station.toml").signature
 SIZES = {0x6FF1: 1024, 0x6FF2: 4096, 0x6FF3: 1024, 0x6FF4: 1024, 0x6FF5: 1024, 0x6FF6: 78}
 
 
@@ -49,7 +51,7 @@ class Site:
         self.path = path
         self.address = f"unix:{path}"
         metrics = Metrics(lambda: self.station.snapshot)
-        intake = Intake(store, spool, self.eyes, KEYS, SIZES, self._changed)
+        intake = Intake(store, spool, self.eyes, KEYS, SIZES, self._changed, SIGNATURE)
         self.backend = Backend(store, intake, metrics, lambda: self.station.snapshot, ("1",), 1, self._hold_or_go, self._changed,
                                self._health, {"1": 200})  # fmt: skip
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim.devices.chip import ChipDied, ChipTroubles, EktpChip
+from controller.chips.apdu import ApduError, Command
+from controller.errors import DeviceRefused
+from hwsim.devices.chip_apdu import ChipDied
+from hwsim.devices.chip_eeprom import TORN, ChipTroubles, Eeprom
+from hwsim.devices.chip_ektp import EktpChip
+from hwsim.devices.chip_keys import load_masters
 from hwsim.devices.display import COLUMNS, LINES, Display
 from hwsim.profiles import load_chip
 from hwsim.world import World
+from tests.unit.hwsim.chip_bench import SELECT_DOMAIN, SamHost, Scp03Host, ask_sam, new_blank, new_sam, present, sent
 
-PROFILE = load_chip("ektp")
+MASTERS = load_masters()
+PROFILE = replace(load_chip("ektp"), channel="none")
 _headers = st.sampled_from(
     [bytes.fromhex(h) for h in ("00A40000", "00A4000C", "00B00000", "00D60002", "00840000", "FFCA0000", "00B0FFFF")]
 )
@@ -26,7 +37,7 @@ def test_any_apdu_gets_a_status_word_and_files_keep_their_size(sent: list[bytes]
     world = World(seed=1)
     blank = world.blank(world.make(1, PROFILE)[0])
     sizes = {fid: len(content) for fid, content in blank.chip.files.items()}
-    chip = EktpChip(blank, PROFILE, ChipTroubles(), seed=1)
+    chip = EktpChip(blank, PROFILE, ChipTroubles(), 1, MASTERS)
     for apdu in sent:
         response = chip.transmit(apdu)
         assert response is not None
@@ -38,7 +49,7 @@ def test_any_apdu_gets_a_status_word_and_files_keep_their_size(sent: list[bytes]
 def test_a_torn_write_keeps_exactly_the_bytes_before_the_cut(content: bytes, cut: int) -> None:
     world = World(seed=1)
     blank = world.blank(world.make(1, PROFILE)[0])
-    chip = EktpChip(blank, PROFILE, ChipTroubles(cut_in_bytes=cut), seed=1)
+    chip = EktpChip(blank, PROFILE, ChipTroubles(cut_in_bytes=cut), 1, MASTERS)
     for apdu in ("00A40000027F0A", "00A40000026FF2"):
         chip.transmit(bytes.fromhex(apdu))
     try:
@@ -47,6 +58,69 @@ def test_a_torn_write_keeps_exactly_the_bytes_before_the_cut(content: bytes, cut
         assert cut <= len(content)
     kept = content[:cut]
     assert bytes(blank.chip.files[0x6FF2][2:]) == kept + bytes(4096 - len(kept))
+
+
+HEADS = ["80E28800", "80E20800", "80D80081", "80D83081", "80F24002", "80F28002", "80F0400F", "80F08007", "80CA0066", "80E62000"]
+HEADS += ["00A4000C", "00B00000", "00D60000", "00440000", "00840000"]
+protected = st.one_of(
+    apdus.filter(lambda apdu: len(apdu) >= 4),
+    st.builds(
+        lambda head, data: bytes.fromhex(head) + (bytes([len(data)]) + data if data else b""),
+        st.sampled_from(HEADS),
+        st.binary(max_size=60),
+    ),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(protected, max_size=8), st.sampled_from(["ektp", "gp-scp03"]))
+def test_any_command_within_a_session_gets_a_status_word(commands: list[bytes], profile: str) -> None:
+    chip = present(new_blank(profile))
+    host = SamHost(chip) if profile == "ektp" else Scp03Host(chip)
+    if isinstance(host, SamHost):
+        host.authenticate()
+    else:
+        sent(chip, SELECT_DOMAIN)
+        host.open()
+    sizes = {fid: len(content) for fid, content in chip.memory.files.items()}
+    for command in commands:
+        wrapped = _wrapped(host, command)
+        response = b"\x90\x00" if wrapped is None else chip.transmit(wrapped)
+        assert response is not None
+        assert len(response) >= 2
+    assert {fid: len(content) for fid, content in chip.memory.files.items()} == sizes
+
+
+@given(st.lists(st.binary(max_size=60), max_size=10))
+def test_a_sam_answers_anything(commands: list[bytes]) -> None:
+    sam = new_sam()
+    for ins in (0xF0, 0xF1, 0xF2, 0xF3, 0xF4, 0xFA):
+        for data in commands:
+            assert len(ask_sam(sam, f"00{ins:02X}0001", data)) >= 2
+            assert len(sam.transmit(data)) >= 2
+
+
+@given(st.binary(min_size=1, max_size=120), st.integers(0, 119), st.sampled_from(TORN))
+def test_a_torn_file_is_old_or_new_byte_by_byte(content: bytes, cut: int, page: str) -> None:
+    memory, troubles = new_blank().chip, ChipTroubles(cut_in_bytes=min(cut, len(content)), cut_page=page)
+    old = bytes(byte ^ 0xFF for byte in content)
+    memory.write(0x6FF1, 7, old)
+    with pytest.raises(ChipDied):
+        Eeprom(memory, troubles, random.Random(1)).write(0x6FF1, 7, content)
+    left = bytes(memory.files[0x6FF1][7 : 7 + len(content)])
+    assert all(byte in pair for byte, pair in zip(left, zip(old, content, strict=True), strict=True))
+    assert not any(memory.files[0x6FF1][7 + len(content) :])
+
+
+def _wrapped(host: SamHost | Scp03Host, command: bytes) -> bytes | None:
+    """The protected command; None when the host's end refuses it: it is no command, or the session is over."""
+    if isinstance(host, SamHost):
+        answer = ask_sam(host.sam, "00F30000", command)
+        return answer[:-2] if answer[-2:] == b"\x90\x00" else None
+    try:
+        return host.channel.wrap(Command.decode(command)).encode()
+    except (ApduError, DeviceRefused):
+        return None
 
 
 @given(st.lists(st.binary(max_size=30), max_size=10))

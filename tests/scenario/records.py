@@ -12,7 +12,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from tools.make_examples import EXAMPLES, KID, centre_key, seal_record
+from tools.make_examples import EXAMPLES, KID, centre_key, seal_record, sign_chip
 
 Record = dict[str, Any]
 
@@ -32,6 +32,7 @@ def fresh_record() -> Record:
     record = example(number)
     record["record_id"] = f"SCENE-{number:06}"
     record["chip"]["6FF5"] = b64encode(f"finger of scene {number}".encode() * 8).decode()
+    sign_chip(record)
     return sealed(record)
 
 

@@ -34,6 +34,8 @@ KILLED = [
     ("probe", "fed", [("good", "")]),
     ("encode", "chip half written", [("spoiled", "chip_unfinished"), ("good", "")]),
     ("read back", "chip whole", [("good", "")]),
+    ("lock", "chip whole", [("good", "")]),
+    ("verify", "chip whole", [("good", "")]),
     ("print", "face doubtful", [("spoiled", "print_unproven"), ("good", "")]),
     ("end of print", "face whole", [("good", "")]),
     ("check", "face whole", [("good", "")]),
@@ -92,6 +94,7 @@ def test_a_reply_that_nobody_fetched_is_never_taken_for_the_answer_to_a_later_qu
 LOST = [
     ("encode", "pcscd", "pcsc_absent", ["chip half written"], [("spoiled", "chip_unfinished"), ("good", "")]),
     ("read back", "pcscd", "pcsc_absent", ["chip whole"], [("good", "")]),
+    ("lock", "pcscd", "pcsc_absent", ["chip whole"], [("good", "")]),
     ("print", "usb_unplug", "printer_absent", ["face doubtful"], [("spoiled", "print_unproven"), ("good", "")]),
     ("print", "printer_off", "printer_absent", ["face doubtful"], [("spoiled", "print_unproven"), ("good", "")]),
     ("end of print", "usb_unplug", "printer_absent", ["face whole"], [("good", "")]),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from controller.config import load_config, parse_config
+from controller.config_tables import TokenTable
 from controller.errors import ConfigError, Problem
 from tools.wiring import with_lanes
 
@@ -120,3 +122,31 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 def test_what_is_no_pin_address_is_named_with_its_place(address: str) -> None:
     text = EXAMPLE.replace('[front_panel]\ngpio = "pigpiod://127.0.0.1:8888"', f'[front_panel]\ngpio = "{address}"')
     assert [problem.place for problem in _mistakes(text)] == ["front_panel.gpio"]
+
+
+TOKEN = '[key_holder]\nkind = "pkcs11"\nmodule = "/usr/lib/libhsm.so"\ntoken = "perso"\n'
+WITHOUT_HOLDER = re.sub(r'(?m)^\[key_holder\].*\nkind = "pcsc".*\n', "", EXAMPLE)
+
+
+@pytest.mark.parametrize("pin", ['pin_file = "/etc/pin"\n', 'pin_credential = "pin"\n'])
+def test_a_token_takes_its_pin_from_a_file_or_a_credential(pin: str) -> None:
+    assert isinstance(parse_config(WITHOUT_HOLDER + TOKEN + pin).key_holder, TokenTable)
+
+
+@pytest.mark.parametrize(("more", "place", "word"), [
+    ("", "key_holder", "pin_file or pin_credential is required"),
+    ('pin_file = "/a"\npin_credential = "b"\n', "key_holder", "not both"),
+    ('pin = "1234"\n', "key_holder.pin", "unknown key"),
+    ('pin_file = "/a"\nmodul = "x"\n', "key_holder.modul", "did you mean 'module'"),
+])  # fmt: skip
+def test_a_tokens_table_with_a_mistake_is_refused(more: str, place: str, word: str) -> None:
+    problem = _mistakes(WITHOUT_HOLDER + TOKEN + more)[0]
+    assert (problem.place, word in problem.en) == (place, True)
+
+
+def test_another_kind_of_key_holder_is_refused() -> None:
+    assert "'pcsc', 'pkcs11'" in _mistakes(WITHOUT_HOLDER + '[key_holder]\nkind = "hsm"\n')[0].en
+
+
+def test_two_readers_may_not_share_a_sam() -> None:
+    assert _mistakes(EXAMPLE.replace("hw-sim desk 00 01", "hw-sim lane 1 00 01"))[0].place == "lanes[].reader.name"

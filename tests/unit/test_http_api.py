@@ -23,6 +23,7 @@ from controller.jobs.spool import Spool
 from controller.jobs.storage_faults import broken
 from controller.jobs.store import Store
 from tests.fakes.site import ROOT, Site, served
+from tests.unit.records.samples import sample, sealed
 
 RECORD = (ROOT / "examples/records/01.json").read_bytes()
 
@@ -55,6 +56,14 @@ async def test_a_bad_record_is_refused_with_its_reasons_and_stores_nothing(site:
     assert answer.status == 422
     assert answer.problems
     assert answer.problems[0].code.startswith(code)
+    assert list(site.spool.folder.iterdir()) == []
+
+
+async def test_chip_contents_that_the_centre_did_not_sign_are_refused_and_nothing_is_stored(site: Site) -> None:
+    record = sample()
+    record["chip"]["6FF3"] = record["chip"]["6FF4"]
+    answer = await site.post("/api/v1/jobs", sealed(record))
+    assert [(problem.code, problem.place) for problem in answer.problems] == [("chip.signature", "chip.6FF6")]
     assert list(site.spool.folder.iterdir()) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -94,3 +95,36 @@ def test_a_mistake_in_a_profile_is_told_under_the_key_that_names_it(tmp_path: Pa
     (tmp_path / "profiles" / "printers" / "loop.toml").write_text('format = 2\nextends = "loop"\n')
     text = EXAMPLE.replace("evolis-primacy", "loop").replace("max_remakes", f'profiles_dir = "{tmp_path}/profiles"\nmax_remakes')
     assert mistakes(tmp_path, text) == {"lanes[0].printer.profile -> loop.toml: extends": "goes round in a circle: loop -> loop"}
+
+
+TOKEN = 'kind = "pkcs11"\nmodule = "/usr/lib/softhsm/libsofthsm2.so"\ntoken = "perso"\npin_credential = "pin"\n'
+SAMS = re.compile(r"(, |^)sam = {[^}]*}", re.MULTILINE)
+
+
+def with_token(text: str = EXAMPLE) -> str:
+    """The example with a token instead of SAM cards."""
+    return SAMS.sub("", re.sub(r'(?m)^kind = "pcsc".*\n', TOKEN, text))
+
+
+def test_a_token_serves_every_lane(tmp_path: Path) -> None:
+    assert len(setup(tmp_path, with_token(with_lanes(EXAMPLE, 2))).lanes) == 2
+
+
+def test_chips_that_want_keys_need_a_key_holder(tmp_path: Path) -> None:
+    without = SAMS.sub("", re.sub(r'(?m)^\[key_holder\].*\nkind = "pcsc".*\n', "", EXAMPLE))
+    assert mistakes(tmp_path, without) == {"key_holder": "is required: the chips 'ektp' of lane 1 want keys."}
+
+
+def test_a_lane_without_its_sam_card_is_refused(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, EXAMPLE.replace(', sam = { name = "hw-sim lane 1 00 01" }', ""))
+    assert found == {"lanes[0].reader.sam": "is required: key_holder is of kind 'pcsc', and each lane has a SAM card."}
+
+
+def test_a_sam_card_beside_a_token_is_refused(tmp_path: Path) -> None:
+    text = re.sub(r'(?m)^kind = "pcsc".*\n', TOKEN, EXAMPLE)
+    assert set(mistakes(tmp_path, text)) == {"lanes[0].reader.sam", "desk_reader.sam"}
+
+
+def test_scp03_takes_a_token(tmp_path: Path) -> None:
+    text = EXAMPLE.replace('name = "hw-sim lane 1 00 00", profile = "ektp"', 'name = "hw-sim lane 1 00 00", profile = "gp-scp03"')
+    assert "takes a key_holder of kind 'pkcs11'" in mistakes(tmp_path, text)["lanes[0].reader.profile"]

@@ -1,198 +1,105 @@
-"""The e-KTP chip in plain ISO 7816 (chip.md 1.2, 2.2, 2.3; firmware_profiles/chips/ektp.toml). Pure: APDU in, response out.
+"""What every chip does, whichever application it has: it is powered, counts APDUs, and its reader tells its UID. Pure.
 
-The write side is this project's invention, as the profile says. Choices where the facts are silent (E): SELECT answers without
-FCI; UPDATE BINARY beyond the file is 6A84 and of the card control 6982; READ BINARY past the end with an explicit Le
-returns what there is and 6282.
+The chip kinds are devices/chip_ektp.py and devices/chip_gp.py; `ChipTroubles` is what happens to them.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import reduce
+from operator import xor
 
+from hwsim.devices.chip_apdu import OK, Apdu, StatusWord, parse_apdu
+from hwsim.devices.chip_eeprom import ChipTroubles, Eeprom
+from hwsim.devices.chip_files import Files
+from hwsim.devices.chip_keys import Masters
 from hwsim.profiles import ChipProfile
 from hwsim.world import Blank
 
-ATR = bytes.fromhex("3B80800101")  # contactless, no historical bytes (chip.md 2.3)
-MASTER_FILE = b"\x3f\x00"
-_OK = b"\x90\x00"
-_END_OF_FILE = b"\x62\x82"
+TYPE_B_BYTES = 8
+_TYPE_B_HISTORY = bytes.fromhex("00000000338181") + b"\x00"  # application data, protocol info, MBLI (PC/SC part 3)
 
 
-class ChipDied(Exception):
-    """The chip lost its field in the middle of a command: no answer, ever."""
+def contactless_atr(history: bytes) -> bytes:
+    """The ATR that a PC/SC reader makes up for a contactless card (chip.md 2.3)."""
+    body = bytes([0x80 | len(history), 0x80, 0x01]) + history
+    return b"\x3b" + body + bytes([reduce(xor, body)])
 
 
-class StatusWord(Exception):
-    """The command is refused with this status word."""
-
-    def __init__(self, word: int) -> None:
-        super().__init__(f"{word:04X}")
-        self.word = word
+ATR = contactless_atr(b"")
+ATR_TYPE_B = contactless_atr(_TYPE_B_HISTORY)
 
 
-@dataclass(slots=True)
-class ChipTroubles:
-    """What happens to the chips of one lane; each is used up when it has happened."""
-
-    hang_in_apdus: int | None = None  # the n-th APDU from now is never answered, nor any after it
-    cut_in_bytes: int | None = None  # after so many more written bytes the field is lost
-    cut_kills: bool = False  # and the chip never answers again
-
-
-@dataclass(frozen=True, slots=True)
-class Apdu:
-    """A command APDU; `le` is None without one, `le_any` when it asked for "all you have"."""
-
-    cla: int
-    ins: int
-    p1: int
-    p2: int
-    data: bytes
-    le: int | None
-    le_any: bool
-
-
-def parse_apdu(raw: bytes) -> Apdu:
-    """Short and extended cases of ISO 7816-4; StatusWord 6700 when the lengths do not add up."""
-    if len(raw) < 4:
-        raise StatusWord(0x6700)
-    cla, ins, p1, p2 = raw[:4]
-    data, le_field = _parse_body(raw[4:])
-    if not le_field:
-        return Apdu(cla, ins, p1, p2, data, None, le_any=False)
-    le = int.from_bytes(le_field, "big")
-    return Apdu(cla, ins, p1, p2, data, le or 256 ** len(le_field), le_any=le == 0)
-
-
-def _parse_body(body: bytes) -> tuple[bytes, bytes]:
-    """Data and Le field, each empty when absent."""
-    size = 1
-    if len(body) >= 3 and body[0] == 0:
-        body, size = body[1:], 2
-    if len(body) <= size:
-        if len(body) not in (0, size):
-            raise StatusWord(0x6700)
-        return b"", body
-    length = int.from_bytes(body[:size], "big")
-    data, rest = body[size : size + length], body[size + length :]
-    if length == 0 or len(data) != length or len(rest) not in (0, size):
-        raise StatusWord(0x6700)
-    return data, rest
-
-
-class EktpChip:
+class Chip:
     """One presentation of a chip to the field: what is selected is forgotten with it, what is written stays."""
 
-    def __init__(self, blank: Blank, profile: ChipProfile, troubles: ChipTroubles, seed: int) -> None:
-        self._blank, self._profile, self._troubles = blank, profile, troubles
-        self._random = random.Random(seed)  # noqa: S311  challenges of a simulated chip guard nothing
+    def __init__(self, blank: Blank, profile: ChipProfile, troubles: ChipTroubles, seed: int, masters: Masters) -> None:
+        self.blank, self.memory, self.profile, self._troubles = blank, blank.chip, profile, troubles
+        self.random = random.Random(seed)  # noqa: S311  challenges of a simulated chip guard nothing
+        self.eeprom = Eeprom(self.memory, troubles, self.random)
+        self.files = Files(self.memory, profile, self.eeprom)
+        self.masters = masters.foreign() if self.memory.foreign else masters
         self._hung = False
-        self._in_df = False
-        self._file: int | None = None
-        self._commands: dict[int, Callable[[Apdu], bytes]] = {
-            0xA4: self._select,
-            0xB0: self._read,
-            0xD6: self._update,
-            0x84: self._challenge,
-        }
+        self.start()
+
+    @property
+    def type_b(self) -> bool:
+        """Whether it speaks ISO 14443 type B: its UID is told by the chip itself."""
+        return len(self.blank.uid) == TYPE_B_BYTES
+
+    @property
+    def atr(self) -> bytes:
+        """What the reader makes up for it."""
+        return ATR_TYPE_B if self.type_b else ATR
 
     def reset(self) -> None:
         """The field was switched off and on."""
-        self._in_df, self._file, self._hung = False, None, False
+        self._hung = False
+        self.files.selected = None
+        self.start()
 
     def transmit(self, raw: bytes) -> bytes | None:
         """The response with its status word; None when the chip hangs. Raises ChipDied."""
-        if self._hangs():
+        self._hung = self._hung or self._troubles.due("hang_in_apdus")
+        if self._hung:
             return None
+        wrong = self._troubles.due("wrong_in_apdus")
+        if wrong and not self._troubles.wrong_acts:
+            return self._troubles.wrong_word.to_bytes(2, "big")
+        response = self._response(raw)
+        if wrong:
+            return self._troubles.wrong_word.to_bytes(2, "big")
+        if self._troubles.due("short_in_apdus"):
+            return response[: max(0, len(response) - 2 - self._troubles.short_bytes)] + response[-2:]
+        return response
+
+    def start(self) -> None:
+        """Power has come: no session, nothing asked yet."""
+        raise NotImplementedError
+
+    def answer(self, apdu: Apdu) -> bytes:
+        """What the chip does with a command that reaches it. May raise StatusWord and ChipDied."""
+        raise NotImplementedError
+
+    def _response(self, raw: bytes) -> bytes:
         try:
-            return self._answer(parse_apdu(raw))
+            apdu = parse_apdu(raw)
+            if (apdu.cla, apdu.ins) == (0xFF, 0xCA):
+                return self._reader_answers(apdu)
+            return self._uid_of_type_b(apdu) or self.answer(apdu)
         except StatusWord as refused:
-            return refused.word.to_bytes(2, "big")
+            return refused.raw
 
-    def _hangs(self) -> bool:
-        left = self._troubles.hang_in_apdus
-        if left is not None:
-            self._troubles.hang_in_apdus = left - 1 if left > 1 else None
-            self._hung = left <= 1
-        return self._hung
-
-    def _answer(self, apdu: Apdu) -> bytes:
-        if (apdu.cla, apdu.ins) == (0xFF, 0xCA):  # a real reader answers this one itself; vpcd hands it to the card
-            return self._uid(apdu)
-        if apdu.cla != 0x00:
-            raise StatusWord(0x6E00)
-        command = self._commands.get(apdu.ins)
-        if command is None:
-            raise StatusWord(0x6D00)
-        return command(apdu)
-
-    def _uid(self, apdu: Apdu) -> bytes:
+    def _reader_answers(self, apdu: Apdu) -> bytes:
+        """A real reader answers this one itself, the chip hears nothing of it; vpcd hands it to the card. Of type B a reader
+        knows the PUPI only: here the end of the UID (E)."""
         if (apdu.p1, apdu.p2) == (0, 0):
-            return self._blank.uid + _OK
+            return (self.blank.uid[-4:] if self.type_b else self.blank.uid) + OK
         if (apdu.p1, apdu.p2) == (1, 0):
-            return _OK  # no historical bytes
+            return (_TYPE_B_HISTORY if self.type_b else b"") + OK
         raise StatusWord(0x6A86)
 
-    def _select(self, apdu: Apdu) -> bytes:
-        if apdu.p1 not in (0x00, 0x01, 0x02) or apdu.p2 not in (0x00, 0x04, 0x0C):
-            raise StatusWord(0x6A86)
-        if len(apdu.data) != 2:
-            raise StatusWord(0x6700)
-        fid = int.from_bytes(apdu.data, "big")
-        if apdu.data in (MASTER_FILE, self._profile.df):
-            self._in_df, self._file = apdu.data == self._profile.df, None
-        elif self._in_df and fid in self._blank.chip.files:
-            self._file = fid
-        else:
-            raise StatusWord(0x6A82)
-        return _OK
-
-    def _read(self, apdu: Apdu) -> bytes:
-        content, offset = self._current(apdu)
-        if apdu.data or apdu.le is None:
-            raise StatusWord(0x6700)
-        if offset >= len(content):
-            raise StatusWord(0x6B00)
-        found = bytes(content[offset : offset + apdu.le])
-        return found + (_OK if len(found) == apdu.le or apdu.le_any else _END_OF_FILE)
-
-    def _update(self, apdu: Apdu) -> bytes:
-        content, offset = self._current(apdu)
-        if not apdu.data:
-            raise StatusWord(0x6700)
-        if not any(spec.fid == self._file and spec.personalised for spec in self._profile.files):
-            raise StatusWord(0x6982)
-        if offset > len(content):
-            raise StatusWord(0x6B00)
-        if offset + len(apdu.data) > len(content):
-            raise StatusWord(0x6A84)
-        self._write(offset, apdu.data)
-        return _OK
-
-    def _write(self, offset: int, data: bytes) -> None:
-        cut = self._troubles.cut_in_bytes
-        kept = data if cut is None else data[:cut]
-        if kept and self._file is not None:
-            self._blank.chip.write(self._file, offset, kept)
-        if cut is None:
-            return
-        self._troubles.cut_in_bytes = cut - len(kept)
-        if cut <= len(data):
-            self._troubles.cut_in_bytes = None
-            self._blank.chip.dead = self._blank.chip.dead or self._troubles.cut_kills
-            raise ChipDied
-
-    def _challenge(self, apdu: Apdu) -> bytes:
-        if apdu.data or apdu.le not in (8, 256):
-            raise StatusWord(0x6700)
-        return self._random.randbytes(8) + _OK
-
-    def _current(self, apdu: Apdu) -> tuple[bytearray, int]:
-        """The selected file and the offset in it."""
-        if apdu.p1 & 0x80:
-            raise StatusWord(0x6A82)  # short file identifiers are not used on this chip
-        if self._file is None:
-            raise StatusWord(0x6986)
-        return self._blank.chip.files[self._file], apdu.p1 << 8 | apdu.p2
+    def _uid_of_type_b(self, apdu: Apdu) -> bytes:
+        """`00 DD 00 00 08` or `00 DF 00 00 00` (chip.md 1.2); empty when it is none of them or the chip is no type B."""
+        asked = self.type_b and apdu.cla == 0 and apdu.ins in (0xDD, 0xDF) and apdu.parameters == 0
+        return self.blank.uid + OK if asked else b""

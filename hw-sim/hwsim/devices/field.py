@@ -7,12 +7,28 @@ from collections import Counter
 from dataclasses import dataclass
 
 from hwsim.clock import Clock
-from hwsim.devices.chip import ATR, ChipDied, ChipTroubles, EktpChip
-from hwsim.exchanges import Exchanges
+from hwsim.devices.chip import Chip
+from hwsim.devices.chip_air import air_s
+from hwsim.devices.chip_apdu import ChipDied
+from hwsim.devices.chip_eeprom import ChipTroubles
+from hwsim.devices.chip_ektp import EktpChip
+from hwsim.devices.chip_gp import GpChip
+from hwsim.devices.chip_keys import Masters
+from hwsim.exchanges import Exchanges, apdu_label
 from hwsim.profiles import ChipProfile
 from hwsim.timing import LaneMeter
 from hwsim.wires.vpcd import CardDied, VpcdSlot
 from hwsim.world import Place, Spot, World
+
+KINDS: dict[str, type[Chip]] = {"none": EktpChip, "icao": EktpChip, "scp03": GpChip}  # by the profile's channel
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What an APDU costs besides the host's own time."""
+
+    think_s: float = 0.0  # wall clock
+    rf_kbit: int | None = None  # device time; None: the air takes none
 
 
 @dataclass(slots=True)
@@ -26,10 +42,12 @@ class Swap:
 class FieldCard:
     """A chip as the reader sees it (wires.vpcd.ChipCard)."""
 
-    atr = ATR
-
-    def __init__(self, chip: EktpChip, clock: Clock, meter: LaneMeter, exchanges: Exchanges, delay_s: float) -> None:
-        self._chip, self._clock, self._meter, self._exchanges, self._delay_s = chip, clock, meter, exchanges, delay_s
+    def __init__(
+        self, chip: Chip, clock: Clock, meter: LaneMeter, exchanges: Exchanges, speed: Speed, troubles: ChipTroubles
+    ) -> None:
+        self._chip, self._clock, self._meter, self._exchanges = chip, clock, meter, exchanges
+        self._speed, self._troubles = speed, troubles
+        self.atr = chip.atr
 
     def power(self, on: bool) -> None:
         """Switched off, the chip forgets what was selected."""
@@ -42,22 +60,33 @@ class FieldCard:
 
     async def apdu(self, command: bytes) -> bytes | None:
         """The chip's response, after the time it takes."""
-        number, disturbed = self._exchanges.begin("apdu", f"{command[1:2].hex().upper()} {command[2:4].hex().upper()}")
+        number, disturbed = self._exchanges.begin("apdu", apdu_label(command))
         if disturbed:
             await asyncio.sleep(0)  # the card may have been taken away
         started = self._clock.now_s()
         try:
             response = self._chip.transmit(command)
         except ChipDied as died:
+            self._end(number, started)
             raise CardDied from died
-        finally:
-            self._meter.apdu(started, self._clock.now_s())
-            self._exchanges.end("apdu", number)
-        if self._delay_s:
-            await asyncio.sleep(self._delay_s)
+        if self._end(number, started):
+            await asyncio.sleep(0)  # the response of a card that was taken away is not sent
+        await self._wait(len(command), 0 if response is None else len(response))
         if response is not None:
             self._meter.apdu(started, self._clock.now_s())
         return response
+
+    def _end(self, number: int, started: float) -> bool:
+        """The chip has acted. Whether something happened because of it."""
+        self._meter.apdu(started, self._clock.now_s())
+        return self._exchanges.end("apdu", number)
+
+    async def _wait(self, command_bytes: int, response_bytes: int) -> None:
+        think_s = self._speed.think_s + self._troubles.slow_s
+        if think_s:
+            await asyncio.sleep(think_s)
+        if self._speed.rf_kbit is not None and self._clock.speed is not None:
+            await self._clock.motion(air_s(command_bytes, response_bytes, self._speed.rf_kbit))
 
 
 class Field:
@@ -72,10 +101,13 @@ class Field:
         clock: Clock,
         meter: LaneMeter,
         exchanges: Exchanges,
-        delay_s: float = 0.0,
+        masters: Masters,
+        speed: Speed,
+        uid_type: str = "a",
     ) -> None:
         self._lane, self._world, self._profile, self._slot = lane, world, profile, slot
-        self._clock, self._meter, self._exchanges, self._delay_s = clock, meter, exchanges, delay_s
+        self._clock, self._meter, self._exchanges = clock, meter, exchanges
+        self._masters, self._speed, self._uid_type = masters, speed, uid_type
         self.troubles = ChipTroubles()
         self.swap: Swap | None = None
         self._presented: Counter[str] = Counter()
@@ -87,8 +119,9 @@ class Field:
         if heard.chip.dead:
             self._meter.chip_in(self._clock.now_s())
             return
-        chip = EktpChip(heard, self._profile, self.troubles, seed=self._presented.total())
-        self._slot.insert(FieldCard(chip, self._clock, self._meter, self._exchanges, self._delay_s))
+        kind = KINDS[self._profile.channel]
+        chip = kind(heard, self._profile, self.troubles, self._presented.total(), self._masters)
+        self._slot.insert(FieldCard(chip, self._clock, self._meter, self._exchanges, self._speed, self.troubles))
         self._meter.chip_in(self._clock.now_s())
 
     def leave(self) -> None:
@@ -105,7 +138,7 @@ class Field:
         if self.swap is None or self._presented[blank] < self.swap.presentation:
             return blank
         swap, self.swap = self.swap, None
-        other = self._world.make(1, self._profile)[0]
+        other = self._world.make(1, self._profile, self._uid_type)[0]
         if swap.card_too:
             here = self._world.where(blank)
             self._world.move(blank, Place(Spot.PERSON))

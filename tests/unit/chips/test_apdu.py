@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.chips.apdu import ApduError, Command, Response, follow_up
+from controller.chips.apdu import ApduError, Command, Response, chain, follow_up
 
 CASES = [
     ("00A40000", Command(0x00, 0xA4, 0, 0)),
@@ -13,6 +13,10 @@ CASES = [
     ("00A40000027F0A", Command(0x00, 0xA4, 0, 0, b"\x7f\x0a")),
     ("00A40000026FF100", Command(0x00, 0xA4, 0, 0, b"\x6f\xf1", 256)),
     ("00D60000FF" + "AB" * 255, Command(0x00, 0xD6, 0, 0, b"\xab" * 255)),
+    ("00B000000000F8", Command(0x00, 0xB0, 0, 0, le=248, extended=True)),
+    ("00B00000000000", Command(0x00, 0xB0, 0, 0, le=65_536, extended=True)),
+    ("00D60000000100" + "AB" * 256, Command(0x00, 0xD6, 0, 0, b"\xab" * 256, extended=True)),
+    ("00D600000000020102" + "0100", Command(0x00, 0xD6, 0, 0, b"\x01\x02", 256, extended=True)),
 ]
 
 
@@ -26,7 +30,9 @@ def test_every_case_has_its_bytes(raw: str, command: Command) -> None:
     ("raw", "message"),
     [
         ("00B000", "3 bytes; a command has at least 4"),
-        ("00B000000000F8", "extended length is not supported"),
+        ("00D60000000000AA", "Lc says that there is no data, and some follows"),
+        ("00D600000000030102", "Lc says 3 bytes, 2 follow"),
+        ("00D600000000", "Lc says that there is no data, and some follows"),
         ("00D6000003AABB", "Lc says 3 bytes, 2 follow"),
         ("00D6000001AABBCC", "Lc says 1 bytes, 3 follow"),
     ],
@@ -37,7 +43,7 @@ def test_bytes_that_are_no_short_command_are_refused(raw: str, message: str) -> 
 
 
 def test_data_for_the_extended_form_is_refused() -> None:
-    with pytest.raises(ApduError, match="256 bytes of data need the extended form; the short form holds 255"):
+    with pytest.raises(ApduError, match="256 bytes of data; the short form holds 255"):
         Command(0, 0xD6, 0, 0, bytes(256))
 
 
@@ -82,3 +88,18 @@ def test_a_write_is_never_followed_up(sw: int) -> None:
 @pytest.mark.parametrize("sw", [0x9000, 0x6282, 0x6A82])
 def test_a_final_status_word_ends_the_exchange(sw: int) -> None:
     assert follow_up(Command(0, 0xB0, 0, 0, le=4), Response(b"", sw)) is None
+
+
+def test_a_chain_marks_every_link_but_the_last() -> None:
+    links = chain(Command(0x00, 0xD6, 0, 0, bytes(range(5)), 256), 2)
+    assert [link.encode().hex() for link in links] == ["10d60000020001", "10d60000020203", "00d60000010400"]
+
+
+def test_what_fits_is_no_chain() -> None:
+    assert chain(Command(0x00, 0xD6, 0, 0, b"\x01"), 255) == [Command(0x00, 0xD6, 0, 0, b"\x01")]
+
+
+@pytest.mark.parametrize(("size", "message"), [(0, "a link of 0 bytes"), (256, "a link of 256"), (1, "a chain of 65 links")])
+def test_a_chain_without_end_is_refused(size: int, message: str) -> None:
+    with pytest.raises(ApduError, match=message):
+        chain(Command(0x00, 0xD6, 0, 0, bytes(65)), size)

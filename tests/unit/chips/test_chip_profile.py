@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,31 @@ import pytest
 
 from controller.chips.apdu import Command
 from controller.chips.profile import find_profile, parse_profile
+from controller.chips.profile_tables import ChannelTable
 from controller.errors import ConfigError
 
 SHIPPED = Path(__file__).parents[3] / "firmware_profiles" / "chips"
 
 GOOD: dict[str, Any] = {
-    "format": 1,
+    "format": 2,
     "name": "tiny",
-    "secure_channel": "none",
-    "select": {"uid": "FFCA000000", "df": "00A40000027F0A", "file": "00A4000002{fid}"},
-    "read": {"block_bytes": 248, "length_prefix_bytes": 2},
-    "files": [{"fid": 0x6FF1, "name": "biodata", "max_bytes": 100, "personalised": True}],
-    "invented": {"write_ins": 0xD6, "write_block_bytes": 240},
-    "confidence": {"select": "C"},
+    "channel": {"kind": "icao", "card_control": 0x6FF0},
+    "select": {"uid": "FFCA000000", "file": "00A4000002{fid}"},
+    "read": {"block_bytes": 208, "length_prefix_bytes": 2},
+    "files": [
+        {"fid": 0x6FF1, "name": "biodata", "max_bytes": 100, "personalised": True, "read": "channel"},
+        {"fid": 0x6FF0, "name": "card control", "max_bytes": 51, "personalised": False, "read": "free"},
+    ],
+    "invented": {"write": "update binary", "block_bytes": 208},
+    "steps": [
+        {"phase": "open", "do": "authenticate"},
+        {"phase": "fresh", "do": "measure"},
+        {"phase": "write", "do": "write"},
+        {"phase": "read", "do": "read"},
+    ],
+    "confidence": {"select": {"level": "C", "source": "somebody"}},
 }
+SCP03 = {"kind": "scp03", "size": 8, "level": 0x33}
 
 
 def broken(path: str, value: object) -> list[str]:
@@ -58,37 +70,89 @@ def test_a_file_the_chip_has_not_has_no_row() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "text"),
     [
-        ("format", 2, "tiny.toml: format: Input should be 1"),
-        ("secure_channel", "scp03", "tiny.toml: secure_channel: Input should be 'none'"),
+        ("format", 1, "tiny.toml: format: Input should be 2"),
+        ("channel/kind", "scp02", "tiny.toml: channel.kind: Input should be 'none', 'icao' or 'scp03'"),
         ("colour", "red", "tiny.toml: colour: is not known here"),
         ("select/uid", "FFC", "tiny.toml: select.uid: 'FFC' is not made of pairs of hex digits"),
         ("select/uid", 7, "tiny.toml: select.uid: must be a command in hex digits"),
-        ("select/df", "00A4000005AA", "tiny.toml: select.df: Lc says 5 bytes, 1 follow"),
+        ("select/uid", "00A4000005AA", "tiny.toml: select.uid: Lc says 5 bytes, 1 follow"),
         ("select/file", "00A40000026FF1", "tiny.toml: select.file: must contain {fid} once"),
-        ("read/block_bytes", 257, "tiny.toml: read.block_bytes: Input should be less than or equal to 256"),
+        ("read/block_bytes", 257, "tiny.toml: read.block_bytes: Input should be less than or equal to 255"),
         ("read/length_prefix_bytes", 4, "tiny.toml: read.length_prefix_bytes: Input should be 2"),
         ("files", [], "tiny.toml: files: lists 0 files; 1 to 64 are possible"),
-        ("files", GOOD["files"] * 2, "tiny.toml: files: file ids listed more than once: 6FF1"),
+        ("files", GOOD["files"] * 2, "tiny.toml: files: file ids listed more than once: 6FF1, 6FF0"),
         ("files/0/max_bytes", "100", "tiny.toml: files[0].max_bytes: Input should be a valid integer"),
         ("files/0/max_bytes", 32767, "tiny.toml: files[0].max_bytes: Input should be less than or equal to 32766"),
         ("files/0/personalised", 1, "tiny.toml: files[0].personalised: Input should be a valid boolean"),
-        ("invented/write_block_bytes", 256, "tiny.toml: invented.write_block_bytes: Input should be less than or equal to 255"),
-        ("confidence/select", "sure", "tiny.toml: confidence.select: String should match pattern '^[A-E]$'"),
+        ("files/0/read", "anybody", "tiny.toml: files[0].read: Input should be 'free' or 'channel'"),
+        ("invented/write", "magic", "tiny.toml: invented.write: Input should be 'update binary' or 'store data'"),
+        ("confidence/select", "sure", "tiny.toml: confidence.select: Input should be a dictionary or an instance of Confidence"),
+        ("confidence/select/level", "F", "tiny.toml: confidence.select.level: String should match pattern '^[A-E]$'"),
+        ("steps/0/do", "guess", "tiny.toml: steps[0].do: Input should be 'send', 'authenticate', 'measure', 'write', 'read', "
+                                "'stop if', 'require' or 'keys'"),
+        ("steps/0/phase", "read", "tiny.toml: steps[0]: 'authenticate' has no place in phase 'read'"),
+        ("steps/0/command", "00440000", "tiny.toml: steps[0]: 'authenticate' has no command"),
+        ("steps/0", {"phase": "open", "do": "send"}, "tiny.toml: steps[0]: 'send' needs a command"),
+        ("steps/0", {"phase": "lock", "do": "require", "command": "00440000"},
+         "tiny.toml: steps[0]: 'require' needs path and value"),
+        ("steps/0", {"phase": "lock", "do": "send", "command": "00440000", "path": [0x62], "value": "05"},
+         "tiny.toml: steps[0]: 'send' has no path and value"),
+        ("steps/1", {"phase": "write", "do": "write"},
+         "tiny.toml: steps: needed exactly once: 'measure' in phase 'fresh', 'write' in phase 'write'"),
+        ("steps", [], "tiny.toml: steps: 0 steps; 3 to 64 are possible"),
+        # what one table says against another
+        ("invented/block_bytes", 240, "tiny.toml: invented.block_bytes is 240; this channel holds 239"),
+        ("read/block_bytes", 232, "tiny.toml: read.block_bytes is 232; this channel holds 231"),
+        ("steps/0", {"phase": "open", "do": "send", "command": "00440000"},
+         "tiny.toml: channel 'icao' and 0 steps 'authenticate'"),
+        ("channel/card_control", 0x6FF1, "tiny.toml: channel.card_control is for 'icao', and names a file that is free to read"),
+        ("channel", SCP03 | {"card_control": 0x6FF0},
+         "tiny.toml: channel.card_control is for 'icao', and names a file that is free to read"),
+        ("invented/signature", 0x6FF0, "tiny.toml: invented.signature is no personalised file"),
+        ("keys", {"version": 1, "block": "bare"},
+         "tiny.toml: [keys] and a step 'keys' belong together; [keys] is for 'scp03'"),
     ],
-)
+)  # fmt: skip
 def test_a_mistake_is_told_with_its_place(path: str, value: object, text: str) -> None:
     assert broken(path, value) == [text]
 
 
+@pytest.mark.parametrize(
+    ("channel", "most"),
+    [
+        ({"kind": "none"}, (255, 256)),
+        ({"kind": "icao"}, (239, 231)),
+        ({"kind": "scp03", "size": 8, "level": 0x01}, (247, 256)),
+        ({"kind": "scp03", "size": 8, "level": 0x13}, (239, 248)),
+        ({"kind": "scp03", "size": 8, "level": 0x33}, (239, 239)),
+        ({"kind": "scp03", "size": 16, "level": 0x11}, (239, 240)),
+        ({"kind": "scp03", "size": 16, "level": 0x33}, (223, 239)),
+    ],
+)
+def test_what_fits_into_a_short_command_under_each_channel(channel: dict[str, Any], most: tuple[int, int]) -> None:
+    assert ChannelTable(**channel).most_bytes == most
+
+
+@pytest.mark.parametrize("name", ["ektp", "gp-scp03"])
+def test_every_part_of_a_shipped_profile_says_how_sure_it_is(name: str) -> None:
+    table = tomllib.loads((SHIPPED / f"{name}.toml").read_text(encoding="utf-8"))
+    assert set(table["confidence"]) == set(table) - {"format", "name", "confidence"}
+
+
+def test_the_write_side_of_the_ektp_is_marked_as_invented() -> None:
+    profile = find_profile(SHIPPED, "ektp")
+    assert {profile.confidence[part].level for part in ("invented", "steps")} == {"E"}
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as refusal:
-        parse_profile({**GOOD, "format": 2, "read": {}, "files": [{"fid": 0}]}, "tiny.toml")
+        parse_profile({**GOOD, "format": 1, "read": {}, "files": [{"fid": 0}]}, "tiny.toml")
     places = {problem.place for problem in refusal.value.problems}
     assert {"tiny.toml: format", "tiny.toml: read.block_bytes", "tiny.toml: files[0].fid", "tiny.toml: files[0].name"} <= places
 
 
 def test_a_missing_profile_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(ConfigError, match=r"no such chip profile in .*; there are: ektp"):
+    with pytest.raises(ConfigError, match=r"no such chip profile in .*; there are: ektp, gp-scp03"):
         find_profile(SHIPPED, "../printers/evolis-primacy")
 
 

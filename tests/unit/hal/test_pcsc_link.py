@@ -7,25 +7,25 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 
 import pytest
 from smartcard import scard
 
 from controller.chips.profile import ChipProfile
-from controller.chips.script import identify, read_files, write_files
+from controller.chips.transfer import read_content, write_files
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
 from controller.hal.pcsc_link import PcscLink, _no_service
 from controller.model import ChipSight
 from hwsim.wires.vpcd import VpcdSlot
-from tests.fakes.chip import UID, FakeCard, WiredCard, contents, ektp, needs_sandbox
+from tests.fakes.chip import UID, FakeCard, WiredCard, contents, ektp, needs_sandbox, personaliser
 from tools.pcscd import Pcscd, reader_name, vpcd_port
 
 pytestmark = needs_sandbox
 
 LIMIT_S = 10.0
 SOON_S = 0.3
+PAST_POLLING_S = 1.0  # pcscd looks for cards every 0.4 s
 PROFILE = ektp()
 DAEMON = Pcscd()  # one object for all tests: it owns the process it started last
 
@@ -65,11 +65,11 @@ async def link() -> AsyncIterator[PcscLink]:
 
 
 async def take(link: PcscLink, seconds: float = LIMIT_S, profile: ChipProfile = PROFILE) -> ChipSight:
-    return await link.take(partial(identify, profile), Deadline.after(seconds))
+    return await link.take(personaliser(profile).identify, Deadline.after(seconds))
 
 
 async def read(link: PcscLink, seconds: float = LIMIT_S) -> object:
-    return await link.run(read_files(PROFILE, [0x6FF1]), Deadline.after(seconds))
+    return await link.run(read_content(PROFILE, 0x6FF1), Deadline.after(seconds))
 
 
 async def failure(doing: object) -> DeviceError:
@@ -271,3 +271,38 @@ async def test_closing_ends_the_thread_and_twice_is_fine(slot: VpcdSlot, wired: 
     await link.close()
     await link.release()
     assert f"pcsc {reader_name(1)}" not in {thread.name for thread in threading.enumerate()}
+
+
+async def test_a_reset_card_has_forgotten_what_was_selected(
+    link: PcscLink, slot: VpcdSlot, wired: WiredCard, card: FakeCard
+) -> None:
+    slot.insert(wired)
+    await take(link)
+    selected = [card.current]
+    await link.reset(Deadline.after(LIMIT_S))
+    assert [*selected, card.current] == [0x6FF6, None]
+    assert await read(link) == b""
+
+
+async def test_a_card_that_left_before_the_reset_is_unknown(link: PcscLink, slot: VpcdSlot, wired: WiredCard) -> None:
+    slot.insert(wired)
+    await take(link)
+    slot.remove()
+    error = await failure(link.reset(Deadline.after(LIMIT_S)))
+    assert (type(error), error.condition) == (DeviceUnknown, "chip_silent")
+    assert (await failure(read(link))).condition == "reader_lost"
+    assert (await failure(take(link, PAST_POLLING_S))).condition == "chip_silent"  # else pcscd overlooks the next test's card
+
+
+async def test_no_card_no_reset(link: PcscLink) -> None:
+    assert (await failure(link.reset(Deadline.after(SOON_S)))).condition == "reader_lost"
+
+
+async def test_a_trace_hears_every_command_and_its_answer(slot: VpcdSlot, wired: WiredCard) -> None:
+    heard: list[tuple[bytes, bytes]] = []
+    link = PcscLink(reader_name(1), lambda command, answer: heard.append((command, answer)))
+    slot.insert(wired)
+    await take(link)
+    await link.close()
+    assert heard[0] == (bytes.fromhex("FFCA000000"), bytes.fromhex(UID + "9000"))
+    assert len(heard) == 14

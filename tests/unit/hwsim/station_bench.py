@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hwsim.clock import Clock
-from hwsim.config import Address, DeskConfig, SimConfig, load_config
+from hwsim.config import Address, DeskConfig, SamConfig, SimConfig, load_config
 from hwsim.control import ControlServer
 from hwsim.lane import Lane
+from hwsim.profiles import PROFILES
 from hwsim.station import SimStation
+
+PLAIN = "plain"
 
 
 class Reader:
@@ -64,6 +69,7 @@ class Rig:
     station: SimStation
     reader: Reader
     desk_reader: Reader
+    sam_reader: Reader
     told: list[str]
 
     @property
@@ -97,9 +103,20 @@ class Rig:
 def config_for(tmp_path: Path, reader_port: int = 1, desk_port: int = 2) -> SimConfig:
     """The example's wiring on free ports and below `tmp_path`."""
     config, free = load_config(Path("examples/hw-sim.toml")), Address("127.0.0.1", 0)
-    lane = replace(config.lanes[0], vpcd=Address("127.0.0.1", reader_port), gpio=free)
+    lane = replace(config.lanes[0], vpcd=Address("127.0.0.1", reader_port), gpio=free, sam=None)
     desk = DeskConfig(Address("127.0.0.1", desk_port), "ektp")
     return replace(config, usbip=free, control=tmp_path / "sim.sock", display=tmp_path / "display", lanes=(lane,), desk=desk)
+
+
+@contextmanager
+def profiles_with_plain_chip() -> Iterator[Path]:
+    """The shipped profiles and `plain`: the e-KTP chip without secure messaging, to be written with single commands."""
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "profiles"
+        shutil.copytree(PROFILES, folder)
+        plain = f'extends = "ektp"\nname = "{PLAIN}"\nchannel = {{ kind = "none" }}\n'
+        (folder / "chips" / f"{PLAIN}.toml").write_text(plain, encoding="utf-8")
+        yield folder
 
 
 @asynccontextmanager
@@ -109,14 +126,22 @@ async def running(
     pictures: Path | None = None,
     card_at_power_on: str | None = None,
     printer: str = "evolis-primacy",
+    chip: str = PLAIN,
     **lane: Any,
 ) -> AsyncIterator[Rig]:
     """Start everything, load blanks, stop everything."""
-    with closing(Reader()) as reader, closing(Reader()) as desk_reader:
+    with (
+        closing(Reader()) as reader,
+        closing(Reader()) as desk_reader,
+        closing(Reader()) as sam_reader,
+        profiles_with_plain_chip() as profiles,
+    ):
         config, told = config_for(tmp_path, await reader.start(), await desk_reader.start()), list[str]()
+        lane = {"sam": SamConfig(Address("127.0.0.1", await sam_reader.start())), "chip_profile": chip, **lane}
         changed = replace(config.lanes[0], card_at_power_on=card_at_power_on, printer_profile=printer, **lane)
-        config = replace(config, lanes=(changed,))
-        station = SimStation(config, Clock(None), pictures, told.append)
+        assert config.desk is not None
+        config = replace(config, lanes=(changed,), desk=replace(config.desk, chip_profile=chip))
+        station = SimStation(config, Clock(None), pictures, told.append, profiles)
         control = ControlServer(config.control, station)
         await control.start()
         life = asyncio.create_task(station.run(lambda: None))
@@ -125,7 +150,7 @@ async def running(
         if blanks:
             station.lane(None).load(blanks, frozenset())
         try:
-            yield Rig(station, reader, desk_reader, told)
+            yield Rig(station, reader, desk_reader, sam_reader, told)
         finally:
             station.stopping.set()
             await life

@@ -1,14 +1,19 @@
-"""The simulated e-KTP chip (chip.md 1.2, 2.2, 2.3)."""
+"""The simulated e-KTP chip in plain ISO 7816 (chip.md 1.2, 2.2, 2.3)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from hwsim.devices.chip import ChipDied, ChipTroubles, EktpChip, StatusWord, parse_apdu
+from hwsim.devices.chip_apdu import ChipDied, StatusWord, parse_apdu
+from hwsim.devices.chip_eeprom import ChipTroubles
+from hwsim.devices.chip_ektp import EktpChip
+from hwsim.devices.chip_keys import load_masters
 from hwsim.profiles import load_chip
 from hwsim.world import Blank, World
 
-PROFILE = load_chip("ektp")
+PROFILE = replace(load_chip("ektp"), channel="none")
 SELECT_DF, SELECT_BIODATA, SELECT_CONTROL = "00A40000027F0A", "00A40000026FF1", "00A40000026FF0"
 
 
@@ -18,7 +23,7 @@ def new_blank() -> Blank:
 
 
 def present(blank: Blank, troubles: ChipTroubles | None = None) -> EktpChip:
-    return EktpChip(blank, PROFILE, troubles or ChipTroubles(), seed=1)
+    return EktpChip(blank, PROFILE, troubles or ChipTroubles(), 1, load_masters())
 
 
 def sent(chip: EktpChip, *apdus: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from hwsim.clock import Clock
 from hwsim.config import SimConfig, load_config
+from hwsim.devices.chip_keys import MASTERS, load_masters
 from hwsim.errors import SimError
 from hwsim.profiles import PROFILES, load_chip, load_printer
 
@@ -54,6 +55,11 @@ def test_the_example_is_right() -> None:
         ("127.0.0.1:35977", "127.0.0.1:35963", "address 127.0.0.1:35963 is used twice"),
         ('vpcd = "127.0.0.1:35977" ', "", r"desk_reader\.vpcd is missing"),
         ('name = "1"', 'name = "desk"', "a lane cannot be called 'desk'"),
+        ("rf_kbit = 424", "rf_kbit = 100", r"chip\.rf_kbit must be one of 106, 212, 424, 848, not 100"),
+        ("rf_kbit = 424", 'uid_type = "c"', r"chip\.uid_type must be one of a, b, not 'c'"),
+        ("127.0.0.1:35964", "127.0.0.1:35963", "address 127.0.0.1:35963 is used twice"),
+        ('sam = { vpcd = "127.0.0.1:35964" }', 'sam = { vpcd = "h:1", blob = "zz" }', r"sam\.blob must be hex digits"),
+        ('sam = { vpcd = "127.0.0.1:35964" }', 'sam = { vpcd = "h:1", blob = "00" }', r"sam\.blob must have 32 bytes, not 1"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -102,6 +108,45 @@ def test_a_wrong_printer_profile_is_refused(tmp_path: Path, old: str, new: str, 
     (tmp_path / "printers/p.toml").write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(SimError, match=words):
         load_printer("p", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("format = 2", "format = 1", "format must be 2"),
+        ('kind = "icao"', 'kind = "magic"', "channel.kind must be one of none, icao, scp03, not 'magic'"),
+        ('kind = "icao"', 'kind = "scp03"\nsize = 12', "channel.size must be 8 or 16, not 12"),
+        ('kind = "icao"', "", "channel.kind is missing"),
+        ("00A40000027F0A", "00A4zz", "command must be hex digits"),
+        ("00A4", "00B0", "none of them is a SELECT"),
+        ('read = "channel"', 'read = "never"', "read must be one of free, channel, not 'never'"),
+    ],
+)
+def test_a_wrong_chip_profile_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    text = (PROFILES / "chips/ektp.toml").read_text(encoding="utf-8")
+    (tmp_path / "chips").mkdir()
+    (tmp_path / "chips/c.toml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(SimError, match=words):
+        load_chip("c", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("format = 1", "format = 2", "format must be 1"),
+        ("6E6F74206120736563726574206D", "6E", "ektp.master must have 24 bytes"),
+        ("6E6F74206120736563726574206B6579", "6E6F", "gp-scp03.master must have 16 or 24 or 32 bytes, not 2"),
+        ("6E6F74206120736563726574206B6579", "secret", "gp-scp03.master must be hex digits"),
+        ("version = 0x30", "version = 0x80", "version must be 1 to 127, not 128"),
+        ("contoh-chip-2026.pub.pem", "nobody.pem", "centre_key: nobody.pem cannot be read"),
+    ],
+)
+def test_wrong_master_keys_are_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    text = MASTERS.read_text(encoding="utf-8").replace(old, new)
+    (tmp_path / "masters.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "contoh-chip-2026.pub.pem").write_bytes(b"")
+    with pytest.raises(SimError, match=words):
+        load_masters(tmp_path / "masters.toml")
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "fast", "nan", "inf", ""])

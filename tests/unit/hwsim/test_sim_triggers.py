@@ -203,7 +203,7 @@ def test_a_process_that_is_not_there_is_named(victim: subprocess.Popen[bytes]) -
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"wire": "serial"}, "wire must be one of usb, apdu, not 'serial'"),
+        ({"wire": "serial"}, "wire must be one of usb, apdu, sam, not 'serial'"),
         ({"when": "during"}, "when must be one of before, after"),
         ({"at": 0}, "at must be a whole number from 1"),
         ({"do": "sing"}, "do must be one of kill, pcscd, fault, not 'sing'"),

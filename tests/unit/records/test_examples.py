@@ -65,7 +65,7 @@ def test_centre_signature_on_the_chip_covers_the_other_files() -> None:
     assert isinstance(key, EllipticCurvePublicKey)
     for path in GOOD:
         *contents, signature = (b64decode(text) for text in json.loads(path.read_text(encoding="utf-8"))["chip"].values())
-        key.verify(signature, b"".join(contents), ECDSA(SHA256()))
+        key.verify(signature, b"".join(len(file).to_bytes(2, "big") + file for file in contents), ECDSA(SHA256()))
 
 
 def test_station_configuration_carries_the_examples_key() -> None:

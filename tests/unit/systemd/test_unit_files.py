@@ -59,6 +59,26 @@ def test_systemd_finds_nothing_to_complain_about_in_the_unit(stage: Path) -> Non
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
 
 
+def add_key_holder(stage: Path) -> Path:
+    drop_in = stage / f"etc/systemd/system/{UNIT}.d/key-holder.conf"
+    drop_in.parent.mkdir(parents=True)
+    shutil.copyfile(SOURCE / "key-holder.conf", drop_in)
+    return drop_in
+
+
+def test_systemd_finds_nothing_to_complain_about_in_the_drop_in_of_a_key_holder(stage: Path) -> None:
+    add_key_holder(stage)
+    result = verify(stage)
+    assert (result.returncode, result.stdout + result.stderr) == (0, "")
+    assert security(stage).returncode == 0
+
+
+def test_verify_would_notice_a_mistake_in_the_drop_in(stage: Path) -> None:
+    drop_in = add_key_holder(stage)
+    drop_in.write_text(drop_in.read_text().replace("LoadCredential=", "LoadCredentials="))
+    assert "LoadCredentials" in verify(stage).stderr
+
+
 def test_verify_would_notice_a_misspelt_setting(stage: Path) -> None:
     change(stage, "KillMode=mixed", "KilMode=mixed")
     assert "KilMode" in verify(stage).stderr

@@ -1,0 +1,68 @@
+"""The key holders of a station, as station.toml says: a SAM card at each reader, or one token for all.
+
+The token's library is loaded only where a token is used: it costs 15 MB and 50 ms (`python-pkcs11` with its ASN.1 tables).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Literal
+
+from controller.chips.sam import NoSam, Sam
+from controller.config import Config, ReaderTable
+from controller.config_tables import KeyHolderTable, SamTable, TokenTable
+from controller.hal.pcsc_sam import PcscSam
+from controller.hal.sam_link import SamLink
+from controller.hal.token_pin import PinSource
+
+Channel = Literal["none", "icao", "scp03"]
+
+
+class KeyHolders:
+    """Makes the `Sam` of each reader and owns what they share."""
+
+    def __init__(self, table: KeyHolderTable | None) -> None:
+        """Opens nothing."""
+        self._table = table
+        self._token: Any = None  # the TokenLink, once a reader needs it
+
+    @classmethod
+    def of(cls, config: Config) -> KeyHolders:
+        """Those of a station."""
+        return cls(config.key_holder)
+
+    def sam_for(self, reader: ReaderTable, channel: Channel) -> Sam:
+        """The key holder of one reader whose chips speak `channel`. Opens nothing; `setup` has checked that there is one."""
+        if channel == "none" or self._table is None:
+            return NoSam()
+        if isinstance(self._table, TokenTable):
+            make: Callable[..., Sam] = importlib.import_module("controller.hal.pkcs11_sam").Pkcs11Sam
+            return make(self.token(self._table), channel)
+        return NoSam() if reader.sam is None else PcscSam(SamLink(reader.sam.name), pin_source(reader.sam))
+
+    def close(self) -> None:
+        """Log out of the token. The Sams are closed by whoever has them. Twice is fine."""
+        token, self._token = self._token, None
+        if token is not None:
+            token.close()
+
+    def token(self, table: TokenTable) -> Any:
+        """The link to the station's token (`TokenLink`); there is one. Opens nothing."""
+        if self._token is None:
+            self._token = token_link(table)
+        return self._token
+
+
+def token_link(table: TokenTable) -> Any:
+    """A link to a token (`TokenLink`). Opens nothing."""
+    return importlib.import_module("controller.hal.pkcs11_link").TokenLink(table.module, table.token, _pin(table))
+
+
+def pin_source(table: SamTable) -> PinSource | None:
+    """Where a SAM's opening blob is; None: it needs none."""
+    return _pin(table) if table.pin_file is not None or table.pin_credential is not None else None
+
+
+def _pin(table: SamTable | TokenTable) -> PinSource:
+    return PinSource(table.pin_file, table.pin_credential)

@@ -1,0 +1,91 @@
+"""What a chip's memory takes when it is written, and what is left of it when power is lost on the way. Pure.
+
+The chip writes pages of 32 bytes one by one (E): those before the torn one hold the new bytes, those behind it the old ones.
+What the torn page holds is a matter of microseconds, so a fault says it: `cut` (new up to the very byte), `old`, `new`, or a
+`mix` byte by byte. What a chip changes as a whole (keys, life cycle) is old until it is new, whatever happens.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hwsim.devices.chip_apdu import ChipDied
+from hwsim.world import ChipMemory
+
+PAGE_BYTES = 32
+TORN = ("cut", "old", "new", "mix")
+
+
+@dataclass(slots=True)
+class ChipTroubles:
+    """What happens to the chips of one lane; each is used up when it has happened, but for `slow_s`."""
+
+    hang_in_apdus: int | None = None  # the n-th APDU from now is never answered, nor any after it
+    cut_in_bytes: int | None = None  # after so many more written bytes the field is lost
+    cut_kills: bool = False  # and the chip never answers again
+    cut_page: str = "cut"  # what the torn page holds: one of TORN
+    wrong_in_apdus: int | None = None  # the n-th APDU from now gets `wrong_word`
+    wrong_word: int = 0x6581
+    wrong_acts: bool = False  # though the chip did what it was told
+    short_in_apdus: int | None = None  # the n-th response from now lacks bytes
+    short_bytes: int = 1  # so many, before the status word
+    slow_s: float = 0.0  # how much longer each APDU takes, wall clock
+
+    def due(self, name: str) -> bool:
+        """Count one APDU down; whether this is the one."""
+        left: int | None = getattr(self, name)
+        if left is None:
+            return False
+        setattr(self, name, left - 1 if left > 1 else None)
+        return left <= 1
+
+
+class Eeprom:
+    """The way to a chip's memory."""
+
+    def __init__(self, memory: ChipMemory, troubles: ChipTroubles, chance: random.Random) -> None:
+        self._memory, self._troubles, self._random = memory, troubles, chance
+
+    def write(self, fid: int, offset: int, data: bytes) -> None:
+        """Put bytes into a file. Raises ChipDied when power is lost before the end of it."""
+        cut = self._spend(len(data))
+        kept = data if cut is None else self._torn(bytes(self._memory.files[fid][offset:]), offset, data, cut)
+        if kept:
+            self._memory.write(fid, offset, kept)
+        if cut is not None:
+            self._lose()
+
+    def change(self, size: int, act: Callable[[], None]) -> None:
+        """Change `size` bytes as a whole. Raises ChipDied when power is lost before the end of it."""
+        cut = self._spend(size)
+        if cut is None or cut == size or self._troubles.cut_page == "new":
+            act()
+        if cut is not None:
+            self._lose()
+
+    def _spend(self, size: int) -> int | None:
+        """After how many of these bytes power is lost; None when it is not."""
+        cut = self._troubles.cut_in_bytes
+        if cut is None or cut <= size:
+            return cut
+        self._troubles.cut_in_bytes = cut - size
+        return None
+
+    def _torn(self, old: bytes, offset: int, data: bytes, cut: int) -> bytes:
+        """What there is of `data` afterwards, from `offset` on; behind it the file is as before."""
+        page = self._troubles.cut_page
+        if page == "cut" or cut == len(data):
+            return data[:cut]
+        begin = (offset + cut) // PAGE_BYTES * PAGE_BYTES
+        start, end = max(0, begin - offset), min(len(data), begin + PAGE_BYTES - offset)
+        if page != "mix":
+            return data[: end if page == "new" else start]
+        mixed = bytes(self._random.choice(pair) for pair in zip(old[start:end], data[start:end], strict=True))
+        return data[:start] + mixed
+
+    def _lose(self) -> None:
+        self._troubles.cut_in_bytes = None
+        self._memory.dead = self._memory.dead or self._troubles.cut_kills
+        raise ChipDied

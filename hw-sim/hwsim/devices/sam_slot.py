@@ -1,0 +1,81 @@
+"""The contact slot of a lane's reader with its SAM: in, out, exchanged, locked."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+
+from hwsim.config import BLOB_BYTES, SamConfig
+from hwsim.devices.chip_keys import Masters
+from hwsim.devices.sam import MAX_TRIES, SamCard, SamMemory
+from hwsim.exchanges import Exchanges, apdu_label
+from hwsim.wires.vpcd import VpcdSlot
+
+_UID_BYTES = 8
+
+
+class _HeardSam(SamCard):
+    """A SAM whose commands are counted."""
+
+    def __init__(self, masters: Masters, memory: SamMemory, seed: int, exchanges: Exchanges) -> None:
+        super().__init__(masters, memory, seed, masters.centre_key)
+        self._exchanges = exchanges
+
+    async def apdu(self, command: bytes) -> bytes | None:
+        """See ChipCard."""
+        number, disturbed = self._exchanges.begin("sam", apdu_label(command))
+        if disturbed:
+            await asyncio.sleep(0)  # it may have been taken out
+        response = self.transmit(command)
+        if self._exchanges.end("sam", number):
+            await asyncio.sleep(0)
+        return response
+
+
+class SamSlot:
+    """One slot, with a SAM in it from the start."""
+
+    def __init__(self, config: SamConfig, masters: Masters, seed: int, exchanges: Exchanges) -> None:
+        self._masters, self._seed, self._blob, self._exchanges = masters, seed, config.blob, exchanges
+        self._slot = VpcdSlot(config.vpcd.host, config.vpcd.port)
+        uid = random.Random(seed).randbytes(_UID_BYTES)  # noqa: S311  synthetic
+        self._memory = SamMemory(uid, config.blob)
+        self.card: SamCard | None = self._card(masters, self._memory)
+        self._slot.insert(self.card)
+
+    async def start(self) -> None:
+        """Open the wire."""
+        await self._slot.start()
+
+    async def close(self) -> None:
+        """Let go of it."""
+        await self._slot.close()
+
+    def take(self) -> None:
+        """A person takes the SAM out. Twice is fine."""
+        self._slot.remove()
+        self.card = None
+
+    def put(self) -> None:
+        """The SAM is put back, or exchanged for the right one."""
+        self._exchange(self._masters, self._memory)
+
+    def put_wrong(self) -> None:
+        """The SAM of another office lies there instead: it works, but its keys fit none of these chips."""
+        self._exchange(self._masters.foreign(), replace(self._memory, uid=self._memory.uid[::-1]))
+
+    def lock(self, on: bool) -> None:
+        """All tries were used up; or the issuer has unblocked it. A SAM that never asked for its blob asks now."""
+        self._memory.blob = self._blob or (bytes(BLOB_BYTES) if on else None)
+        self._memory.tries = 0 if on else MAX_TRIES
+        if self.card is not None and on:
+            self.card.reset()
+
+    def _exchange(self, masters: Masters, memory: SamMemory) -> None:
+        self.take()
+        self.card = self._card(masters, memory)
+        self._slot.insert(self.card)
+
+    def _card(self, masters: Masters, memory: SamMemory) -> SamCard:
+        return _HeardSam(masters, memory, self._seed, self._exchanges)

@@ -1,0 +1,135 @@
+"""The key holder in a token: key lengths, cards that are not the one in hand, masters and mechanisms that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pkcs11 import Attribute, KeyType, MechanismFlag
+
+from controller.chips.scp03 import InitializeUpdate
+from controller.errors import DeviceAbsent, DeviceError
+from controller.hal.pkcs11_link import TokenLink
+from controller.hal.pkcs11_sam import MASTERS, Pkcs11Sam
+from hwsim.devices.chip_ciphers import aes_blocks, aes_decrypt
+from hwsim.devices.chip_keys import scp03_keys
+from hwsim.devices.chip_scp03 import Scp03Session
+from tests.fakes.token import SoftToken, put_masters
+
+UID, OTHER = bytes.fromhex("04A1B2C3D4E5F6"), bytes.fromhex("04FFEEDDCCBBAA")
+TYPE_B = bytes.fromhex("1122334455667788")
+ICAO_MASTER = bytes(range(24))
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Iterator[SoftToken]:
+    token = SoftToken(tmp_path)
+    yield token
+    token.restore()
+
+
+@pytest.fixture
+def link(token: SoftToken) -> Iterator[TokenLink]:
+    link = token.link()
+    yield link
+    link.close()
+
+
+def initialized(master: bytes, uid: bytes = UID, version: int = 0x30, size: int = 8) -> InitializeUpdate:
+    host, card = bytes(size), bytes(range(size))
+    session = Scp03Session(scp03_keys(master, version, uid), host, card)
+    answer = bytes(10) + bytes((version, 3, 0x70 | (size == 16))) + card + session.card_cryptogram + bytes(3)
+    return InitializeUpdate.decode(host, answer)
+
+
+def refusal(sam: Pkcs11Sam) -> str:
+    with pytest.raises(DeviceError) as refused:
+        sam.check()
+    assert refused.value.condition == "sam_refused"
+    return refused.value.detail
+
+
+@pytest.mark.parametrize("uid", [UID, TYPE_B])
+@pytest.mark.parametrize("size", [8, 16])
+@pytest.mark.parametrize("key_bytes", [16, 24, 32])
+def test_card_keys_are_as_long_as_the_master(link: TokenLink, key_bytes: int, size: int, uid: bytes) -> None:
+    master = bytes(range(key_bytes))
+    put_masters(link, ICAO_MASTER, master)
+    sam = Pkcs11Sam(link, "scp03")
+    sam.open_scp03(uid, initialized(master, uid, size=size))  # raises when the card's cryptogram is wrong
+
+
+def test_new_keys_of_a_length_that_no_token_wraps_are_refused(link: TokenLink) -> None:
+    master = bytes(range(24))
+    put_masters(link, ICAO_MASTER, master)
+    sam = Pkcs11Sam(link, "scp03")
+    sam.open_scp03(UID, initialized(master))
+    with pytest.raises(DeviceError, match="192 bits, and keys of that length cannot be wrapped"):
+        sam.new_keys(UID, 1)
+    assert "192 bits" in refusal(sam)  # told before a blank is fed
+
+
+@pytest.mark.parametrize("key_bytes", [16, 32])
+def test_new_keys_of_every_length_that_the_token_wraps(link: TokenLink, key_bytes: int) -> None:
+    master = bytes(range(key_bytes))
+    put_masters(link, ICAO_MASTER, master)
+    sam = Pkcs11Sam(link, "scp03")
+    sam.open_scp03(UID, initialized(master))
+    old, new = scp03_keys(master, 0x30, UID), scp03_keys(master, 1, UID)
+    first = sam.new_keys(UID, 1).keys[0]
+    assert (aes_decrypt(old.dek, first.block, bytes(16)), first.key_bytes) == (new.enc, key_bytes)
+    assert first.kcv == aes_blocks(new.enc, b"\1" * 16)[:3]
+
+
+def test_new_keys_are_made_only_for_the_card_in_hand(link: TokenLink) -> None:
+    master = bytes(range(16))
+    put_masters(link, ICAO_MASTER, master)
+    sam = Pkcs11Sam(link, "scp03")
+    sam.open_scp03(UID, initialized(master))
+    with pytest.raises(DeviceError, match="only for the card whose session is open"):
+        sam.new_keys(OTHER, 1)
+    sam.close()
+    with pytest.raises(DeviceError, match="only for the card whose session is open"):
+        sam.new_keys(UID, 1)
+
+
+def test_two_lanes_share_the_token_and_not_their_sessions(link: TokenLink) -> None:
+    put_masters(link, ICAO_MASTER, bytes(range(16)))
+    one, two = Pkcs11Sam(link, "icao"), Pkcs11Sam(link, "icao")
+    one.begin(bytes(51), UID, bytes(8))
+    with pytest.raises(DeviceError, match="no mutual authentication was begun"):
+        two.finish(bytes(40))
+
+
+def test_a_lane_is_not_asked_for_another_channel_than_its_own(link: TokenLink) -> None:
+    with pytest.raises(DeviceError, match="set up for 'scp03', not 'icao'"):
+        Pkcs11Sam(link, "scp03").begin(bytes(51), UID, bytes(8))
+    with pytest.raises(DeviceError, match="set up for 'icao', not 'scp03'"):
+        Pkcs11Sam(link, "icao").open_scp03(UID, initialized(bytes(16)))
+
+
+def test_a_challenge_of_another_size_is_refused(link: TokenLink) -> None:
+    with pytest.raises(DeviceError, match="a challenge of 7 bytes"):
+        Pkcs11Sam(link, "icao").begin(bytes(51), UID, bytes(7))
+
+
+@pytest.mark.parametrize("needs", ["icao", "scp03"])
+def test_a_token_without_the_master_is_refused_before_a_blank_is_fed(link: TokenLink, needs: str) -> None:
+    sam = Pkcs11Sam(link, "icao" if needs == "icao" else "scp03")
+    assert "make them with 'print-station keys init'" in refusal(sam)
+
+
+def test_a_master_that_could_be_carried_off_is_refused(link: TokenLink) -> None:
+    label, _kind = MASTERS["icao"]
+    link.run(lambda ring: ring._session.generate_key(
+        KeyType.DES3, label=label, store=True, capabilities=MechanismFlag.DERIVE, template={Attribute.EXTRACTABLE: True},
+    ), write=True)  # fmt: skip
+    assert refusal(Pkcs11Sam(link, "icao")) == f"master '{label}' is not guarded: CKA_EXTRACTABLE is True"
+
+
+def test_a_token_that_is_gone_is_absent(token: SoftToken) -> None:
+    link = token.link("gone")
+    with pytest.raises(DeviceAbsent, match="no token is named 'gone'"):
+        Pkcs11Sam(link, "icao").begin(bytes(51), UID, bytes(8))
+    link.close()

@@ -1,0 +1,219 @@
+"""What happens to simulated chips: torn pages, wrong and short answers, other UIDs, time on the air, and the SAM's slot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from hwsim.arming import arm, plan
+from hwsim.clock import Clock
+from hwsim.devices.chip import ATR, ATR_TYPE_B
+from hwsim.devices.chip_air import air_s
+from hwsim.devices.chip_apdu import ChipDied
+from hwsim.devices.chip_eeprom import PAGE_BYTES, ChipTroubles
+from hwsim.devices.chip_keys import load_masters
+from hwsim.devices.field import FieldCard, Speed
+from hwsim.errors import SimError
+from hwsim.exchanges import Exchanges
+from hwsim.timing import LaneMeter
+from tests.unit.hwsim.chip_bench import SELECT_DF, SamHost, new_blank, present, sent
+from tests.unit.hwsim.station_bench import Rig, running
+
+SELECT, OLD, NEW = "00A40000026FF1", b"o" * 100, b"N" * 100
+GET_UID = "FFCA000000"
+
+
+def torn(page: str, cut: int) -> bytes:
+    """The first 102 bytes of a file after power was lost in the write of 100 over 100 old ones behind the length."""
+    blank, troubles = new_blank(), ChipTroubles()
+    blank.chip.write(0x6FF1, 2, OLD)
+    host = SamHost(present(blank, troubles))
+    host.authenticate()
+    host.ask(SELECT)
+    troubles.cut_in_bytes, troubles.cut_page = cut, page
+    with pytest.raises(ChipDied):
+        host.ask("00D6000264" + NEW.hex())
+    return bytes(blank.chip.files[0x6FF1][2:102])
+
+
+@pytest.mark.parametrize("cut", [0, 1, 29, 30, 31, 62, 99])
+def test_a_torn_write_leaves_new_pages_before_and_old_pages_behind(cut: int) -> None:
+    start = max(0, (cut + 2) // PAGE_BYTES * PAGE_BYTES - 2)
+    end = min(100, (cut + 2) // PAGE_BYTES * PAGE_BYTES + PAGE_BYTES - 2)
+    assert torn("cut", cut) == NEW[:cut] + OLD[cut:]
+    assert torn("old", cut) == NEW[:start] + OLD[start:]
+    assert torn("new", cut) == NEW[:end] + OLD[end:]
+    mixed = torn("mix", cut)
+    assert (mixed[:start], mixed[end:]) == (NEW[:start], OLD[end:])
+    assert set(mixed[start:end]) <= {ord("o"), ord("N")}
+
+
+def test_a_mix_is_neither_old_nor_new() -> None:
+    assert set(torn("mix", 50)[30:62]) == {ord("o"), ord("N")}
+
+
+def test_a_write_whose_answer_alone_is_lost_is_whole() -> None:
+    assert {torn(page, 100) for page in ("cut", "old", "new", "mix")} == {NEW}
+
+
+@pytest.mark.parametrize(("acts", "content"), [(False, b"\0\0\0"), (True, b"ABC")])
+def test_a_wrong_status_word_comes_once_and_the_chip_may_have_acted(acts: bool, content: bytes) -> None:
+    troubles = ChipTroubles()
+    host = SamHost(present(new_blank(), troubles))
+    host.authenticate()
+    host.ask(SELECT)
+    troubles.wrong_in_apdus, troubles.wrong_word, troubles.wrong_acts = 1, 0x6581, acts
+    assert host.ask("00D6000203414243") == "6581"
+    assert bytes(host.chip.memory.files[0x6FF1][2:5]) == content
+
+
+def test_a_short_reply_lacks_bytes_before_the_status_word() -> None:
+    chip = present(new_blank(), ChipTroubles(short_in_apdus=3, short_bytes=2))
+    replies = [sent(chip, apdu) for apdu in (SELECT_DF, "00A40000026FF0", "00B0000004", "00B0000004")]
+    assert (replies[2], replies[3][:4], len(replies[3])) == ("00339000", "0033", 12)
+
+
+def test_a_chip_of_type_b_tells_its_uid_itself() -> None:
+    blank = new_blank(uid_type="b")
+    chip, uid = present(blank), blank.uid.hex().upper()
+    assert [sent(chip, apdu) for apdu in ("00DD000008", "00DF000000")] == [uid + "9000"] * 2
+    assert (sent(chip, GET_UID), chip.atr) == (uid[-8:] + "9000", ATR_TYPE_B)
+
+
+def test_a_chip_of_type_a_knows_no_such_command() -> None:
+    chip = present(new_blank())
+    assert ([sent(chip, apdu) for apdu in ("00DD000008", "00DF000000")], chip.atr) == (["6D00"] * 2, ATR)
+
+
+# Time
+
+
+@pytest.mark.parametrize(("rate", "milliseconds"), [(106, 22.2), (212, 11.2), (424, 5.7), (848, 2.96)])
+def test_a_block_of_208_bytes_is_on_the_air_for_some_time(rate: int, milliseconds: float) -> None:
+    assert air_s(236, 16, rate) * 1000 == pytest.approx(milliseconds, rel=0.02)
+
+
+def test_longer_commands_are_chained() -> None:
+    assert air_s(1000, 2, 106) > air_s(250, 2, 106) * 3.5
+
+
+class Motions(Clock):
+    """Takes no time and notes what was asked for."""
+
+    asked: ClassVar[list[float]] = []
+
+    async def motion(self, seconds: float) -> None:
+        self.asked.append(seconds)
+
+
+@pytest.mark.parametrize(("speed", "times"), [(None, 0), (1.0, 1)])
+async def test_the_air_takes_time_unless_the_speed_is_max(speed: float | None, times: int) -> None:
+    clock, troubles = Motions(speed), ChipTroubles()
+    clock.asked.clear()
+    card = FieldCard(present(new_blank()), clock, LaneMeter(), Exchanges(), Speed(rf_kbit=424), troubles)
+    assert await card.apdu(bytes.fromhex(GET_UID)) is not None
+    assert len(clock.asked) == times
+
+
+# Faults of the table
+
+
+async def asked(rig: Rig, *apdus: str) -> list[str]:
+    """A card is fed, and its chip asked."""
+    await rig.ask("Sic")
+    return await rig.reader.ask(*apdus)
+
+
+async def test_a_blank_may_have_a_uid_of_another_kind(tmp_path: Path) -> None:
+    async with running(tmp_path, blanks=2) as rig:
+        arm(rig.station, "wrong_uid", None, {"kind": "single"})
+        assert [len(uid) for uid in await asked(rig, GET_UID)] == [2 * (4 + 2)]
+
+
+async def test_new_blanks_may_all_be_of_type_b(tmp_path: Path) -> None:
+    async with running(tmp_path, blanks=1, uid_type="b") as rig:
+        blank = rig.station.world.all()[0]
+        assert await asked(rig, "00DD000008") == [blank.uid.hex().upper() + "9000"]
+
+
+async def test_a_blank_may_be_locked_or_another_offices(tmp_path: Path) -> None:
+    async with running(tmp_path, blanks=2, chip="gp-scp03") as rig:
+        arm(rig.station, "locked_chip", None, {"blank": "1"})
+        arm(rig.station, "foreign_chip", None, {"blank": "2"})
+        chips = [blank.chip for blank in rig.station.world.all()]
+        assert ([chip.life for chip in chips], [chip.foreign for chip in chips]) == ([0x0F, 0x07], [False, True])
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("torn_chip", {"page": "half"}, "a torn page is cut, old, new, mix, not 'half'"),
+        ("wrong_status", {"word": "12"}, "a status word is four hex digits"),
+        ("wrong_status", {"word": "wrong"}, "a status word is four hex digits"),
+        ("wrong_uid", {"kind": "c"}, "a UID is of kind a, b, single, not 'c'"),
+        ("locked_chip", {"blank": "9"}, "lane 1 has no blank 9"),
+    ],
+)
+async def test_a_fault_that_cannot_be_is_refused(tmp_path: Path, name: str, values: dict[str, str], words: str) -> None:
+    async with running(tmp_path, blanks=1) as rig:
+        with pytest.raises(SimError, match=words):
+            arm(rig.station, name, None, values)
+
+
+# The SAM's slot
+
+FORGET, TOKEN = "00FF000000", "00F1000143" + "00" * 67
+
+
+async def test_the_lanes_sam_answers_in_the_second_slot(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        assert [len(answer) // 2 for answer in await rig.sam_reader.ask(FORGET, TOKEN)] == [2, 42]
+
+
+async def test_a_sam_may_be_taken_out_and_put_back(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        await rig.sam_reader.ask(FORGET)
+        arm(rig.station, "sam_absent", None, {})
+        assert rig.lane.sam.card is None
+        arm(rig.station, "sam_back", None, {})
+        assert await rig.sam_reader.ask(FORGET) == ["9000"]
+
+
+async def test_a_sam_may_be_blocked_and_its_issuer_helps(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        arm(rig.station, "sam_locked", None, {})
+        assert rig.lane.sam.card is not None
+        assert [rig.lane.sam.card.transmit(bytes.fromhex(apdu)).hex() for apdu in (FORGET, TOKEN)] == ["6983", "6983"]
+        arm(rig.station, "sam_unlocked", None, {})
+        assert (await rig.sam_reader.ask(FORGET, TOKEN))[1].endswith("9000")
+
+
+async def test_another_offices_sam_has_other_keys(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        arm(rig.station, "sam_wrong", None, {})
+        assert rig.lane.sam.card is not None
+        assert rig.lane.sam.card.masters == load_masters().foreign()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_sam_may_be_taken_out_at_one_of_its_commands(tmp_path: Path, when: str) -> None:
+    async with running(tmp_path) as rig:
+        act = plan(rig.station, "sam_absent", None, {})
+        rig.lane.exchanges.arm("sam", 2, when, act)
+        assert await rig.sam_reader.ask(FORGET, TOKEN) == ["9000", ""]
+        assert (rig.lane.exchanges.counts["sam"], rig.lane.sam.card) == (2, None)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_chip_may_die_at_one_of_its_commands(tmp_path: Path, when: str) -> None:
+    async with running(tmp_path, blanks=1) as rig:
+        rig.lane.exchanges.arm("apdu", 2, when, plan(rig.station, "dead_chip", None, {"blank": "0"}))
+        assert await asked(rig, GET_UID, SELECT_DF) == [rig.station.world.all()[0].uid.hex().upper() + "9000", ""]
+
+
+async def test_a_lane_without_a_sam_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path, sam=None) as rig:
+        with pytest.raises(SimError, match=r"lane 1 has no SAM: its hw-sim\.toml has no sam"):
+            arm(rig.station, "sam_absent", None, {})

@@ -1,0 +1,51 @@
+"""Which key holder a reader gets, as station.toml says; the token's library is loaded only where a token is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from controller.chips.sam import NoSam
+from controller.config import ReaderTable
+from controller.config_tables import SamCardsTable, SamTable, TokenTable
+from controller.hal.pcsc_sam import PcscSam
+from controller.hal.pkcs11_sam import Pkcs11Sam
+from controller.key_holder import KeyHolders, pin_source
+
+CARDS = SamCardsTable(kind="pcsc")
+TOKEN = TokenTable(kind="pkcs11", module=Path("/nowhere.so"), token="perso", pin_credential="pin")
+PLAIN = ReaderTable(profile="ektp", name="ACME 00 00")
+WITH_SAM = ReaderTable(profile="ektp", name="ACME 00 00", sam=SamTable(name="ACME 00 01"))
+
+
+def test_a_chip_without_secure_channel_needs_none() -> None:
+    assert isinstance(KeyHolders(TOKEN).sam_for(PLAIN, "none"), NoSam)
+
+
+def test_a_reader_with_a_sam_card_gets_that() -> None:
+    assert isinstance(KeyHolders(CARDS).sam_for(WITH_SAM, "icao"), PcscSam)
+
+
+def test_a_desk_reader_without_one_has_none() -> None:
+    assert isinstance(KeyHolders(CARDS).sam_for(PLAIN, "icao"), NoSam)
+
+
+def test_all_readers_share_one_token() -> None:
+    holders = KeyHolders(TOKEN)
+    assert [type(holders.sam_for(PLAIN, channel)) for channel in ("icao", "scp03")] == [Pkcs11Sam, Pkcs11Sam]
+    assert holders.token(TOKEN) is holders.token(TOKEN)
+    holders.close()
+    holders.close()
+
+
+def test_a_sam_that_needs_no_opening_has_no_pin() -> None:
+    assert pin_source(SamTable(name="ACME 00 01")) is None
+    source = pin_source(SamTable(name="ACME 00 01", pin_file=Path("/etc/blob")))
+    assert source is not None
+    assert source.place == "'/etc/blob'"
+
+
+def test_the_daemon_does_not_load_the_tokens_library_for_sam_cards() -> None:
+    code = "import sys, controller.app; sys.exit('pkcs11' in sys.modules or 'asn1crypto' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0
