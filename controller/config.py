@@ -207,9 +207,9 @@ def _good(reading: Reading) -> Config:
 def _judge(text: str, place: str) -> Reading:
     try:
         table = tomllib.loads(text)
+        values = dict(_leaves(table, ""))
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits and thousands of brackets
         raise ConfigError([_mistake("toml", place, f"bukan TOML yang benar: {error}", f"is not valid TOML: {error}")]) from error
-    values = dict(_leaves(table, ""))
     problems = [*_twice(values), *_ports_twice(values), *_pins_twice(values), *_too_many_readers(values)]
     try:
         config = Config.model_validate(table)

@@ -8,7 +8,7 @@ from controller.model import JobState, Lamps, LaneStatus, LogHead, StationSnapsh
 # What passes without anybody: no amber lamp. A lane that only rests is as ready as one with nothing to do.
 _NEEDS_NOBODY = {"stopping", "cool_down"}
 _READY = {None, "cool_down"}
-_ASKS, _WAITS, _FAULT = 1, 2, 3  # ranks of what a lane has to say; 0: what it does
+_RESTS, _ASKS, _WAITS, _FAULT = 1, 2, 3, 4  # ranks of what a lane has to say; 0: what it does
 
 _ACTIVITY = {
     "starting": "MULAI",
@@ -76,7 +76,7 @@ def _worst(snapshot: StationSnapshot) -> str:
     """A fault before a wait before an activity; several lanes are told apart by name."""
     marked = [(_rank(lane), f"{lane.name}: " if len(snapshot.lanes) > 1 else "", lane) for lane in snapshot.lanes]
     rank, name, lane = max(marked, key=lambda entry: entry[0])
-    if lane.condition is not None:
+    if lane.condition is not None and rank != _ASKS:
         return name + CONDITIONS[lane.condition].short
     if snapshot.held:
         return CONDITIONS["held_by_operator"].short
@@ -89,7 +89,9 @@ def activity(lane: LaneStatus) -> str:
 
 
 def _rank(lane: LaneStatus) -> int:
-    """What has to be shown first. What a working lane asks for is shown while it has nothing to do."""
-    if lane.condition is None:
-        return _ASKS if lane.asks and lane.activity == "idle" else 0
+    """What has to be shown first. What a working lane asks for is shown while it has nothing to do, or rests."""
+    if lane.condition is None or lane.condition in _READY:
+        if lane.asks and lane.activity in ("idle", "waiting"):
+            return _ASKS
+        return 0 if lane.condition is None else _RESTS
     return _FAULT if CONDITIONS[lane.condition].severity is Severity.FAULT else _WAITS

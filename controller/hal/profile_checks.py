@@ -28,7 +28,13 @@ def mistakes_of(table: EvolisTable | MagicardTable) -> list[Mistake]:
     """Every mistake that is not one of a single key."""
     common = [*_raster_mistakes(table.raster), *_ribbon_mistakes(table)]
     if isinstance(table, EvolisTable):
-        return [*_plan_mistakes(table), *_act_mistakes(table.acts), *common, *_flip_mistakes(table), *_reply_mistakes(table.replies)]
+        return [
+            *_plan_mistakes(table),
+            *_act_mistakes(table.acts),
+            *common,
+            *_flip_mistakes(table),
+            *_reply_mistakes(table.replies),
+        ]
     return [*_job_mistakes(table), *_ribbon_key_mistakes(table), *common]
 
 
@@ -153,7 +159,11 @@ def _ribbon_key_mistakes(table: MagicardTable) -> Iterator[Mistake]:
         if not re.fullmatch(_RIBBON_KEY, ribbon.command):
             yield f"ribbons.{name}.command", "seharusnya kunci LC", "should be one LC key, such as LC1"
         if ribbon.back_panels:
-            yield f"ribbons.{name}.back_panels", "sisi belakang tidak didukung keluarga ini", "the driver prints no back on this family"
+            yield (
+                f"ribbons.{name}.back_panels",
+                "sisi belakang tidak didukung keluarga ini",
+                "the driver prints no back on this family",
+            )
 
 
 def _reply_mistakes(replies: Mapping[str, str]) -> Iterator[Mistake]:

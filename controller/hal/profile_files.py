@@ -18,7 +18,7 @@ from controller.errors import ConfigError, Problem
 FORMAT = 2
 MAX_CHAIN = 4  # files that extend one another: model, series, family, and one to spare
 MAX_FILE_BYTES = 100_000  # a profile has some 10 kB
-MAX_LINE_CHARS = 1000  # a key of ten thousand parts keeps tomllib busy for minutes; the longest line has some 150
+MAX_LINE_CHARS = 400  # bounds how deep a key goes: one of ten thousand parts keeps tomllib busy for minutes. The longest has 150
 _NO_FACTS = ("format", "family", "extends", "model", "plan", "ribbon", "confidence")  # names and choices, not facts
 _UNPROVEN = ("D", "E")
 

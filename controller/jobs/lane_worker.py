@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -87,9 +88,11 @@ class LaneWorker:
             self.wake()
 
     def forgive(self) -> None:
-        """GO was pressed: somebody has looked. Count rejects anew, and try again at once what was put off."""
-        self._rejects_in_row = self._setbacks = 0
-        self._look_first = None
+        """GO was pressed: try again at once what was put off. What wants a look was looked at only if the lane shows it."""
+        if self._rejects_in_row < self._policy.max_rejects_in_row or self.status.condition == "rejects_in_row":
+            self._rejects_in_row = 0
+        self._look_first = None if self.status.condition == self._look_first else self._look_first
+        self._setbacks = 0
         self._next_try = Deadline.after(0)
         self._care.forgive()
         self._urged.set()
@@ -133,6 +136,8 @@ class LaneWorker:
         condition = gate.obstacle(facts)
         if condition is not None:
             self._workshop.give_back()
+            if self._beside is not None and condition in gate.SUPPLIES and await self._await_blank(self._beside):
+                return  # a finished card still lies there
             said = self._said.get(condition, "") if condition in (self._setback, self._look_first) else ""
             detail = details.get(condition, said)
             self._tell(activity="waiting", condition=condition, detail=detail, job_id=None)
@@ -150,8 +155,9 @@ class LaneWorker:
             await self._issue(group, prepared)
         else:  # another lane may have the ribbon for it
             self._workshop.done(prepared)
-            self._put_off(short)
-            self._tell(activity="waiting", condition=short, detail=self._policy.ribbon)
+            said = self._policy.ribbon + ("" if short == "ribbon_wrong" else f": {self.status.ribbon_remaining}")
+            self._put_off(short, said)
+            self._tell(activity="waiting", condition=short, detail=said)
 
     async def _await_blank(self, beside: Beside) -> bool:
         """By hand: whether a person has to do something at the reader before the job at hand can begin; waits a little then."""
@@ -166,11 +172,13 @@ class LaneWorker:
 
     async def _tend(self, asked: CareAct) -> None:
         """Do what a person asked of the printer; no card is in work."""
-        self._tell(activity=ACTIVITY[asked.kind], condition=None, detail="", job_id=None, passage_id=None)
+        if self.status.activity != ACTIVITY[asked.kind]:  # else what was in its way may still be: say so until it is over
+            self._tell(activity=ACTIVITY[asked.kind], condition=None, detail="", job_id=None, passage_id=None)
         self._heard_until_s = monotonic_s() + LIMIT_S[asked.kind] + SILENCE_S
         trouble = await self._care.do(asked)
         if trouble is not None and not self._stopping:
-            self._tell(condition=trouble.condition, detail=trouble.detail)
+            self._doubt(trouble.condition)
+            self._tell(condition=trouble.condition, detail=trouble.detail, printer_up=not trouble.condition.startswith("printer_"))
             await self._pause(POLL_S)
 
     async def _settle(self, group: asyncio.TaskGroup, unknown: Passage, asked: Ask | None) -> None:
@@ -191,6 +199,7 @@ class LaneWorker:
         self._heard_until_s = monotonic_s() + RESCUE_S + PREPARE_S
         found = await self._rescue.attempt(unknown, self._since, self._hooks(group))
         if isinstance(found, Waiting):
+            self._doubt(found.condition)
             self._tell(activity="recover", condition=found.condition, detail=found.detail,
                        printer_up=not found.condition.startswith("printer_"),
                        reader_up=not found.condition.startswith(("reader_", "pcsc_")))  # fmt: skip
@@ -199,14 +208,12 @@ class LaneWorker:
         if isinstance(found, Waiting) and found.condition == "lay_again":
             await self._pause(POLL_S)
             return
-        settled = not isinstance(found, Waiting) and found.verdict is not None
-        if not settled and not self._stopping:
+        if not self._stopping and (isinstance(found, Waiting) or found.verdict is None):
             await self._rest(RESCUE_BACK_OFF_S[min(self._rescues, len(RESCUE_BACK_OFF_S) - 1)])
             self._rescues += 1
 
     def _hooks(self, group: asyncio.TaskGroup) -> Hooks:
-        on_stage, stopping = partial(self._on_stage, group), lambda: self._stopping
-        return Hooks(on_stage, self._links.stage_took, self._try_again, self._ask_person, stopping)
+        return Hooks(partial(self._on_stage, group), self._links.stage_took, self._try_again, self._ask_person, lambda: self._stopping)
 
     def _ask_person(self, condition: str | None) -> None:
         """By hand: a stage waits for a person, or no longer does."""
@@ -216,8 +223,7 @@ class LaneWorker:
         self._heard_until_s = monotonic_s() + PREPARE_S
         found = await self._workshop.wait(group)
         if isinstance(found, Setback):
-            self._put_off(found.condition)
-            self._said = {found.condition: found.detail}
+            self._put_off(found.condition, found.detail)
         elif found is Nothing.READY:
             await self._pause(POLL_S)
 
@@ -243,7 +249,7 @@ class LaneWorker:
             if self._beside is not None:
                 self._beside.spoiled()
         elif result.verdict is Verdict.STILL_BLANK:
-            self._put_off(result.condition)
+            self._put_off(result.condition, result.detail)
         self._care.refused(result.condition)
         self._doubt(result.condition)
         self._said = {result.condition: result.detail}
@@ -252,13 +258,14 @@ class LaneWorker:
         self._links.passage_over(result)
 
     def _doubt(self, condition: str) -> None:
-        """Feed nothing more until GO when the condition says that only a person can tell whether it is over."""
-        if condition and CONDITIONS[condition].clears is Clears.GO:
+        """Feed nothing more until GO when only a person can tell whether it is over; a question waits for its own answer."""
+        if condition and CONDITIONS[condition].clears is Clears.GO and not condition.startswith("ask_"):
             self._look_first = condition
 
-    def _put_off(self, condition: str) -> None:
+    def _put_off(self, condition: str, said: str) -> None:
         """Nothing came of the last try and no blank was spent: wait longer each time before the next."""
         self._setback, self._next_try = condition, Deadline.after(_back_off_s(self._setbacks))
+        self._said = {condition: said}
         self._setbacks += 1
 
     def _on_stage(self, group: asyncio.TaskGroup, stage: Stage, passage_id: int) -> None:
@@ -321,19 +328,15 @@ class LaneWorker:
     async def _rest(self, seconds: float) -> None:
         """Wait, unless a person or the end of the station cuts it short."""
         self._heard_until_s = max(self._heard_until_s, monotonic_s() + seconds + SILENCE_S)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._urged.wait()
-        except TimeoutError:
-            pass
         self._urged.clear()
 
     async def _pause(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
-        except TimeoutError:
-            pass
 
     def _tell(self, *, heard: bool = True, **changes: object) -> None:
         if heard:

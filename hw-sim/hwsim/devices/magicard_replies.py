@@ -86,7 +86,7 @@ def info_reply(unit: Unit, profile: MagicardProfile, m: Mechanics, fault: Fault 
         ribbon.capacity - ribbon.tag.value if readable else 0,
         ribbon.type.upper() if readable else "",
         *(_SHOT_MM.get(ribbon.type, (86, 86, 86))),
-        2 if "k" in ribbon.type[4:] else 0,
+        2 if "k" in ribbon.type[4:] else int(ribbon.type == "k"),  # duplex film, or resin all along
         _COMMAND_CODES.get(ribbon.type, ""),
         "01012026",
         "1",
