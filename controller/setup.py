@@ -124,15 +124,23 @@ def _no_back(lanes: Sequence[LaneTable], printers: Sequence[Printer]) -> Iterato
 
 
 def _alike(config: Config, printers: Sequence[Printer]) -> Iterator[Problem]:
-    """Printers that only their port tells apart before one is asked who it is."""
-    kinds: dict[tuple[str, UsbMatch], str] = {}
-    for number, (lane, printer) in enumerate(zip(config.lanes, printers, strict=True)):
-        if printer.usb.serial == "device" and lane.printer.port is None:
-            other = kinds.setdefault((lane.printer.usb, printer.usb), lane.name)
-            if other != lane.name:
-                yield Problem("config.port", f"lanes[{number}].printer.port",
-                              f"wajib diisi: printer jalur {other} sejenis dan nomor serinya tidak terbaca lewat USB.",
-                              f"is required: lane {other} has such a printer too, and USB does not tell them apart.")  # fmt: skip
+    """Printers that only their port tells apart before one is asked who it is: a lane without one may take another lane's."""
+    pairs = list(zip(config.lanes, printers, strict=True))
+    for number, (lane, printer) in enumerate(pairs):
+        if printer.usb.serial == "descriptor" or lane.printer.port is not None:
+            continue
+        others = (other.name for other, its in pairs if other is not lane and other.printer.usb == lane.printer.usb
+                  and _may_be_taken_for(printer.usb, its.usb))  # fmt: skip
+        for name in list(others)[:1]:
+            yield Problem("config.port", f"lanes[{number}].printer.port",
+                          f"wajib diisi: printer jalur {name} sejenis dan nomor serinya tidak terbaca lewat USB.",
+                          f"is required: lane {name} has such a printer too, and USB does not tell them apart.")  # fmt: skip
+
+
+def _may_be_taken_for(one: UsbMatch, other: UsbMatch) -> bool:
+    """Whether a device may answer to both. No product numbers: any product of the vendor."""
+    shared = not one.product_ids or not other.product_ids or bool({*one.product_ids} & {*other.product_ids})
+    return one.vendor_id == other.vendor_id and shared
 
 
 def _load_each(problems: list[Problem], values: Mapping[str, Any], pattern: str, load: Callable[[str], T]) -> list[T]:

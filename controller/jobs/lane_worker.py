@@ -19,7 +19,6 @@ from controller.jobs.care import ACTIVITY, LIMIT_S, Care
 from controller.jobs.care_acts import CareAct
 from controller.jobs.contradictions import Watch
 from controller.jobs.evidence import Ask
-from controller.jobs.gate import LaneFacts
 from controller.jobs.journal import Claim, Passage
 from controller.jobs.lane_links import LaneLinks, LanePolicy
 from controller.jobs.passage import PLANS, TAKE_BLANK, Stage
@@ -290,7 +289,7 @@ class LaneWorker:
             await self._pause(wait_s - BACK_OFF_S[0])
         return not self._stopping
 
-    async def _gather(self) -> tuple[LaneFacts, dict[str, str]]:
+    async def _gather(self) -> tuple[gate.LaneFacts, dict[str, str]]:
         """Ask everything that bears on feeding a blank; also what the devices themselves said, by condition."""
         balance = await self._store.read(ledger.of_lane, self.status.name)
         printer, witness, printer_trouble = await self._devices.ask_printer()
@@ -310,7 +309,7 @@ class LaneWorker:
                    ribbon_remaining=None if witness is None else witness.ribbon_remaining, passage_id=None,
                    asks=self._care.asks, cards_until_cleaning=self._care.cards_until_cleaning,
                    rest_s=self._care.rest_s)  # fmt: skip
-        facts = LaneFacts(
+        facts = gate.LaneFacts(
             stopping=self._stopping, held=self._links.is_held(), panel_up=self._links.panel_up(),
             disk_full=not self._spool.has_room(),
             look_first=self._look_first, rejects_in_row=self._rejects_in_row,

@@ -58,6 +58,14 @@ def test_a_lane_with_nothing_to_do_says_what_somebody_should_see_to() -> None:
     assert desk.lines(_lane(activity="print", asks=("cleaning_due",)))[0] == "CETAK"
 
 
+def test_a_lane_that_rests_says_what_somebody_should_see_to_and_hides_no_lane_that_waits_for_somebody() -> None:
+    resting = replace(IDLE, activity="waiting", condition="cool_down")
+    assert desk.lines(replace(NOW, lanes=(resting,)))[0] == "PRINTER ISTIRAHAT"
+    assert desk.lines(replace(NOW, lanes=(replace(resting, asks=("cleaning_due",)),)))[0] == "BERSIHKAN PRINTER"
+    empty = LaneStatus("2", activity="waiting", condition="hopper_empty")
+    assert desk.lines(replace(NOW, lanes=(resting, empty)))[0] == "2: HOPPER KOSONG"
+
+
 @pytest.mark.parametrize(("activity", "shown"), [("clean", "SEDANG DIBERSIHKAN"), ("test card", "KARTU UJI")])
 def test_what_a_person_had_the_printer_do_is_shown(activity: str, shown: str) -> None:
     assert desk.lines(_lane(activity=activity))[0] == shown

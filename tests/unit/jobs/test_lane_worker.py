@@ -653,6 +653,73 @@ async def test_a_fault_that_nothing_shows_to_be_gone_holds_the_lane_until_go(
         await site.until(lambda: site.verdicts == [Verdict.SPOILED, Verdict.GOOD])
 
 
+async def test_a_go_that_was_meant_for_hold_answers_no_fault_that_nobody_was_shown(site: Site) -> None:
+    def refuse() -> None:
+        site.held = True  # somebody presses HOLD while the card is printed
+        raise DeviceRefused("print_head", "ERROR HEAD")
+
+    site.lane.before["print"] = refuse
+    await site.load(3)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("held_by_operator")
+        del site.lane.before["print"]
+        for _ in range(2):  # the first GO is for HOLD, the second for the head
+            assert site.verdicts == [Verdict.SPOILED]
+            site.held = False
+            site.worker.forgive()
+            await site.until_waiting_for("print_head") if site.worker.status.condition != "print_head" else None
+        await site.until(lambda: site.verdicts == [Verdict.SPOILED, Verdict.GOOD])
+
+
+async def test_a_fault_that_was_met_while_a_card_was_settled_holds_the_lane_until_go(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_worker, "RESCUE_BACK_OFF_S", (0.01,))
+    site.lane.before["print"] = _raises(DeviceUnknown("printer_late", "no reply"))
+    site.lane.before["reject"] = site.lane.before.clear
+    await site.load(3)
+    await site.submit(b"a")
+    faults = iter((_refuse("printer_hardware", "ERROR UNKNOW"),))
+    site.lane.at = lambda point: next(faults, lambda: None)() if point == "examine" else None
+    async with working(site):
+        await site.until(lambda: site.verdicts == [None, Verdict.SPOILED])
+        await site.until(lambda: (site.worker.status.activity, site.worker.status.condition) == ("waiting", "printer_hardware"))
+        site.worker.forgive()
+        await site.until(lambda: Verdict.GOOD in site.verdicts)
+
+
+async def test_a_test_card_that_meets_a_broken_head_holds_the_lane_until_go(site: Site) -> None:
+    site.lane.before["print_test_card"] = _refuse("print_head", "Stt: ERROR HEAD")
+    await site.load(2)
+    await site.store.transact(care_acts.ask, "1", Kind.TEST_CARD, "ani", "pale cards")
+    await site.submit(b"a")
+    async with working(site):
+        await site.until(lambda: (site.worker.status.activity, site.worker.status.condition) == ("waiting", "print_head"))
+        assert site.results == []
+        site.worker.forgive()
+        await site.until(lambda: site.verdicts == [Verdict.GOOD])
+
+
+async def test_what_keeps_an_act_from_being_settled_is_said_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_worker, "POLL_S", 0.01)
+    tries = 0
+
+    def gone() -> None:
+        nonlocal tries
+        tries += 1
+        site.news.set()
+        raise DeviceUnknown("printer_lost", "pulled")
+
+    await site.load(2)
+    await site.store.transact(care_acts.ask, "1", Kind.TEST_CARD, "ani", "pale cards")
+    site.lane.before["print_test_card"] = lambda: site.lane.before.update(witness=gone) or gone()  # type: ignore[func-returns-value]  # both
+    async with working(site):
+        await site.until(lambda: tries > 4)
+    said = [status.condition for status in site.statuses if status.activity == "test card"]
+    assert (said, site.worker.status.printer_up) == ([None, "printer_lost"], False)
+
+
 @pytest.mark.parametrize("condition", ["card_jam", "printer_error", "option_missing"])
 async def test_any_other_fault_in_a_print_costs_its_card_and_nobody_has_to_press_anything(site: Site, condition: str) -> None:
     site.lane.before["print"] = _refuse(condition, "said so")
@@ -781,12 +848,16 @@ async def test_a_ribbon_that_cannot_print_the_job_feeds_nothing_and_says_what_is
 async def test_a_card_of_two_sides_is_not_started_with_one_set_left(site: Site) -> None:
     site.lane.devices, site.lane.ribbon = replace(site.lane.devices, ribbon=Ribbon(tuple("ymcko"))), 1
     site.panels = [*PANELS, Panel("k", 2, b"back", "hash-back", side="back")]
-    site.worker = site.build()
+    site.worker = site.build(ribbon="ymcko")
     await site.load(1)
     await site.submit(b"a")
     async with working(site):
         await site.until_waiting_for("ribbon_end")
         assert (site.results, len(site.lane.hopper)) == ([], 1)
+        assert site.worker.status.detail == "ymcko: 1"
+        site.worker.wake()
+        await site.store.read(lambda _db: None)
+        assert site.worker.status.detail == "ymcko: 1"
         site.lane.ribbon = 2
         site.worker.forgive()
         await site.until(lambda: site.verdicts == [Verdict.GOOD])
