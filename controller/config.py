@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from controller.errors import ConfigError, Problem
 
@@ -57,7 +57,7 @@ _UNIQUE = {  # where each value may be used once only
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class StationTable(_Table):
@@ -212,7 +212,7 @@ def _judge(text: str, place: str) -> Reading:
         raise ConfigError([_mistake("toml", place, f"bukan TOML yang benar: {error}", f"is not valid TOML: {error}")]) from error
     problems = [*_twice(values), *_ports_twice(values), *_pins_twice(values), *_too_many_readers(values)]
     try:
-        config = Config.model_validate(table)
+        config = TypeAdapter(Config).validate_python(table)  # judged once: nothing of the judging is kept in memory
     except ValidationError as error:
         return Reading(None, [*map(_from_pydantic, error.errors(include_url=False)), *problems], values)
     return Reading(None if problems else config, problems, values)

@@ -1,6 +1,7 @@
 """Prometheus' view of the snapshot: own registry, no I/O at scrape time, unknown values are absent and never zero.
 
-Labels are closed lists (lane, state, outcome, answer, stage, account, kind, condition, profile, roll); no name, NIK, job or chip number ever becomes one.
+Labels are closed lists (lane, state, outcome, answer, stage, account, kind, condition, profile, roll); no name, NIK, job or chip
+number ever becomes one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from controller.cards.icc import read_icc
-from controller.cards.layout_file import read_layout
 from controller.cards.raster import BACK, FRONT, Raster
 from controller.chips import profile as chip_profile
 from controller.chips.profile import ChipProfile
@@ -88,8 +88,8 @@ def read_setup(path: Path) -> Setup:
     fitted = [_fitted(problems, lane, printer, f"lanes[{number}]") for number, (lane, printer) in pairs]
     problems += _alike(config, fitted)
     if config.station.layout is not None:
-        layout = _attempt(problems, partial(read_layout, config.station.layout), "station.layout")
-        problems += _no_back(config.lanes, fitted) if layout is not None and layout.back is not None else ()
+        two_sided = _attempt(problems, partial(_has_back, config.station.layout), "station.layout")
+        problems += _no_back(config.lanes, fitted) if two_sided else ()
     if problems:
         raise ConfigError(problems)
     lanes = (LaneSetup(*parts) for parts in zip(config.lanes, fitted, chips, strict=True))
@@ -141,6 +141,13 @@ def _may_be_taken_for(one: UsbMatch, other: UsbMatch) -> bool:
     """Whether a device may answer to both. No product numbers: any product of the vendor."""
     shared = not one.product_ids or not other.product_ids or bool({*one.product_ids} & {*other.product_ids})
     return one.vendor_id == other.vendor_id and shared
+
+
+def _has_back(layout: Path) -> bool:
+    """Whether a station's own layout has a back. Raises ConfigError. Few stations have one, and to know layouts takes the daemon
+    2 MiB: they are imported only then."""
+    found = importlib.import_module("controller.cards.layout_file").read_layout(layout)
+    return found.back is not None
 
 
 def _load_each(problems: list[Problem], values: Mapping[str, Any], pattern: str, load: Callable[[str], T]) -> list[T]:

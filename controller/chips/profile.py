@@ -50,7 +50,7 @@ def _fid_template(value: str) -> str:
 _Hex = Annotated[Command, PlainValidator(_command)]
 _Byte = Annotated[StrictInt, Field(ge=0, le=0xFF)]
 _Letter = Annotated[str, Field(pattern="^[A-E]$")]
-_closed = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+_closed = ConfigDict(defer_build=True, extra="forbid", arbitrary_types_allowed=True)
 
 
 @dataclass(frozen=True, slots=True, config=_closed)
@@ -129,9 +129,6 @@ class ChipProfile:
         return _command(self.select.file.replace(_FID_MARK, f"{fid:04X}"))
 
 
-_ADAPTER = TypeAdapter(ChipProfile)
-
-
 def find_profile(directory: Path, name: str) -> ChipProfile:
     """The profile called `name` in `directory`. Raises ConfigError when it is missing or has mistakes."""
     names = sorted(path.stem for path in directory.glob("*.toml"))
@@ -158,7 +155,7 @@ def load_profile(path: Path) -> ChipProfile:
 def parse_profile(table: Mapping[str, Any], source: str) -> ChipProfile:
     """The profile in a parsed TOML table; `source` names it in the ConfigError that lists every mistake."""
     try:
-        return _ADAPTER.validate_python(dict(table))
+        return TypeAdapter(ChipProfile).validate_python(dict(table))  # judged once: nothing of the judging is kept
     except ValidationError as error:
         raise ConfigError([_problem(detail, source) for detail in error.errors(include_url=False)]) from error
 

@@ -126,8 +126,8 @@ def _show(row: Mapping[str, Any]) -> None:
     last = "never by this station" if cleaned is None else f"last {cleaned['ended']} by {cleaned['who']}"
     left = row["cards_until_cleaning"]
     print(f"  cleaning: {'due' if left is not None and left <= 0 else f'in {_known(left)} cards'}, {last}")
-    for act in row["care"][:1]:
-        _show_act(act)
+    for newest in row["care"][:1]:
+        _show_act(newest)
     if row["rest_s"]:
         print(f"  rests for {row['rest_s']} s more")
     for setting in row["settings"]:
@@ -137,9 +137,9 @@ def _show(row: Mapping[str, Any]) -> None:
 
 def _show_act(act: Mapping[str, Any]) -> None:
     """The newest act: under way, or how it ended."""
-    who = f"  {act['kind'].replace('_', ' ')} asked {act['asked']} by {act['who']}: "
+    what = f"  {act['kind'].replace('_', ' ')} asked {act['asked']} by {act['who']}: "
     ended_id, ended_en = _ended(act) if act["outcome"] else ("sedang berjalan", "under way")
-    print(f"{who}{ended_id}\n      {ended_en}")
+    print(f"{what}{ended_id}\n      {ended_en}")
 
 
 def _known(number: int | None) -> str:

@@ -150,6 +150,8 @@ def _job_mistakes(table: MagicardTable) -> Iterator[Mistake]:
     if table.raster.packing.upper() not in keys:
         head = table.raster.packing.upper()
         yield "job.keys", f"harus memuat {head}, sesuai raster.packing", f"must have {head}, as raster.packing says"
+    if table.job.heads is not None and table.raster.packing.upper() not in table.job.heads.values():
+        yield "job.heads", "harus memuat kepala cetak raster.packing", "must have the print head of raster.packing"
     if "HFDON" not in keys:
         yield "job.keys", "harus memuat HFDON: kartu dimasukkan dengan tangan", "must have HFDON: the card is fed by hand"
 

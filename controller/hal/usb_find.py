@@ -202,7 +202,7 @@ def _judge(node: Any, backend: Any, wanted: UsbWanted, sight: _Sight) -> None:
         if serial == wanted.serial:
             sight.matches.append(device)
             return
-        sight.others.append(f"{'one without a serial number' if serial is None else serial} at {place}")
+        sight.others.append(f"{serial or 'one without a serial number'} at {place}")
     usb.util.dispose_resources(device)
 
 

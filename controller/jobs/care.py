@@ -139,7 +139,7 @@ class Care:
         return await self._store.read(care_acts.open_in, self._lane)
 
     async def do(self, act: CareAct) -> DeviceError | None:
-        """Do it, or find out how it ended. Returns the trouble that was met; while that leaves it open, ask again after a while."""
+        """Do it, or find out how it ended. Returns the trouble that was met: while it leaves the act open, ask again later."""
         if act.begun:
             return await self._settle(act)
         try:

@@ -138,8 +138,7 @@ class LaneWorker:
             if self._beside is not None and condition in gate.SUPPLIES and await self._await_blank(self._beside):
                 return  # a finished card still lies there
             said = self._said.get(condition, "") if condition in (self._setback, self._look_first) else ""
-            detail = details.get(condition, said)
-            self._tell(activity="waiting", condition=condition, detail=detail, job_id=None)
+            self._tell(activity="waiting", condition=condition, detail=details.get(condition, said), job_id=None)
             await self._pause(POLL_S)
             return
         if self._beside is not None and await self._await_blank(self._beside):
@@ -174,10 +173,10 @@ class LaneWorker:
         if self.status.activity != ACTIVITY[asked.kind]:  # else what was in its way may still be: say so until it is over
             self._tell(activity=ACTIVITY[asked.kind], condition=None, detail="", job_id=None, passage_id=None)
         self._heard_until_s = monotonic_s() + LIMIT_S[asked.kind] + SILENCE_S
-        trouble = await self._care.do(asked)
-        if trouble is not None and not self._stopping:
-            self._doubt(trouble.condition)
-            self._tell(condition=trouble.condition, detail=trouble.detail, printer_up=not trouble.condition.startswith("printer_"))
+        met = await self._care.do(asked)
+        if met is not None and not self._stopping:
+            self._doubt(met.condition)
+            self._tell(condition=met.condition, detail=met.detail, printer_up=not met.condition.startswith("printer_"))
             await self._pause(POLL_S)
 
     async def _settle(self, group: asyncio.TaskGroup, unknown: Passage, asked: Ask | None) -> None:
@@ -212,7 +211,8 @@ class LaneWorker:
             self._rescues += 1
 
     def _hooks(self, group: asyncio.TaskGroup) -> Hooks:
-        return Hooks(partial(self._on_stage, group), self._links.stage_took, self._try_again, self._ask_person, lambda: self._stopping)
+        on_stage = partial(self._on_stage, group)
+        return Hooks(on_stage, self._links.stage_took, self._try_again, self._ask_person, lambda: self._stopping)
 
     def _ask_person(self, condition: str | None) -> None:
         """By hand: a stage waits for a person, or no longer does."""

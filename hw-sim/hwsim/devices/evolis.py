@@ -147,7 +147,7 @@ class EvolisPrinter(UsbPrinter):
         """Pem;0: what stops the head is waited out too when nothing else is to be done."""
         while True:
             obstacle = await self.machine.press.stopped()
-            if not self.machine.settings.host_errors:
+            if self.machine.press.stopped_by(obstacle) and not self.machine.settings.host_errors:
                 await self._wait_for_person(obstacle)
                 self.machine.press.resume()
 

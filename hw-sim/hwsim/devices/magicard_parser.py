@@ -4,10 +4,10 @@
     job     = page [ page ]             the second after a page with DPXON
     page    = *any 01 header 1C *( plane 1C letter 3A ) [ 03 ]
 
-Planes are as long as the SZ keys say, so one that is too short swallows what follows. They come in the order y, m, c, k, but a
-driver's remark has them in the order of the SZ keys: a terminator at the length of another plane that is due ends that one.
-Our choices (E): a transfer that is one whole request and nothing else is taken as a request even while a job's planes are due: that is how a torn job can be dropped
-with CAN. A header begins anew at every 01h.
+Planes are as long as the SZ keys say, so one that is too short swallows what follows. They come in the order y, m, c, k; one
+driver says in the order of the SZ keys, so a terminator at the length of another due plane ends that one. Our choices (E):
+a transfer that is one whole request and nothing else is taken as a request even while a job's planes are due: that is how a torn
+job can be dropped with CAN. A header begins anew at every 01h.
 """
 
 from __future__ import annotations

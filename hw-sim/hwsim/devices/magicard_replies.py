@@ -13,7 +13,9 @@ from hwsim.devices.mechanics import Mechanics
 from hwsim.profiles import MagicardProfile
 
 NOT_FED, OTHER = (11, 1), (99, 99)
-_SENTENCES = {"GER": "Karte wurde nicht eingezogen.", "DEU": "Karte wurde nicht eingezogen.", "ENG": "The card was not fed."}
+# As captured, but for its full stop: the reply has the 101 bytes of printers.md 4.2 with the 00 at its end (docs/simulator.md).
+_GERMAN = "Karte wurde nicht in den Drucker eingezogen. Versuchen Sie es erneut"
+_SENTENCES = {"GER": _GERMAN, "DEU": _GERMAN, "ENG": "The card was not fed."}
 _WORDS = {"GER": "Fehlercode", "DEU": "Fehlercode"}
 _SHOT_MM = {"ymcko": (86, 86, 86), "ko": (0, 86, 86), "k": (0, 86, 0)}  # colour, black, overcoat: one card's length (E)
 _COMMAND_CODES = {"ymcko": "LC1", "k": "LC3", "ko": "LC6", "ymckok": "LC8"}

@@ -197,6 +197,7 @@ def test_the_usual_ribbon_must_be_there_and_fit_the_stations() -> None:
         (lambda t: t["errors"].update({"1:1": "printer_error"}), "errors.1:1", "should match pattern"),
         (lambda t: t["acts"].pop("cancel"), "acts.cancel", "is required"),
         (lambda t: t.update(plan="held"), "plan", "should be 'external'"),
+        (lambda t: t["job"].update(heads={"1": "KEE1"}), "job.heads", "must have the print head of raster.packing"),
         (lambda t: t["settings"].update(far=35), "settings.far", "less than 35"),
     ],
 )

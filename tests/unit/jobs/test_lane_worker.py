@@ -676,12 +676,17 @@ async def test_a_fault_that_was_met_while_a_card_was_settled_holds_the_lane_unti
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lane_worker, "RESCUE_BACK_OFF_S", (0.01,))
-    site.lane.before["print"] = _raises(DeviceUnknown("printer_late", "no reply"))
+    faults: list[Callable[[], None]] = []
+
+    def break_off() -> None:
+        faults.append(_refuse("printer_hardware", "ERROR UNKNOW"))
+        raise DeviceUnknown("printer_late", "no reply")
+
+    site.lane.before["print"] = break_off
     site.lane.before["reject"] = site.lane.before.clear
+    site.lane.at = lambda point: faults.pop()() if faults and point == "open" else None
     await site.load(3)
     await site.submit(b"a")
-    faults = iter((_refuse("printer_hardware", "ERROR UNKNOW"),))
-    site.lane.at = lambda point: next(faults, lambda: None)() if point == "examine" else None
     async with working(site):
         await site.until(lambda: site.verdicts == [None, Verdict.SPOILED])
         await site.until(lambda: (site.worker.status.activity, site.worker.status.condition) == ("waiting", "printer_hardware"))
