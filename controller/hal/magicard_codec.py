@@ -73,6 +73,11 @@ class Info:
         return self.fields[1]
 
     @property
+    def head(self) -> str:
+        """The kind of its print head, as a number."""
+        return self.fields[2]
+
+    @property
     def serial(self) -> str:
         """The printer's own number: the only mark of a printer in this protocol."""
         return self.fields[3]

@@ -155,7 +155,8 @@ class MagicardSession:
         """What an error in the middle of our job comes to. The job is dropped when no card was taken."""
         condition, words = condition_of(view.status, self._profile) or "", view.status.text
         if view.info.counters != before.counters:
-            return DeviceRefused(condition, f"{words}; a card was taken, for a counter has risen; the job was not dropped")
+            said = f"{words}; a card was taken, for a counter has risen; the job was not dropped"
+            return DeviceUnknown(condition, said) if condition == NOT_DRAWN_IN else DeviceRefused(condition, said)
         after = self._drop(words)
         if after.counters != before.counters:
             return DeviceUnknown(condition, f"{words}; the counters rose while the job was dropped")
@@ -199,9 +200,21 @@ class MagicardSession:
             self._forget()
             self._pipe.dispose()  # another lane may want it
             raise DeviceAbsent("printer_swapped", f"the printer calls itself {info.serial!r}, not {self._serial!r}")
+        self._check_head(info)
         known = self._profile.firmware_known
         if known and info.firmware not in known:
             raise DeviceRefused("firmware_unknown", f"{info.firmware!r}; the profile knows {', '.join(known)}")
+
+    def _check_head(self, info: Info) -> None:
+        """Dots packed for one print head are stripes on another."""
+        heads, wanted = self._profile.job.heads, self._profile.raster.packing.upper()
+        if heads is None:
+            return
+        head = heads.get(info.head)
+        if head is None and self._identity is None:
+            _log.warning("REQ,INF field 2: print head %r is not one that the profile knows", info.head)
+        elif head not in (None, wanted):
+            raise DeviceRefused("printer_other", f"its print head is {head}; profile {self._profile.name} is for {wanted}")
 
     def _check_idle(self) -> None:
         """Nothing is asked of a printer that works; one that works for longer than any card takes has failed."""

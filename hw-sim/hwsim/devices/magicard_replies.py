@@ -18,6 +18,7 @@ _GERMAN = "Karte wurde nicht in den Drucker eingezogen. Versuchen Sie es erneut"
 _SENTENCES = {"GER": _GERMAN, "DEU": _GERMAN, "ENG": "The card was not fed."}
 _WORDS = {"GER": "Fehlercode", "DEU": "Fehlercode"}
 _SHOT_MM = {"ymcko": (86, 86, 86), "ko": (0, 86, 86), "k": (0, 86, 0)}  # colour, black, overcoat: one card's length (E)
+_HEADS = {"kge2": 0}  # as the vendor's filter reads it; what an Alto says is not known
 _COMMAND_CODES = {"ymcko": "LC1", "k": "LC3", "ko": "LC6", "ymckok": "LC8"}
 
 Fields = Mapping[str, str]
@@ -64,7 +65,7 @@ def info_reply(unit: Unit, profile: MagicardProfile, m: Mechanics, fault: Fault 
     fields: list[object] = [
         2 if profile.duplex else 0,
         unit.short_model,
-        profile.packing.upper(),
+        _HEADS.get(profile.packing, profile.packing.upper()),
         unit.serial,
         f"H{unit.serial}",
         f"B{unit.serial}",

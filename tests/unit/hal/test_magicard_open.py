@@ -80,6 +80,26 @@ async def test_firmware_that_the_profile_does_not_know_is_refused(known: tuple[s
             await wire.driver.open()
 
 
+@pytest.mark.parametrize("head", ["0", "KGE2", "7", ""])
+async def test_a_print_head_that_the_profile_knows_or_nobody_knows_is_taken(head: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with wired() as wire:
+        wire.device.fields[2] = head
+        await wire.driver.open()
+        await wire.driver.open()
+    assert caplog.text.count("is not one that the profile knows") == (head != "0")
+
+
+@pytest.mark.parametrize(("head", "name"), [("1", "KEE1"), ("2", "KEE4")])
+async def test_a_printer_with_another_print_head_is_refused(head: str, name: str) -> None:
+    async with wired() as wire:
+        wire.device.fields[2] = head
+        with pytest.raises(DeviceRefused, match=f"printer_other: its print head is {name}; profile tiny is for KGE2"):
+            await wire.driver.open()
+        with pytest.raises(DeviceRefused, match="printer_other"):
+            await wire.driver.print_by_hand(panels_for(wire.profile), Deadline.after(5))
+        assert wire.device.jobs == []
+
+
 async def test_a_printer_at_work_is_not_asked_anything() -> None:
     async with wired() as wire:
         wire.device.port = WORKING

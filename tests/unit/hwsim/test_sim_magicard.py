@@ -54,7 +54,7 @@ async def test_a_request_in_every_form_and_after_junk_is_answered(data: bytes) -
 async def test_the_information_has_35_fields_and_those_a_driver_needs() -> None:
     async with MagicardBench(0).on() as bench:
         fields = await bench.info()
-        assert (len(fields), fields[1], fields[2], fields[3], fields[16]) == (35, "Enduro", "KGE2", "SIM-M-0001", "50")
+        assert (len(fields), fields[1], fields[2], fields[3], fields[16]) == (35, "Enduro", "0", "SIM-M-0001", "50")
         assert (int(fields[22]) - int(fields[23]), fields[24], fields[19:21]) == (300, "YMCKO", ["00", "00"])
 
 
