@@ -146,9 +146,7 @@ async def test_a_counter_that_rose_although_no_card_was_drawn_in_leaves_the_act_
         wire.device.fail(NOT_FED)
 
     wire.device.at["JOB"] = contradict
-    with pytest.raises(
-        DeviceUnknown, match=r"card_not_fed: .*a counter has risen; the job was not dropped"
-    ):
+    with pytest.raises(DeviceUnknown, match=r"card_not_fed: .*a counter has risen; the job was not dropped"):
         await do_print(wire)
     assert "CAN" not in wire.device.heard
 
