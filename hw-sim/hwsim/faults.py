@@ -47,6 +47,10 @@ def _torn_chip(_s: SimStation, lane: Lane, v: Values) -> None:
     lane.field.troubles.cut_in_bytes, lane.field.troubles.cut_kills = v["bytes"], v["kills"]
 
 
+def _flipped_chip(_s: SimStation, lane: Lane, _v: Values) -> None:
+    lane.field.troubles.flip_next_write = True
+
+
 def _hung_chip(_s: SimStation, lane: Lane, v: Values) -> None:
     lane.field.troubles.hang_in_apdus = max(1, v["apdu"])
 
@@ -116,6 +120,9 @@ FAULTS: dict[str, Fault] = {
     "dead_chip": Fault("the n-th next blank never answers the field (0: the one inside)", _dead_chip, {"blank": 1}),
     "used_chip": Fault("the n-th next blank was written before", _used_chip, {"blank": 1}),
     "torn_chip": Fault("the field is lost after so many more written bytes", _torn_chip, {"bytes": 100, "kills": False}),
+    "flipped_chip": Fault(
+        "one bit of what is written next to a chip is kept wrong; the chip says that all is well", _flipped_chip
+    ),
     "hung_chip": Fault("the n-th APDU from now is never answered; presented anew, the chip goes on", _hung_chip, {"apdu": 1}),
     "reader_hang": Fault("the reader takes APDUs and never answers, whatever becomes of the card", _reader(works=False)),
     "reader_thaw": Fault("the reader goes on", _reader(works=True)),

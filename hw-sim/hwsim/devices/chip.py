@@ -39,6 +39,7 @@ class ChipTroubles:
     hang_in_apdus: int | None = None  # the n-th APDU from now is never answered, nor any after it
     cut_in_bytes: int | None = None  # after so many more written bytes the field is lost
     cut_kills: bool = False  # and the chip never answers again
+    flip_next_write: bool = False  # one bit of what is written next is kept wrong, and the chip says 9000
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,9 @@ class EktpChip:
     def _write(self, offset: int, data: bytes) -> None:
         cut = self._troubles.cut_in_bytes
         kept = data if cut is None else data[:cut]
+        if kept and self._troubles.flip_next_write:
+            self._troubles.flip_next_write = False
+            kept = kept[:-1] + bytes([kept[-1] ^ 1])
         if kept and self._file is not None:
             self._blank.chip.write(self._file, offset, kept)
         if cut is None:
