@@ -20,6 +20,7 @@ from benchmarks.records import records
 from controller.jobs import queue
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
+from controller.log_keeper import LogKeeper
 from controller.records.intake import read_record
 from controller.setup import read_setup
 
@@ -79,10 +80,13 @@ async def _fill(folder: Path) -> None:
     first = read_record(records(1, "FIRST")[0], setup.centre_keys, chip_max_bytes=setup.chip_max_bytes)
     state_dir = setup.config.station.state_dir
     store, spool = await Store.open(state_dir), Spool(state_dir / "spool", 0)
+    log = LogKeeper(store, setup.config.station.name, spool.has_room, lambda: None)
     try:
+        await log.begin()  # a state whose log has no beginning is a damaged one
         await store.transact(queue.accept, spool, first.digest, first.record.record_id, first.canonical)
         for start in range(1, JOBS, CHUNK):
             await store.transact(_add, spool, range(start, min(start + CHUNK, JOBS)))
+        await log.finish()
     finally:
         await store.close()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -53,7 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=f"print-station {name}", description=COMMANDS[name])
     command.configure(parser)
     try:
-        return int(command.run(parser.parse_args(rest)))
+        code = int(command.run(parser.parse_args(rest)))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # nobody reads on, as in `... | head`: no fault, and nothing may be said at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ConfigError as error:
         for problem in error.problems:
             _say(f"print-station: {problem}")

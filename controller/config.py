@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
 from controller.config_tables import KeyHolderTable, Name, SamTable, Table
 from controller.errors import ConfigError, Problem
@@ -208,12 +208,12 @@ def _good(reading: Reading) -> Config:
 def _judge(text: str, place: str) -> Reading:
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        values = dict(_leaves(table, ""))
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits and thousands of brackets
         raise ConfigError([_mistake("toml", place, f"bukan TOML yang benar: {error}", f"is not valid TOML: {error}")]) from error
-    values = dict(_leaves(table, ""))
     problems = [*_twice(values), *_ports_twice(values), *_pins_twice(values), *_too_many_readers(values)]
     try:
-        config = Config.model_validate(table)
+        config = TypeAdapter(Config).validate_python(table)  # judged once: nothing of the judging is kept in memory
     except ValidationError as error:
         return Reading(None, [*map(_from_pydantic, error.errors(include_url=False)), *problems], values)
     return Reading(None if problems else config, problems, values)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from controller.conditions import CONDITIONS, NOTICES, Severity
 from controller.model import JobState, Lamps, LaneStatus, LogHead, StationSnapshot
 
+_COLUMNS = 20  # of the display
+
 # What passes without anybody: no amber lamp. A lane that only rests is as ready as one with nothing to do.
 _NEEDS_NOBODY = {"stopping", "cool_down"}
 _READY = {None, "cool_down"}
-_ASKS, _WAITS, _FAULT = 1, 2, 3  # ranks of what a lane has to say; 0: what it does
+_RESTS, _ASKS, _WAITS, _FAULT = 1, 2, 3, 4  # ranks of what a lane has to say; 0: what it does
 
 _ACTIVITY = {
     "starting": "MULAI",
@@ -53,34 +55,39 @@ def lines(snapshot: StationSnapshot) -> tuple[str, str]:
         return NOTICES[snapshot.notice].short, ""
     if snapshot.questions:
         return _question(snapshot)
-    first = _worst(snapshot)
+    lane, said = _worst(snapshot)
+    first = f"{lane}: {said}" if lane else said
+    fits = len(first) <= _COLUMNS  # else the words are worth more than the count of cards, or the name of one held lane
     if snapshot.held and snapshot.log is not None:
-        return first[:20], anchor(snapshot.log)
+        return first if fits else said, anchor(snapshot.log)
+    if not fits:
+        return said, f"JALUR {lane}"[:_COLUMNS]
     issued, ready = snapshot.jobs[JobState.ISSUED], snapshot.jobs[JobState.READY] + snapshot.jobs[JobState.ACTIVE]
-    return first[:20], f"JADI {issued} ANTRE {ready}"[:20]
+    return first, f"JADI {issued} ANTRE {ready}"[:_COLUMNS]
 
 
 def anchor(head: LogHead) -> str:
     """The log's head, as much of it as the display shows, to be written down: what verify_log.py takes as --anchor."""
-    return head.anchor[:20]
+    return head.anchor[:_COLUMNS]
 
 
 def _question(snapshot: StationSnapshot) -> tuple[str, str]:
     """The oldest question; the others are asked after it."""
     question = snapshot.questions[0]
-    lane = f"{question.lane}: " if len(snapshot.lanes) > 1 else ""
-    return (lane + CONDITIONS[f"ask_{question.kind}"].short)[:20], _ANSWERS[question.kind]
+    said = CONDITIONS[f"ask_{question.kind}"].short
+    lane = f"{question.lane[: _COLUMNS - len(said) - 2]}: " if len(snapshot.lanes) > 1 else ""
+    return lane + said, _ANSWERS[question.kind]
 
 
-def _worst(snapshot: StationSnapshot) -> str:
-    """A fault before a wait before an activity; several lanes are told apart by name."""
-    marked = [(_rank(lane), f"{lane.name}: " if len(snapshot.lanes) > 1 else "", lane) for lane in snapshot.lanes]
-    rank, name, lane = max(marked, key=lambda entry: entry[0])
-    if lane.condition is not None:
-        return name + CONDITIONS[lane.condition].short
+def _worst(snapshot: StationSnapshot) -> tuple[str, str]:
+    """A fault before a wait before an activity, behind the name of its lane where there are several."""
+    lane = max(snapshot.lanes, key=_rank)
+    rank, name = _rank(lane), lane.name if len(snapshot.lanes) > 1 else ""
+    if lane.condition is not None and rank != _ASKS:
+        return name, CONDITIONS[lane.condition].short
     if snapshot.held:
-        return CONDITIONS["held_by_operator"].short
-    return name + (CONDITIONS[lane.asks[0]].short if rank == _ASKS else activity(lane))
+        return "", CONDITIONS["held_by_operator"].short
+    return name, CONDITIONS[lane.asks[0]].short if rank == _ASKS else activity(lane)[:_COLUMNS]
 
 
 def activity(lane: LaneStatus) -> str:
@@ -89,7 +96,9 @@ def activity(lane: LaneStatus) -> str:
 
 
 def _rank(lane: LaneStatus) -> int:
-    """What has to be shown first. What a working lane asks for is shown while it has nothing to do."""
-    if lane.condition is None:
-        return _ASKS if lane.asks and lane.activity == "idle" else 0
+    """What has to be shown first. What a working lane asks for is shown while it has nothing to do, or rests."""
+    if lane.condition is None or lane.condition in _READY:
+        if lane.asks and lane.activity in ("idle", "waiting"):
+            return _ASKS
+        return 0 if lane.condition is None else _RESTS
     return _FAULT if CONDITIONS[lane.condition].severity is Severity.FAULT else _WAITS

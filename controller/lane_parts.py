@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 
 from controller.chips.content_signature import ContentSignature
 from controller.chips.profile import ChipProfile
 from controller.config import ReaderTable, StationTable
 from controller.hal.chip_station import PcscChipStation
-from controller.hal.evolis import EvolisPrinter
 from controller.hal.lane_sensors import GpioLaneSensors, LanePins
-from controller.hal.magicard import MagicardPrinter
 from controller.hal.no_sensors import NoSensors
 from controller.hal.pcsc_link import Trace
 from controller.hal.pin_source import PinSource
 from controller.hal.ports import CardPrinter
-from controller.hal.printer_profile import EvolisProfile
+from controller.hal.printer_profile import EvolisProfile, MagicardProfile
 from controller.jobs.lane_links import LanePolicy
 from controller.jobs.pace import Rule
 from controller.jobs.stages import LaneDevices
 from controller.key_holder import KeyHolders
 from controller.setup import LaneSetup
+
+_DRIVERS = {
+    EvolisProfile: ("controller.hal.evolis", "EvolisPrinter"),
+    MagicardProfile: ("controller.hal.magicard", "MagicardPrinter"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,11 @@ def policy(lane: LaneSetup, station: StationTable) -> LanePolicy:
 
 
 def _printer(lane: LaneSetup) -> CardPrinter:
-    table = lane.table.printer
-    if isinstance(lane.printer, EvolisProfile):
-        return EvolisPrinter.at(lane.printer, table.usb, table.serial, table.port)
-    return MagicardPrinter.at(lane.printer, table.usb, table.serial, table.port)
+    """The driver of the profile's family; the others are not even loaded."""
+    module, name = _DRIVERS[type(lane.printer)]
+    driver = getattr(importlib.import_module(module), name)
+    printer: CardPrinter = driver.at(lane.printer, lane.table.printer.usb, lane.table.printer.serial, lane.table.printer.port)
+    return printer
 
 
 def _sensors(lane: LaneSetup) -> tuple[PinSource | None, GpioLaneSensors | NoSensors]:

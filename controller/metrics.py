@@ -1,6 +1,7 @@
 """Prometheus' view of the snapshot: own registry, no I/O at scrape time, unknown values are absent and never zero.
 
-Labels are closed lists (lane, state, outcome, stage, account, kind); no name, NIK, job or chip number ever becomes one.
+Labels are closed lists (lane, state, outcome, answer, stage, account, kind, condition, profile, roll); no name, NIK, job or chip
+number ever becomes one.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def _lane_metrics(now: StationSnapshot) -> Iterator[Metric]:
     yield of_lanes("hopper_low", "1 while the sensor sees few blanks.", lambda i: now.lanes[i].hopper_low)
     yield of_lanes("pins_up", "1 while the lane's sensors answer.", lambda i: now.lanes[i].pins_up)
     yield of_lanes(
-        "ribbon_remaining_prints", "Cards left on the ribbon, as its tag says.", lambda i: now.lanes[i].ribbon_remaining
+        "ribbon_remaining_prints", "Ribbon sets left, as the printer counts them.", lambda i: now.lanes[i].ribbon_remaining
     )
     yield of_lanes("cards_until_cleaning", "Cards until cleaning is due, as the printer last said; 0 or less: it is due.",
                    lambda i: now.lanes[i].cards_until_cleaning)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from controller.cards.icc import read_icc
-from controller.cards.layout_file import read_layout
 from controller.cards.raster import BACK, FRONT, Raster
 from controller.chips import profile as chip_profile
 from controller.chips.content_signature import ContentSignature
@@ -104,8 +104,8 @@ def read_setup(path: Path) -> Setup:
     fitted = [_fitted(problems, lane, printer, f"lanes[{number}]") for number, (lane, printer) in pairs]
     problems += [*_alike(config, fitted), *_key_holders(config, chips, desk), *_no_chip_keys(config, chips)]
     if config.station.layout is not None:
-        layout = _attempt(problems, partial(read_layout, config.station.layout), "station.layout")
-        problems += _no_back(config.lanes, fitted) if layout is not None and layout.back is not None else ()
+        two_sided = _attempt(problems, partial(_has_back, config.station.layout), "station.layout")
+        problems += _no_back(config.lanes, fitted) if two_sided else ()
     if problems:
         raise ConfigError(problems)
     lanes = (LaneSetup(*parts) for parts in zip(config.lanes, fitted, chips, strict=True))
@@ -139,15 +139,30 @@ def _no_back(lanes: Sequence[LaneTable], printers: Sequence[Printer]) -> Iterato
 
 
 def _alike(config: Config, printers: Sequence[Printer]) -> Iterator[Problem]:
-    """Printers that only their port tells apart before one is asked who it is."""
-    kinds: dict[tuple[str, UsbMatch], str] = {}
-    for number, (lane, printer) in enumerate(zip(config.lanes, printers, strict=True)):
-        if printer.usb.serial == "device" and lane.printer.port is None:
-            other = kinds.setdefault((lane.printer.usb, printer.usb), lane.name)
-            if other != lane.name:
-                yield Problem("config.port", f"lanes[{number}].printer.port",
-                              f"wajib diisi: printer jalur {other} sejenis dan nomor serinya tidak terbaca lewat USB.",
-                              f"is required: lane {other} has such a printer too, and USB does not tell them apart.")  # fmt: skip
+    """Printers that only their port tells apart before one is asked who it is: a lane without one may take another lane's."""
+    pairs = list(zip(config.lanes, printers, strict=True))
+    for number, (lane, printer) in enumerate(pairs):
+        if printer.usb.serial == "descriptor" or lane.printer.port is not None:
+            continue
+        others = (other.name for other, its in pairs if other is not lane and other.printer.usb == lane.printer.usb
+                  and _may_be_taken_for(printer.usb, its.usb))  # fmt: skip
+        for name in list(others)[:1]:
+            yield Problem("config.port", f"lanes[{number}].printer.port",
+                          f"wajib diisi: printer jalur {name} sejenis dan nomor serinya tidak terbaca lewat USB.",
+                          f"is required: lane {name} has such a printer too, and USB does not tell them apart.")  # fmt: skip
+
+
+def _may_be_taken_for(one: UsbMatch, other: UsbMatch) -> bool:
+    """Whether a device may answer to both. No product numbers: any product of the vendor."""
+    shared = not one.product_ids or not other.product_ids or bool({*one.product_ids} & {*other.product_ids})
+    return one.vendor_id == other.vendor_id and shared
+
+
+def _has_back(layout: Path) -> bool:
+    """Whether a station's own layout has a back. Raises ConfigError. Few stations have one, and to know layouts takes the daemon
+    2 MiB: they are imported only then."""
+    found = importlib.import_module("controller.cards.layout_file").read_layout(layout)
+    return found.back is not None
 
 
 def _key_holders(config: Config, chips: Sequence[ChipProfile], desk: Sequence[ChipProfile]) -> Iterator[Problem]:

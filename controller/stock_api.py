@@ -183,8 +183,8 @@ class _StockApi:
             raise wrong("place", f"place harus salah satu dari {', '.join(known)}.", f"place must be one of {', '.join(known)}.")
         of_lane = {"hopper": ledger.hopper, "reject": ledger.reject_bin}.get(place)
         if (of_lane is None) != (lane is None):
-            raise wrong("lane", "Sebut jalur untuk hopper dan bak tolak, dan hanya untuk itu.",
-                        "Name the lane of a hopper or reject bin, and of nothing else.")  # fmt: skip
+            raise wrong("lane", "Sebut jalur untuk hopper dan kotak tolak, dan hanya untuk itu.",
+                        "Name the lane of a hopper or reject box, and of nothing else.")  # fmt: skip
         if of_lane is None or lane is None:
             return {"ribbon": ledger.RIBBON_STORE}.get(place, place), None
         return of_lane(self._stocked_lane(db, lane)), lane

@@ -94,7 +94,7 @@ def _issue(rig: Rig, good: Sequence[Path], bad: Sequence[Path], speed: str) -> d
 def _issue_by_hand(rig: Rig, records: Sequence[Path]) -> dict[str, Any]:
     """A Magicard has no encoder station: a person carries each card between the reader and the printer, as the display says."""
     rig.start()
-    rig.load(LANE, len(records) + 1)
+    rig.load(LANE, len(records))
     numbers = [rig.submit(path).body["job"]["id"] for path in records]
     for _ in numbers:
         Hands(rig).make_one()

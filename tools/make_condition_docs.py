@@ -30,6 +30,7 @@ described is one condition, `printer_error`, with those words as its detail: not
 | | red | something is broken |
 | goes on | by itself | the lane sees that the cause is gone and goes on without a button |
 | | after GO | nothing shows that the cause is gone: a person looks and says so with GO, HOLD or a card on the desk reader |
+| | | a GO pressed while the lane showed something else (HOLD, an open cover) is no answer: press it again when this is shown |
 | | technician | as by itself, but it takes a repair, a command or a setting |
 | card inside | yes, no, perhaps | whether a card is in the printer meanwhile; `perhaps`: look |
 """

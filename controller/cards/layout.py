@@ -16,7 +16,7 @@ Align = Literal["left", "centre", "right"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 class Card(_Part):

@@ -118,9 +118,6 @@ def _misfits(profile: ChipProfile) -> Iterator[str]:
         yield "invented.signature is no personalised file"
 
 
-_ADAPTER = TypeAdapter(ChipProfile)
-
-
 def find_profile(directory: Path, name: str) -> ChipProfile:
     """The profile called `name` in `directory`. Raises ConfigError when it is missing or has mistakes."""
     names = sorted(path.stem for path in directory.glob("*.toml"))
@@ -147,7 +144,7 @@ def load_profile(path: Path) -> ChipProfile:
 def parse_profile(table: Mapping[str, Any], source: str) -> ChipProfile:
     """The profile in a parsed TOML table; `source` names it in the ConfigError that lists every mistake."""
     try:
-        return _ADAPTER.validate_python(dict(table))
+        return TypeAdapter(ChipProfile).validate_python(dict(table))  # judged once: nothing of the judging is kept
     except ValidationError as error:
         raise ConfigError([_problem(detail, source) for detail in error.errors(include_url=False)]) from error
 

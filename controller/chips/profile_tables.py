@@ -41,7 +41,7 @@ def _fid_template(value: str) -> str:
 _Hex = Annotated[Command, PlainValidator(parse_command)]
 _Byte = Annotated[StrictInt, Field(ge=0, le=0xFF)]
 _Fid = Annotated[StrictInt, Field(ge=1, le=0xFFFF)]
-CLOSED = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+CLOSED = ConfigDict(defer_build=True, extra="forbid", arbitrary_types_allowed=True)
 
 
 @dataclass(frozen=True, slots=True, config=CLOSED)

@@ -23,7 +23,7 @@ from controller.hal.evolis import EvolisPrinter
 from controller.hal.magicard import MagicardPrinter
 from controller.hal.ports import CardPrinter
 from controller.hal.printer_profile import EvolisProfile, MagicardProfile, PrinterProfile, find_profile
-from controller.hal.usb_link import Pipe, UsbLink, UsbPipe, UsbWanted
+from controller.hal.usb_link import Pipe, UsbLink, UsbPipe, UsbWanted, check_address
 from controller.hal.usb_replay import ReplayPipe, TraceDiffers, TraceError, read_trace
 from controller.hal.usb_trace import RecordingPipe, error_facts
 from controller.jobs.store import take_lock
@@ -193,6 +193,10 @@ def _target(arguments: argparse.Namespace) -> Iterator[Target]:
         return
     if arguments.serial is None:
         raise _mistake("serial", "--serial", "wajib diisi bersama --profile", "is required with --profile")
+    try:
+        check_address(arguments.usb)
+    except ValueError as error:
+        raise _mistake("usb", "--usb", f"salah: {error}", f"is wrong: {error}") from error
     profile = find_profile((arguments.profiles or DEFAULT_PROFILES) / "printers", arguments.profile)
     yield Target(profile, arguments.usb, arguments.serial, arguments.port)
 
@@ -246,12 +250,13 @@ def _replay(arguments: argparse.Namespace) -> int:
     header = trace.header
     profile = find_profile((arguments.profiles or DEFAULT_PROFILES) / "printers", str(header.get("profile")))
     with suppress(KeyError):
-        profile = profile.with_ribbon(header["ribbon"])
-    if header.get("act") not in ACTS:
-        raise TraceError(f"{arguments.replay}: act {header.get('act')!r} is not known; there are: {', '.join(ACTS)}")
+        profile = profile.with_ribbon(str(header["ribbon"]))
+    act = str(header.get("act"))
+    if act not in ACTS:
+        raise TraceError(f"{arguments.replay}: act {act!r} is not known; there are: {', '.join(ACTS)}")
     pipe = ReplayPipe(trace)
     try:
-        outcome = asyncio.run(_converse(Target(profile, "usb", str(header.get("serial"))), header["act"], pipe))
+        outcome = asyncio.run(_converse(Target(profile, "usb", str(header.get("serial"))), act, pipe))
         pipe.end()
     except TraceDiffers as difference:
         print(f"{arguments.replay}: {difference}", file=sys.stderr)
@@ -267,4 +272,4 @@ def _replay(arguments: argparse.Namespace) -> int:
 def _plain(outcome: Mapping[str, Any]) -> object:
     """An outcome as JSON has it; of an error only what does not depend on the clock."""
     told = json.loads(json.dumps(outcome))
-    return {**told, "error": {**told["error"], "detail": ""}} if "error" in told else told
+    return {**told, "error": {**told["error"], "detail": ""}} if isinstance(told.get("error"), dict) else told

@@ -20,9 +20,10 @@ _DONE = {
     "test-card": "the test card is printed; look for missing dots, then put the card into the reject box",
 }
 _OUTCOMES = {
-    "refused": "not begun",
-    "failed": "begun, and the printer said no",
-    "unknown": "begun, and nobody saw its end: look at the printer",
+    "done": ("selesai", "done"),
+    "refused": ("tidak dimulai", "not begun"),
+    "failed": ("sudah dimulai, lalu ditolak printer", "begun, and the printer said no"),
+    "unknown": ("sudah dimulai, akhirnya tidak terlihat", "begun, and nobody saw its end"),
 }
 
 
@@ -79,10 +80,17 @@ def _over(verb: str, body: Mapping[str, Any]) -> int:
     if not body["outcome"]:
         print(f"lane {body['lane']}: under way; 'print-station printer status --lane {body['lane']}' tells how it ends")
         return 0
-    why = f"{body['condition_en']} {body['detail']}".strip()
-    problem = Problem(body["condition"], f"lane {body['lane']}", body["condition_id"], f"{_OUTCOMES[body['outcome']]}: {why}")
-    say_problems([problem])
+    say_problems([Problem(body["condition"], f"lane {body['lane']}", *_ended(body))])
     return 1
+
+
+def _ended(act: Mapping[str, Any]) -> tuple[str, str]:
+    """How an act ended and why, Indonesian and English, with the device's own words."""
+    outcome_id, outcome_en = _OUTCOMES[act["outcome"]]
+    if not act["condition"]:
+        return outcome_id, outcome_en
+    return (f"{outcome_id}: {act['condition_id']} {act['detail']}".strip(),
+            f"{outcome_en}: {act['condition_en']} {act['detail']}".strip())  # fmt: skip
 
 
 def _accepted(body: Mapping[str, Any]) -> int:
@@ -116,12 +124,22 @@ def _show(row: Mapping[str, Any]) -> None:
     print(f"  ribbon: {_known(row['ribbon_remaining'])} sets left by its own count{_roll(row['roll'])}")
     cleaned = row["cleaned"]
     last = "never by this station" if cleaned is None else f"last {cleaned['ended']} by {cleaned['who']}"
-    print(f"  cleaning: in {_known(row['cards_until_cleaning'])} cards, {last}")
+    left = row["cards_until_cleaning"]
+    print(f"  cleaning: {'due' if left is not None and left <= 0 else f'in {_known(left)} cards'}, {last}")
+    for newest in row["care"][:1]:
+        _show_act(newest)
     if row["rest_s"]:
         print(f"  rests for {row['rest_s']} s more")
     for setting in row["settings"]:
         differs = f"  <- accepted: {setting['accepted']}" if setting["differs"] else ""
         print(f"  {setting['name']:24} {setting['seen']}{differs}")
+
+
+def _show_act(act: Mapping[str, Any]) -> None:
+    """The newest act: under way, or how it ended."""
+    what = f"  {act['kind'].replace('_', ' ')} asked {act['asked']} by {act['who']}: "
+    ended_id, ended_en = _ended(act) if act["outcome"] else ("sedang berjalan", "under way")
+    print(f"{what}{ended_id}\n      {ended_en}")
 
 
 def _known(number: int | None) -> str:

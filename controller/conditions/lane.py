@@ -30,6 +30,12 @@ LANE = table(
     ("settings_changed", _W, _TECH, _OUT, "SETELAN BERUBAH",
      "Setelan printer berubah dari yang disetujui; cetak kartu uji, lalu setujui atau kembalikan setelan itu.",
      "The printer's settings differ from those accepted; print a test card, then accept them or set them back."),
+    ("care_not_begun", _W, _SELF, _MAYBE, "PERINTAH TAK JADI",
+     "Perawatan printer ini belum dimulai ketika stasiun berhenti; mintalah lagi bila masih perlu.",
+     "This care of the printer was not begun when the station stopped; ask for it again if it is still wanted."),
+    ("care_interrupted", _W, _SELF, _MAYBE, "PERAWATAN TERPUTUS",
+     "Akhir perawatan printer ini tidak terlihat; lihat apakah ada kartu di printer atau di baki.",
+     "Nobody saw the end of this care of the printer; look whether a card is in the printer or its tray."),
     # the printer's cable, and who is at its other end
     ("printer_absent", _F, _SELF, _MAYBE, "PRINTER TIDAK ADA",
      "Printer tidak ditemukan; periksa daya dan kabel USB.",
@@ -44,8 +50,8 @@ LANE = table(
      "Printer jalur ini ada di colokan USB lain; pindahkan ke colokannya, atau ubah 'port' di station.toml.",
      "This lane's printer is on another USB port; move it to its own, or change 'port' in station.toml."),
     ("printer_other", _F, _SELF, _MAYBE, "BUKAN PRINTER INI",
-     "Perangkat di colokan ini bukan printer dari merek profil; pasang printer yang benar.",
-     "The device at this port is not a printer of the profile's make; plug in the right one."),
+     "Perangkat di colokan ini bukan printer dengan merek dan kepala cetak menurut profil; pasang printer yang benar.",
+     "The device at this port is not a printer of the make and print head of the profile; plug in the right one."),
     ("firmware_unknown", _F, _TECH, _MAYBE, "FIRMWARE ASING",
      "Versi firmware printer belum pernah diuji dengan profilnya; panggil teknisi untuk mengujinya.",
      "The printer's firmware was never tried with its profile; call the technician to try it."),
@@ -58,8 +64,8 @@ LANE = table(
     ("printer_late", _F, _SELF, _MAYBE, "PRINTER LAMBAT",
      "Printer tidak menjawab pada waktunya; periksa printer.",
      "The printer did not answer in time; look at the printer."),
-    ("printer_garbled", _F, _SELF, _MAYBE, "JAWABAN PRINTER",
-     "Jawaban printer tidak dikenal; matikan dan hidupkan printer, lalu panggil teknisi bila berulang.",
+    ("printer_garbled", _F, _SELF, _MAYBE, "JAWABAN PRINTER ANEH",
+     "Jawaban printer tidak dapat dipahami; matikan dan hidupkan printer, lalu panggil teknisi bila berulang.",
      "The printer's answer makes no sense; switch it off and on, and call the technician if it happens again."),
     # the chip reader
     ("pcsc_absent", _F, _TECH, _MAYBE, "PCSCD MATI",
@@ -92,8 +98,8 @@ LANE = table(
      "Tombol dan lampu tidak menjawab; periksa kabel papan GPIO.",
      "Buttons and lamps do not answer; check the cable of the GPIO board."),
     ("display_absent", _W, _SELF, _MAYBE, "TAMPILAN MATI",
-     "Tampilan petugas tidak menjawab; periksa daya dan kabelnya. Kartu tetap diproses.",
-     "The operator display does not answer; check its power and cable. Cards go on."),
+     "Tampilan petugas tidak menjawab; periksa daya dan kabelnya, kartu tetap diproses.",
+     "The operator display does not answer; check its power and cable, cards go on."),
 )
 
 # What to do with the card on the desk reader; shown while it lies there.

@@ -70,7 +70,11 @@ class EvolisLine:
         self._identity = None
         self._pipe.open()
         self._synchronise()
-        self._identity = self.ask(introduce(self._profile, self._serial), Deadline.after(self._profile.timeouts_s.reset))
+        try:
+            self._identity = self.ask(introduce(self._profile, self._serial), Deadline.after(self._profile.timeouts_s.reset))
+        except DeviceRefused as error:
+            self._in_step = error.condition != "firmware_unknown"  # nothing is moved in a printer that may not know our commands
+            raise
         return self._identity
 
     def examine(self, talk: Callable[[], Talk[_T]]) -> _T:

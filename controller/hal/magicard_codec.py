@@ -27,6 +27,7 @@ _KEY = re.compile(r",([A-Z]{3})(.*?),?", re.DOTALL)
 _BREAKS = "\n\r\t"
 _FIELDS = (33, 34, 35)  # the last two are there on newer firmware only
 _PCB_VERSION, _BY_HAND = 7, 8
+_FLAGS = ("0", "1")
 
 
 class Kind(StrEnum):
@@ -70,6 +71,11 @@ class Info:
     def model(self) -> str:
         """The printer's own name."""
         return self.fields[1]
+
+    @property
+    def head(self) -> str:
+        """The kind of its print head, as a number."""
+        return self.fields[2]
 
     @property
     def serial(self) -> str:
@@ -136,7 +142,7 @@ def status_of(reply: Reply) -> Status:
 def info_of(reply: Reply) -> Info:
     """The fields with their meaning. DeviceUnknown when one that matters is not there or not a number."""
     fields = _fields(reply.body)
-    if fields[_BY_HAND] not in ("0", "1"):
+    if fields[_BY_HAND] not in _FLAGS:
         raise DeviceUnknown("printer_garbled", f"REQ,INF field {_BY_HAND}: {fields[_BY_HAND]!r} is neither 0 nor 1")
     if not fields[3]:
         raise DeviceUnknown("printer_garbled", "REQ,INF field 3: no serial number")
@@ -178,7 +184,8 @@ def _fields(body: str) -> tuple[str, ...]:
     """Split at commas and colons alike, as the vendor's own parser does; a colon within the PCB version splits nothing."""
     parts = re.split("([,:])", body.strip(_BREAKS).removesuffix(","))
     fields, marks = [field.strip() for field in parts[::2]], parts[1::2]
-    if len(fields) in (34, 36) and marks[_PCB_VERSION] == ":":
+    whole = len(fields) in _FIELDS and fields[_BY_HAND] in _FLAGS
+    if not whole and len(fields) - 1 in _FIELDS and marks[_PCB_VERSION] == ":":
         fields[_PCB_VERSION : _PCB_VERSION + 2] = [":".join(fields[_PCB_VERSION : _PCB_VERSION + 2])]
     if len(fields) not in _FIELDS:
         raise DeviceUnknown("printer_garbled", f"REQ,INF has {len(fields)} fields, not {_FIELDS[0]} to {_FIELDS[-1]}")

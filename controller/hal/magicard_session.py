@@ -1,8 +1,9 @@
 """What is done with a Magicard: greeted, looked at, given a job and watched until it is done. On the link's thread.
 
-A job is done when the port is ready, there is no error and the counter of cards has risen by one; a card that was not drawn in is
-error 11:01, and then the job is dropped with CAN. CAN is sent only for a job of this process and only while no counter has
-risen: an error of anybody else's job, or of a card that was taken, waits for a person at the printer.
+A job is done when the port is ready, there is no error and the counter of cards has risen by one; a card that was not drawn
+in is error 11:01, and then the job is dropped with CAN. In the middle of a job CAN is sent only while no counter has risen. A
+printer just found may still hold a job of a daemon that died: it is dropped when no card was drawn in for it, so that it
+prints on nothing put into the slot later; any other error that is not this process's own waits for a person at the printer.
 
 A host that died in the middle of a job leaves a printer that takes whatever comes next for the rest of its dots. So the port is
 reset (a request of the printer class) before anything is said to a printer just found, and after a job of ours broke off.
@@ -24,6 +25,8 @@ from controller.model import PrinterIdentity
 
 POLLS_S = (0.05, 0.1, 0.25, 0.5, 1.0)  # quick at first, for a refusal comes at once; then
 POLL_S = 2.0  # as the vendor's own monitor does
+
+NOT_DRAWN_IN = "card_not_fed"  # the printer says that it took no card
 
 _log = logging.getLogger(__name__)
 
@@ -152,7 +155,8 @@ class MagicardSession:
         """What an error in the middle of our job comes to. The job is dropped when no card was taken."""
         condition, words = condition_of(view.status, self._profile) or "", view.status.text
         if view.info.counters != before.counters:
-            return DeviceRefused(condition, f"{words}; a card was taken, for a counter has risen; the job was not dropped")
+            said = f"{words}; a card was taken, for a counter has risen; the job was not dropped"
+            return DeviceUnknown(condition, said) if condition == NOT_DRAWN_IN else DeviceRefused(condition, said)
         after = self._drop(words)
         if after.counters != before.counters:
             return DeviceUnknown(condition, f"{words}; the counters rose while the job was dropped")
@@ -196,9 +200,21 @@ class MagicardSession:
             self._forget()
             self._pipe.dispose()  # another lane may want it
             raise DeviceAbsent("printer_swapped", f"the printer calls itself {info.serial!r}, not {self._serial!r}")
+        self._check_head(info)
         known = self._profile.firmware_known
         if known and info.firmware not in known:
             raise DeviceRefused("firmware_unknown", f"{info.firmware!r}; the profile knows {', '.join(known)}")
+
+    def _check_head(self, info: Info) -> None:
+        """Dots packed for one print head are stripes on another."""
+        heads, wanted = self._profile.job.heads, self._profile.raster.packing.upper()
+        if heads is None:
+            return
+        head = heads.get(info.head)
+        if head is None and self._identity is None:
+            _log.warning("REQ,INF field 2: print head %r is not one that the profile knows", info.head)
+        elif head not in (None, wanted):
+            raise DeviceRefused("printer_other", f"its print head is {head}; profile {self._profile.name} is for {wanted}")
 
     def _check_idle(self) -> None:
         """Nothing is asked of a printer that works; one that works for longer than any card takes has failed."""
@@ -217,9 +233,10 @@ class MagicardSession:
             return
         if condition_of(view.status, self._profile) is None:
             raise refusal
-        if self._ours is None or self._ours.counters != view.info.counters:
+        ours = self._ours is not None and self._ours.counters == view.info.counters
+        if not ours and refusal.condition != NOT_DRAWN_IN:
             raise DeviceRefused(refusal.condition, f"{refusal.detail}; only a person at the printer may clear this")
-        _log.warning("a job of this station that printed nothing is dropped: %s", refusal)
+        _log.warning("a job that printed nothing is dropped: %s", refusal)
         self._drop(refusal.detail)
 
     def _forget(self) -> None:

@@ -52,10 +52,7 @@ _TEXTS = {  # pydantic's error type: Indonesian, English
     "missing": ("wajib ada", "is required"),
     "unexpected_keyword_argument": ("tidak dikenal", "is not known here"),
 }
-_FAMILIES: dict[str, TypeAdapter[EvolisTable] | TypeAdapter[MagicardTable]] = {
-    "evolis": TypeAdapter(EvolisTable),
-    "magicard": TypeAdapter(MagicardTable),
-}
+_FAMILIES: dict[str, type[EvolisTable | MagicardTable]] = {"evolis": EvolisTable, "magicard": MagicardTable}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +172,7 @@ def parse_profile(table: Mapping[str, Any], name: str, origins: Mapping[str, str
         for place in profile_files.uncovered(table)
     ]  # fmt: skip
     try:
-        parsed = _FAMILIES[family].validate_python(dict(table))
+        parsed = TypeAdapter(_FAMILIES[family]).validate_python(dict(table))  # judged once: nothing of the judging is kept
     except ValidationError as error:
         raise ConfigError([*(_problem(detail, where) for detail in error.errors(include_url=False)), *found]) from error
     found += [Problem("printer_profile.wrong", where.of(place), id_, en) for place, id_, en in mistakes_of(parsed)]

@@ -5,6 +5,7 @@ Pure. Each mistake is a place, its text in Indonesian and in English. Sizes: pri
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -18,14 +19,23 @@ _EVOLIS_LEVELS = (2, 32, 64, 128, 256)
 _KGE_HEAD_DOTS = 672
 _KGE_BYTES_PER_PLANE = 96  # of one column: 24 words of 32 bits
 _KGE_LEVELS = 64
+_RIBBON_KEY = r"LC\d{1,2}"  # of a job (printers.md 4.4)
+_OF_MARKS = ("TDT", "IMF", "XCO", "YCO", "WID", "HGT", "OVR", "PCT", "NCT", "SZB", "SZG", "SZR", "SZK")  # keys the driver writes
+_DONE = "OK"
 
 
 def mistakes_of(table: EvolisTable | MagicardTable) -> list[Mistake]:
     """Every mistake that is not one of a single key."""
     common = [*_raster_mistakes(table.raster), *_ribbon_mistakes(table)]
     if isinstance(table, EvolisTable):
-        return [*_plan_mistakes(table), *_act_mistakes(table.acts), *common, *_reply_mistakes(table.replies)]
-    return [*_job_mistakes(table), *common]
+        return [
+            *_plan_mistakes(table),
+            *_act_mistakes(table.acts),
+            *common,
+            *_flip_mistakes(table),
+            *_reply_mistakes(table.replies),
+        ]
+    return [*_job_mistakes(table), *_ribbon_key_mistakes(table), *common]
 
 
 def _plan_mistakes(table: EvolisTable) -> Iterator[Mistake]:
@@ -62,6 +72,12 @@ def _act_mistakes(acts: EvolisActs) -> Iterator[Mistake]:
 def _mark_mistakes(name: str, commands: tuple[str, ...], mark: str, wanted: int) -> Iterator[Mistake]:
     if commands.count(mark) != wanted:
         yield f"acts.{name}", f"harus memuat {mark} {wanted} kali", f"must have {mark} {wanted} times"
+
+
+def _flip_mistakes(table: EvolisTable) -> Iterator[Mistake]:
+    """A back that is never sent would leave the card's back blank, and nobody would be told."""
+    if table.stations.flip and table.acts.back is None and any(ribbon.back_panels for ribbon in table.ribbons.values()):
+        yield "acts.back", "wajib ada: stations.flip benar dan ada pita dua sisi", "is required: the card can be turned"
 
 
 def _raster_mistakes(raster: RasterTable) -> Iterator[Mistake]:
@@ -125,16 +141,36 @@ def _job_mistakes(table: MagicardTable) -> Iterator[Mistake]:
     for mark in JOB_MARKS:
         if keys.count(mark) != 1:
             yield "job.keys", f"harus memuat {mark} satu kali", f"must have {mark} once"
-    if not keys[0].startswith("NOC"):
-        yield "job.keys", "NOC harus pertama", "must begin with NOC"
+    if keys[0] != "NOC1":
+        yield "job.keys", "NOC1 harus pertama", "must begin with NOC1: one card"
+    names = Counter(key[:3] for key in keys if key not in JOB_MARKS) + Counter(_OF_MARKS)
+    for name, times in names.items():
+        if times > 1:
+            yield "job.keys", f"{name} ganda", f"{name} is there twice, or one of the marks stands for it"
     if table.raster.packing.upper() not in keys:
         head = table.raster.packing.upper()
         yield "job.keys", f"harus memuat {head}, sesuai raster.packing", f"must have {head}, as raster.packing says"
+    if table.job.heads is not None and table.raster.packing.upper() not in table.job.heads.values():
+        yield "job.heads", "harus memuat kepala cetak raster.packing", "must have the print head of raster.packing"
     if "HFDON" not in keys:
         yield "job.keys", "harus memuat HFDON: kartu dimasukkan dengan tangan", "must have HFDON: the card is fed by hand"
 
 
+def _ribbon_key_mistakes(table: MagicardTable) -> Iterator[Mistake]:
+    for name, ribbon in table.ribbons.items():
+        if not re.fullmatch(_RIBBON_KEY, ribbon.command):
+            yield f"ribbons.{name}.command", "seharusnya kunci LC", "should be one LC key, such as LC1"
+        if ribbon.back_panels:
+            yield (
+                f"ribbons.{name}.back_panels",
+                "sisi belakang tidak didukung keluarga ini",
+                "the driver prints no back on this family",
+            )
+
+
 def _reply_mistakes(replies: Mapping[str, str]) -> Iterator[Mistake]:
     for word in replies:
+        if word == _DONE:
+            yield f"replies.{word}", "bukan kata galat", "is no error word: it says that all is well"
         if word.split(" ")[0] == "ERR":
             yield f"replies.{word}", "tulis ERROR, bukan ERR", "write ERROR, not ERR: both are read as ERROR"

@@ -18,6 +18,7 @@ from controller.errors import ConfigError, Problem
 FORMAT = 2
 MAX_CHAIN = 4  # files that extend one another: model, series, family, and one to spare
 MAX_FILE_BYTES = 100_000  # a profile has some 10 kB
+MAX_LINE_CHARS = 400  # bounds how deep a key goes: one of ten thousand parts keeps tomllib busy for minutes. The longest has 150
 _NO_FACTS = ("format", "family", "extends", "model", "plan", "ribbon", "confidence")  # names and choices, not facts
 _UNPROVEN = ("D", "E")
 
@@ -137,8 +138,11 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ValueError(f"more than {MAX_FILE_BYTES} bytes")
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # TOML and UTF-8 mistakes are ValueErrors
+        text = path.read_text(encoding="utf-8")
+        if max(map(len, text.splitlines()), default=0) > MAX_LINE_CHARS:
+            raise ValueError(f"a line of more than {MAX_LINE_CHARS} characters")
+        table = tomllib.loads(text)
+    except (OSError, ValueError, RecursionError) as error:  # TOML and UTF-8 mistakes are ValueErrors; RecursionError: [[[[...
         raise refusal("unreadable", path.name, f"tidak dapat dibaca: {error}", f"cannot be read: {error}") from error
     if table.get("format") != FORMAT:
         said = table.get("format")

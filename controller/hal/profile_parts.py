@@ -56,6 +56,9 @@ ConditionCode = Annotated[str, AfterValidator(_condition)]
 Commands = Annotated[tuple[Annotated[str, AfterValidator(_act_command)], ...], Field(min_length=1, max_length=MAX_COMMANDS)]
 NoCommands = Annotated[Commands | None, BeforeValidator(_none_if_empty)]
 NoCommand = Annotated[Command | None, BeforeValidator(_none_if_empty)]
+Head = Annotated[str, Field(pattern="^[A-Z0-9]{1,8}$")]  # a print head of Magicard, as it is written or numbered
+Heads = Annotated[dict[Head, Head], Field(max_length=16)]
+NoHeads = Annotated[Heads | None, BeforeValidator(_none_if_empty)]
 NoRequest = Annotated[Request | None, BeforeValidator(_none_if_empty)]
 JobKey = Annotated[str, AfterValidator(_job_key)]
 Word = Annotated[StrictInt, Field(ge=0, le=0xFFFF)]
@@ -64,7 +67,7 @@ Seconds = Annotated[float, Field(gt=0, le=600, strict=True)]
 PanelName = Annotated[str, Field(pattern="^[a-z]{1,4}$")]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 SettingName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,31}$")]
-CLOSED = ConfigDict(extra="forbid")
+CLOSED = ConfigDict(defer_build=True, extra="forbid")
 
 
 @dataclass(frozen=True, slots=True, config=CLOSED)

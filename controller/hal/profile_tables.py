@@ -21,6 +21,7 @@ from controller.hal.profile_parts import (
     JobKey,
     NoCommand,
     NoCommands,
+    NoHeads,
     NoRequest,
     PowerOn,
     ProfileTable,
@@ -85,7 +86,7 @@ class EvolisTimeouts:
 
 @dataclass(frozen=True, slots=True, config=CLOSED)
 class Job:
-    """The header of a Magicard print job."""
+    """The header of a Magicard print job, and the print head that it is for."""
 
     guard_bytes: Annotated[StrictInt, Field(ge=0, le=1024, description="05h before the job")]
     keys: Annotated[
@@ -94,6 +95,11 @@ class Job:
               description="in their order. `@time`: TDT; `@planes`: IMF; `@window`: XCO YCO WID HGT; `@overcoat`: OVR, PCT, NCT; "
               "`@ribbon`: the ribbon's key; `@sizes`: SZB SZG SZR SZK"),
     ]  # fmt: skip
+    heads: Annotated[
+        NoHeads,
+        Field(description="field 2 of REQ,INF -> print head. A printer with another head than `raster.packing` is refused; "
+              "a text that is not here is only logged. Empty: it is not looked at"),
+    ] = None  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, config=CLOSED)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ USBIP_PORT = 3240
 _ENGLISH = 0x0409
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM)
 _IPP_OVER_USB = 4  # a printer interface that speaks HTTP, not the printer's own language
-_FINDING = threading.Lock()  # looking opens devices for a moment: lanes of one process must not meet there
+_IMPORTING: dict[tuple[str, int], threading.Lock] = {}  # by USB/IP server: looking takes a device from others for a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def open_backend(address: str, wanted: UsbWanted | None = None) -> Any:
 def find_device(backend: Any, wanted: UsbWanted) -> Any:
     """The one usb.core.Device that is wanted. Raises DeviceAbsent."""
     sight, elsewhere = _Sight(), _Sight()
-    with _FINDING:
+    with _alone(backend):
         try:
             _look(backend, wanted, sight)
             if len(sight.matches) == 1:
@@ -168,6 +168,13 @@ def holder_of(device: Any) -> str:
     return "held by another program"
 
 
+def _alone(backend: Any) -> AbstractContextManager[object]:
+    """Lanes of one process must not meet where looking needs a device for itself. A dead server holds up nobody else's lane."""
+    if isinstance(backend, UsbIpBackend):
+        return _IMPORTING.setdefault(backend.server, threading.Lock())
+    return nullcontext()  # libusb opens what others have open
+
+
 def _look(backend: Any, wanted: UsbWanted, sight: _Sight) -> None:
     for node in backend.enumerate_devices():
         _judge(node, backend, wanted, sight)
@@ -195,7 +202,7 @@ def _judge(node: Any, backend: Any, wanted: UsbWanted, sight: _Sight) -> None:
         if serial == wanted.serial:
             sight.matches.append(device)
             return
-        sight.others.append(f"{serial} at {place}")
+        sight.others.append(f"{serial or 'one without a serial number'} at {place}")
     usb.util.dispose_resources(device)
 
 
@@ -210,8 +217,11 @@ def _serial_of(device: Any) -> str | None:
     """The serial number string. Not `device.serial_number`: pyusb hides there why a device cannot be read."""
     if not device.iSerialNumber:
         return None
-    languages = usb.util.get_langids(device)
-    text: str | None = usb.util.get_string(device, device.iSerialNumber, languages[0] if languages else _ENGLISH)
+    try:
+        languages = usb.util.get_langids(device)
+        text: str | None = usb.util.get_string(device, device.iSerialNumber, languages[0] if languages else _ENGLISH)
+    except (ValueError, IndexError) as error:  # half a character, nothing at all: one odd device must not hide the others
+        raise usb.core.USBError("its serial number is no text", None, errno.EIO) from error
     return text
 
 

@@ -25,6 +25,8 @@ SHOWN_BYTES = 60  # of a transfer, in a message
 _ERRORS: dict[str, type[DeviceError]] = {kind.__name__: kind for kind in (DeviceAbsent, DeviceRefused, DeviceUnknown)}
 _TRANSFERS = ("open", "out", "in", "GET_PORT_STATUS", "GET_DEVICE_ID", "SOFT_RESET")
 _END = "end"
+_KINDS = {"hex": str, "sha256": str, "text": str, "length": int, "opened": bool, "still_open": bool, "error": dict}
+_OF_ERROR = ("class", "condition", "detail")
 
 
 class TraceError(StationError):
@@ -73,9 +75,11 @@ class Trace:
 def read_trace(path: Path) -> Trace:
     """The trace in a file. Raises TraceError."""
     try:
-        if path.stat().st_size > MAX_TRACE_BYTES:
+        with path.open("rb") as file:
+            raw = file.read(MAX_TRACE_BYTES + 1)  # what a device or a pipe holds is not known before
+        if len(raw) > MAX_TRACE_BYTES:
             raise TraceError(f"{path}: has more than {MAX_TRACE_BYTES} bytes")
-        return parse_trace(path.read_text(encoding="utf-8"))
+        return parse_trace(raw.decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise TraceError(f"{path}: {error}") from error
 
@@ -87,13 +91,15 @@ def parse_trace(text: str) -> Trace:
         raise TraceError(f"line 1 does not say that this is a {FORMAT}")
     (_, header), *rest = rows
     outcome = rest.pop()[1].get("outcome") if rest and rest[-1][1].get("do") == _END else None
+    if not isinstance(outcome, dict | None):
+        raise TraceError("the outcome in the last line is not an object")
     return Trace(header, tuple(_step(number, row) for number, row in rest), outcome)
 
 
 def _row(number: int, line: str) -> tuple[int, dict[str, Any]]:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TraceError(f"line {number} is not JSON: {error}") from error
     if not isinstance(row, dict):
         raise TraceError(f"line {number} is not an object")
@@ -104,6 +110,9 @@ def _step(number: int, row: dict[str, Any]) -> Step:
     do = row.get("do")
     if do not in _TRANSFERS:
         raise TraceError(f"line {number}: 'do' is {do!r}, not one of {', '.join(_TRANSFERS)}")
+    odd = [key for key, kind in _KINDS.items() if key in row and not isinstance(row[key], kind)]
+    if odd or not all(isinstance(row.get("error", dict.fromkeys(_OF_ERROR, "")).get(key), str) for key in _OF_ERROR):
+        raise TraceError(f"line {number}: '{odd[0] if odd else 'error'}' is not what it should be")
     complete = "error" in row or {"open": "opened", "GET_DEVICE_ID": "text", "SOFT_RESET": "do"}.get(do, "length") in row
     if not complete or (do == "out" and not {"hex", "sha256"} & row.keys()):
         raise TraceError(f"line {number} lacks what belongs to '{do}'")
@@ -148,7 +157,7 @@ class ReplayPipe:
         return self._take("in", "listens").data
 
     def port_status(self) -> int:
-        return self._take("GET_PORT_STATUS", "asks for the port status").data[0]
+        return int.from_bytes(self._take("GET_PORT_STATUS", "asks for the port status").data[:1], "big")
 
     def soft_reset(self) -> None:
         self._take("SOFT_RESET", "resets the port")

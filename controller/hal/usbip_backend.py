@@ -82,7 +82,7 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
 
         No I/O here: the server is asked at each enumeration.
         """
-        self._server = (host, port)
+        self.server = (host, port)
         self._vendor_id = vendor_id
         self.busid = busid  # None: all
         self._nodes: dict[Exported, _Node] = {}
@@ -100,7 +100,7 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
     def enumerate_devices(self) -> Iterator[_Node]:
         """The devices now; raises USBError when the server does not answer."""
         with _usb_errors():
-            found = [entry for entry in list_devices(self._server) if self._concerns(entry)]
+            found = [entry for entry in list_devices(self.server) if self._concerns(entry)]
         self._nodes = {entry: self._nodes.get(entry) or _Node(entry) for entry in found}
         yield from self._nodes.values()
 
@@ -188,12 +188,12 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
     def _import(self, node: _Node) -> UsbIpWire:
         for _ in range(IMPORT_TRIES - 1):
             try:
-                return UsbIpWire(self._server, node.entry.busid)
+                return UsbIpWire(self.server, node.entry.busid)
             except OSError as error:
                 if error.errno != errno.EBUSY:
                     raise
                 self._pause.wait(IMPORT_PAUSE_S)
-        return UsbIpWire(self._server, node.entry.busid)
+        return UsbIpWire(self.server, node.entry.busid)
 
     # transfers
 
@@ -253,7 +253,7 @@ def _ports(entry: Exported) -> tuple[int, ...]:
 
 
 def _configuration(wire: UsbIpWire, index: int) -> _Configuration:
-    (total,) = struct.unpack_from("<H", _descriptor(wire, _CONFIGURATION, index, 9), 2)
+    total = _parse(_descriptor(wire, _CONFIGURATION, index, 9)).wTotalLength
     if total > MAX_DESCRIPTOR_BYTES:
         raise OSError(errno.EIO, f"the device claims a configuration of {total} bytes")
     blob = _descriptor(wire, _CONFIGURATION, index, total)

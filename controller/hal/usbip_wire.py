@@ -82,7 +82,7 @@ class UsbIpWire:
         try:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             deadline = Deadline.after(HANDSHAKE_S)
-            self._sock.sendall(_OP.pack(_VERSION, _IMPORT, 0) + struct.pack("32s", busid.encode("ascii")))
+            self._sock.sendall(_OP.pack(_VERSION, _IMPORT, 0) + struct.pack("32s", busid.encode("ascii", "replace")))
             _expect(self._sock, _IMPORT, deadline)
             device = _exported(_read(self._sock, _DEVICE.size, deadline))
             self._sock.settimeout(None)

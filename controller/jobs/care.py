@@ -108,6 +108,8 @@ class Care:
         """Read the upkeep of the printer that answers, if that is due. Returns what broke the conversation, if anything did."""
         if printer.serial != self._serial:
             await self._meet(printer.serial)
+        if self._changed:  # a person may have accepted it since
+            self._changed = await self._differs(printer.serial)
         if not is_due(self._reading, self._clock(), busy=busy, stopped=self.must_clean):
             return None
         self._reading = _Reading(self._clock(), 0)  # also when it fails: no more often than that
@@ -137,7 +139,7 @@ class Care:
         return await self._store.read(care_acts.open_in, self._lane)
 
     async def do(self, act: CareAct) -> DeviceError | None:
-        """Do it, or find out how it ended. Returns the trouble that leaves it open: ask again after a while."""
+        """Do it, or find out how it ended. Returns the trouble that was met: while it leaves the act open, ask again later."""
         if act.begun:
             return await self._settle(act)
         try:
@@ -177,7 +179,7 @@ class Care:
         else:
             self.refused(refusal.condition)
             await self._end(act, End(Outcome.FAILED, refusal.condition, refusal.detail, after, passed))
-        return None
+        return refusal
 
     async def _settle(self, act: CareAct) -> DeviceError | None:
         """The end was not seen: the printer's counters are asked, unless it is another printer."""
@@ -185,7 +187,7 @@ class Care:
             serial, after = await self._before(act)
         except DeviceError as error:
             return error
-        await self._end(act, End(Outcome.UNKNOWN, "interrupted", "", after if serial == act.serial else None))
+        await self._end(act, End(Outcome.UNKNOWN, "care_interrupted", "", after if serial == act.serial else None))
         return None
 
     async def _before(self, act: CareAct) -> tuple[str, PrinterWitness]:
@@ -209,8 +211,11 @@ class Care:
 
     async def _meet(self, serial: str) -> None:
         self._serial, self._reading, self._upkeep = serial, None, PrinterCare()
-        self._changed = any(setting.differs for setting in await self._store.read(printer_settings.known, serial))
-        self._pace = await self._store.read(pace.load, serial, time_stamp()) if self._rule.cards > 0 else None
+        self._changed = await self._differs(serial)
+        self._pace = await self._store.transact(pace.take_up, serial, time_stamp()) if self._rule.cards > 0 else None
+
+    async def _differs(self, serial: str) -> bool:
+        return any(setting.differs for setting in await self._store.read(printer_settings.known, serial))
 
     async def _compare(self, serial: str, read: Mapping[str, str]) -> None:
         old = await self._store.read(printer_settings.known, serial)

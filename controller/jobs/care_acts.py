@@ -111,9 +111,9 @@ def ask(db: sqlite3.Connection, lane: str, kind: Kind, who: str, reason: str) ->
 def forget_asked(db: sqlite3.Connection) -> None:
     """At start: what was asked of the last run and never begun is not done now; nobody may stand there any more."""
     db.execute(
-        """UPDATE care_act SET ended_us = ?, outcome = 'refused', condition = 'interrupted'
+        """UPDATE care_act SET ended_us = ?, outcome = 'refused', condition = ?
            WHERE ended_us IS NULL AND begun_us IS NULL""",
-        (wall_us(),),
+        (wall_us(), "care_not_begun"),
     )
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from controller.jobs.ribbons import RibbonType, fits, sets_needed
 from controller.model import LaneLevels, Panel, PrinterWitness
 
+# What only a refill or time ends: meanwhile a card that lies finished on a lane's own reader is taken away first.
+SUPPLIES = frozenset({"hopper_uncounted", "hopper_empty", "ribbon_end", "cool_down"})
+
 
 @dataclass(frozen=True, slots=True)
 class LaneFacts:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from controller.jobs.pace import Rule
+from controller.jobs.passage import PLANS
 from controller.jobs.runner import Result
 from controller.jobs.verdict import Ruling
 from controller.model import LaneStatus
@@ -23,6 +24,11 @@ class LanePolicy:
     unknown_uid: str = "refuse"  # or "warn"
     ribbon: str = ""  # what the lane should print with, by its name in the profile
     cool_down: Rule = field(default_factory=Rule)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person feeds the printer, with the lane's reader beside it."""
+        return PLANS[self.plan][0].by_hand
 
 
 @dataclass(frozen=True, slots=True)

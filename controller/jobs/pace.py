@@ -57,11 +57,15 @@ def save(db: sqlite3.Connection, serial: str, pace: Pace, now: TimeStamp) -> Non
     )
 
 
-def load(db: sqlite3.Connection, serial: str, now: TimeStamp) -> Pace | None:
-    """What is remembered of the printer; None when it never printed with pacing."""
+def take_up(db: sqlite3.Connection, serial: str, now: TimeStamp) -> Pace | None:
+    """What is remembered of the printer; None when it never printed with pacing. That it counts as printed just now after another
+    boot is remembered as well: it is so once, not at every restart of the daemon."""
     row = db.execute("SELECT * FROM printer_pace WHERE serial = ?", (serial,)).fetchone()
     if row is None:
         return None
     now_us = now.monotonic_us
     same_boot = now.boot_id is not None and row["boot_id"] == now.boot_id and row["monotonic_us"] <= now_us
-    return Pace(row["cards"], (row["monotonic_us"] if same_boot else now_us) / 1_000_000)
+    pace = Pace(row["cards"], (row["monotonic_us"] if same_boot else now_us) / 1_000_000)
+    if not same_boot:
+        save(db, serial, pace, now)
+    return pace

@@ -106,7 +106,8 @@ def fit(db: sqlite3.Connection, lane: str, sets: int, who: str, reason: str) -> 
     ledger.post(db, RIBBON_STORE, ledger.ribbon(lane), sets, who=who, reason=reason, item=RIBBON)
     old = None if row is None else _roll(row)
     if old is not None and is_shortfall(old):
-        detail = f"roll {old.id}: {old.sets} sets by its box, {old.used} printed, {old.remaining or 0} left by its own count"
+        told = "nobody knows how many" if old.remaining is None else str(old.remaining)
+        detail = f"roll {old.id}: {old.sets} sets by its box, {old.used} printed, {told} left by its own count"
         incidents.raise_incident(db, "ribbon_shortfall", lane, detail, add=True)
     return old
 

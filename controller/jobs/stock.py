@@ -99,11 +99,14 @@ def count(db: sqlite3.Connection, account: str, counted: int, who: str, reason: 
 
 
 def refuse_open_passage(db: sqlite3.Connection, lane: str) -> None:
-    """Raises RequestRefused while a blank is between the hopper and its bin."""
+    """Raises RequestRefused while a blank is, or a test card may be, between the hopper and its bin."""
     found = db.execute("SELECT 1 FROM passage WHERE lane = ? AND state <> 'ended'", (lane,)).fetchone()
     if found is not None:
         raise refused("stock.passage", "lane", f"Satu kartu masih diproses di jalur {lane}; tunggu, lalu hitung lagi.",
                       f"A card is still in work in lane {lane}; wait until it is settled, then count again.")  # fmt: skip
+    if db.execute("SELECT 1 FROM care_act WHERE lane = ? AND ended_us IS NULL", (lane,)).fetchone() is not None:
+        raise refused("stock.care", "lane", f"Perawatan printer di jalur {lane} sedang berjalan; tunggu, lalu hitung lagi.",
+                      f"The printer of lane {lane} is being cared for; wait until that is over, then count again.")  # fmt: skip
 
 
 def _take(db: sqlite3.Connection, source: str, target: str, quantity: int, who: str, reason: str, document: str = "") -> int:

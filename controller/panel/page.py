@@ -107,7 +107,7 @@ def _lane(lane: LaneStatus, now: StationSnapshot) -> str:
     blanks = now.blanks[lane.name]
     ribbon = "?" if lane.ribbon_remaining is None else str(lane.ribbon_remaining)
     low = " (hampir habis)" if lane.hopper_low else ""
-    stock = f"Blangko di hopper: {blanks.hopper}{low} · Pita: {ribbon} kartu · Bak tolak: {blanks.reject}"
+    stock = f"Blangko di hopper: {blanks.hopper}{low} · Pita: {ribbon} set · Kotak tolak: {blanks.reject}"
     stock += _care(lane, now.ribbons.get(lane.name)) + _unproven(now.profiles.get(lane.name))
     if lane.condition is None:
         said = f"<p>{escape(desk.activity(lane))}</p>"
@@ -118,12 +118,12 @@ def _lane(lane: LaneStatus, now: StationSnapshot) -> str:
 
 
 def _said(condition: Condition, detail: str) -> Iterator[str]:
-    """What staff should do, what it takes to go on, and the device's own words for the technician."""
+    """What staff should do, what it takes to go on, and the device's own words or what the station has to add to it."""
     yield f'<p><b>{escape(condition.id)}</b></p><p lang="en"><small>{escape(condition.en)}</small></p>'
     goes_on, inside = _GOES_ON[condition.clears], _INSIDE[condition.card_inside]
     yield f'<p>{goes_on[0].capitalize()}; {inside[0]}. <small lang="en">{goes_on[1].capitalize()}; {inside[1]}.</small></p>'
     if detail:
-        yield f"<p>Pesan perangkat: <code>{escape(detail)}</code></p>"
+        yield f"<p>Pesan: <code>{escape(detail)}</code></p>"
 
 
 def _unproven(profile: LaneProfile | None) -> str:
@@ -139,7 +139,8 @@ def _care(lane: LaneStatus, roll: RollYield | None) -> str:
     """The rest of a lane's row: the roll's yield so far, cleaning, and what is asked for while the lane works."""
     parts = [] if roll is None or roll.sets is None else [f"Rol pita: {roll.used} dari {roll.sets} set terpakai"]
     if lane.cards_until_cleaning is not None:
-        parts.append(f"Bersihkan dalam {lane.cards_until_cleaning} kartu")
+        left = lane.cards_until_cleaning
+        parts.append(f"Bersihkan dalam {left} kartu" if left > 0 else "Sudah waktunya dibersihkan")
     asked = "".join(
         f'<br><b>{escape(CONDITIONS[code].id)}</b> <small lang="en">{escape(CONDITIONS[code].en)}</small>' for code in lane.asks
     )

@@ -84,7 +84,7 @@ _ChipContent: TypeAlias = Annotated[
 class _Part(BaseModel):
     """Frozen, strict, nothing extra; printing it shows no personal data."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

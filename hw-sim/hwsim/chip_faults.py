@@ -40,6 +40,10 @@ def _wrong_uid(station: SimStation, lane: Lane, v: Values) -> None:
     _blank(station, lane, v["blank"]).uid = station.world.new_uid(v["kind"])
 
 
+def _flipped_chip(_s: SimStation, lane: Lane, _v: Values) -> None:
+    lane.field.troubles.flip_next_write = True
+
+
 def _torn_chip(_s: SimStation, lane: Lane, v: Values) -> None:
     if v["page"] not in TORN:
         raise SimError(f"a torn page is {', '.join(TORN)}, not {v['page']!r}")
@@ -98,6 +102,9 @@ CHIP_FAULTS: dict[str, Fault] = {
     "foreign_chip": Fault("the n-th next blank has another office's keys", _foreign_chip, _NEXT),
     "wrong_uid": Fault(
         f"the n-th next blank has a UID of another kind: {', '.join(UID_TYPES)}", _wrong_uid, {**_NEXT, "kind": "b"}
+    ),
+    "flipped_chip": Fault(
+        "one bit of what is written next to a chip is kept wrong; the chip says that all is well", _flipped_chip
     ),
     "torn_chip": Fault(
         f"the field is lost after so many more written bytes; the torn page is {', '.join(TORN)}",

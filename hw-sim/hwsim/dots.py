@@ -41,7 +41,7 @@ def _planes(data: bytes, planes: int, form: Form) -> Dots:
     """Bytes that do not fill a column are left out; columns that were not sent stay empty."""
     column = planes * (84 if form.packing == "kee" else 96)
     columns = min(len(data) // column, form.height_lines)
-    whole = np.frombuffer(data, np.uint8, columns * column).reshape(columns, planes, -1)
+    whole = np.frombuffer(data, np.uint8, columns * column).reshape(columns, planes, column // planes)
     bits = np.unpackbits(whole, axis=2)[:, :, _places(form.packing)]
     head = (bits << np.arange(planes, dtype=np.uint8)[None, :, None]).sum(axis=1, dtype=np.uint8)
     margin = min(30, max(0, (HEAD_DOTS - form.width_dots) // 2 + CENTRE - form.head_position))

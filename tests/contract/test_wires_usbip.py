@@ -11,8 +11,11 @@ import pytest
 import usb.core
 import usb.util
 
+from controller.errors import DeviceAbsent
+from controller.hal.usb_find import UsbWanted, find_device
 from controller.hal.usbip_backend import UsbIpBackend
 from hwsim.wires.usbip import UsbIpServer
+from tests.fakes import usbip_proxy
 from tests.unit.hwsim.wires.usbip_host import BUSID, Printer
 
 VENDOR = 0x1209
@@ -116,3 +119,11 @@ async def test_a_swapped_printer_is_found_under_a_new_address(device: Any, serve
     other = await asyncio.to_thread(open_printer, server)
     await asyncio.to_thread(usb.util.dispose_resources, other)
     assert other.address != device.address
+
+
+async def test_a_printer_that_another_host_takes_between_look_and_grasp_is_busy(server: UsbIpServer) -> None:
+    async with usbip_proxy.server(usbip_proxy.snatching(server.port, BUSID)) as port:
+        backend, wanted = UsbIpBackend("127.0.0.1", port), UsbWanted(VENDOR, "SIM0001")
+        with pytest.raises(DeviceAbsent, match="another program or host holds") as busy:
+            await asyncio.to_thread(find_device, backend, wanted)
+        assert busy.value.condition == "printer_busy"

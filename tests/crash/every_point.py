@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from controller.jobs import beside, by_hand, lane_worker, rescue, stages
+from controller.jobs import beside, by_hand, lane_calls, lane_doubts, lane_rescue, rescue, stages
 from tests.crash.station import Blow, Station, Strikes
 from tests.fakes.by_hand import HandLane
 from tests.fakes.lane import FakeLane
@@ -25,7 +25,7 @@ EVENTS = ("", "power", "unplug", "pcscd", "reader")
 PLANS = ("held", "ejecting", "external")
 
 
-QUICKENED = ((stages, "BEAM_WAIT_S"), (lane_worker, "POLL_S"), (lane_worker, "BACK_OFF_S"), (lane_worker, "RESCUE_BACK_OFF_S"),
+QUICKENED = ((stages, "BEAM_WAIT_S"), (lane_calls, "POLL_S"), (lane_doubts, "BACK_OFF_S"), (lane_rescue, "RESCUE_BACK_OFF_S"),
              (by_hand, "POLL_S"), (beside, "SHOWN_S"), (rescue, "HAND_WAIT_S"))  # fmt: skip  # what `quicken` changes
 
 
@@ -56,10 +56,10 @@ class Case:
 def quicken() -> None:
     """Let nothing wait: these are constants, not behaviour."""
     stages.BEAM_WAIT_S = 0.002
-    lane_worker.POLL_S = by_hand.POLL_S = 0.002
+    lane_calls.POLL_S = by_hand.POLL_S = 0.002
     beside.SHOWN_S, rescue.HAND_WAIT_S = 0.0, 0.1
-    lane_worker.BACK_OFF_S = lane_worker.RESCUE_BACK_OFF_S = (0.0005, 0.001)
-    lane_worker.RESCUE_BACK_OFF_S = (0.0005, 0.001, 0.001)
+    lane_doubts.BACK_OFF_S = (0.0005, 0.001)
+    lane_rescue.RESCUE_BACK_OFF_S = (0.0005, 0.001, 0.001)
 
 
 def play(case: Case) -> Station:

@@ -23,7 +23,7 @@ SERIAL, VENDOR, PRODUCT, BUSID = "SIM-M-0001", 0x0C1F, 0x4800, "1-1"
 COLUMNS = 4
 OVERCOAT = f"OVRON,PCT0,0,{COLUMNS - 1},641".encode()
 FIELDS = (
-    "0", "Enduro", "KGE2", SERIAL, "HEAD-1", "PCB-1", "1.06", "1", "1", "1000", "1000", "4000", "3", "40", "12", "700", "50",
+    "0", "Enduro", "0", SERIAL, "HEAD-1", "PCB-1", "1.06", "1", "1", "1000", "1000", "4000", "3", "40", "12", "700", "50",
     "-2", "5", "0", "0", "E0040100", "300", "113", "YMCKO", "86", "86", "86", "0", "LC1", "01012026", "1", "1", "0", "0",
 )  # fmt: skip
 IDLE, NOT_FED = "Printerstatus OK.\n00:00\n(c0300)", "The card was not fed.\nError code - 11:01\n(c0201)"

@@ -1,4 +1,5 @@
-"""A USB/IP server that talks straight from bytes, and a wire in between that lets only the beginning of a write through."""
+"""A USB/IP server that talks straight from bytes, and wires in between: one lets only the beginning of a write through, on the
+other another host takes each device before it can be had."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 HEAD_BYTES = 48
+_IMPORT = b"\x80\x03"
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -51,10 +53,44 @@ def shortening(port: int, limit_bytes: int) -> Handler:
     return handle
 
 
+def snatching(port: int, busid: str) -> Handler:
+    """A wire to the server at `port`: the device is taken by another host as soon as it was listed."""
+    taken = False
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal taken
+        request = await reader.readexactly(8)
+        if request[2:4] == _IMPORT:
+            request += await reader.readexactly(32)
+        async with _asking(port, request) as far_reader:
+            answer = await far_reader.read()
+        if taken:
+            writer.write(answer)
+            return
+        taken = True
+        async with _asking(port, b"\x01\x11" + _IMPORT + bytes(4) + busid.encode().ljust(32, b"\0")) as held:
+            await held.readexactly(8)
+            writer.write(answer)
+            writer.write_eof()
+            await asyncio.Event().wait()  # the device is kept until the end
+
+    return handle
+
+
+@asynccontextmanager
+async def _asking(port: int, request: bytes) -> AsyncIterator[asyncio.StreamReader]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    try:
+        yield reader
+    finally:
+        writer.close()
+
+
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit_bytes: int) -> None:
     operation = await reader.readexactly(8)
     writer.write(operation)
-    if operation[2:4] != b"\x80\x03":
+    if operation[2:4] != _IMPORT:
         return
     writer.write(await reader.readexactly(32))
     while True:

@@ -34,6 +34,7 @@ def test_dead_chips_fail_the_job_and_stop_the_lane_until_people_have_looked(scen
     [
         ("used_chip", {}, "chip_used", "probe"),
         ("torn_chip", {"bytes": 900, "kills": True}, "chip_unfinished", "encode"),
+        ("flipped_chip", {}, "chip_differs", "read back"),
         ("hung_chip", {}, "chip_silent", "probe"),  # its reader is free again once the card has left
     ],
 )
@@ -54,7 +55,14 @@ def test_a_chip_inside_that_is_not_the_written_one_makes_a_person_look_for_the_c
     scene.rig.fault(fault)
     (number,) = scene.submit()
     question = scene.until_asked("desk")
+    assert _failures(scene, number) == ["chip_swapped"]
     assert len(scene.rig.take("printer")) == 1  # a stranger, or the card itself with a chip that was misheard
     scene.person.answer(question)
     scene.until_state("issued", number)
     assert (scene.verdicts(number), scene.rig.station()["incidents"]["count_required"]) == ([("good", "")], 1)
+
+
+def _failures(scene: Scene, number: int) -> list[str]:
+    """What the stages of a job's last passage failed with."""
+    stages = scene.job(number)["passages"][-1]["stages"]
+    return [stage["evidence"]["condition"] for stage in stages if stage["outcome"] in ("failed", "unknown")]

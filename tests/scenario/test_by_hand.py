@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from controller.conditions import CONDITIONS
 from tests.scenario.scene import Scene
 from tools.by_hand import EDITS as BY_HAND
 from tools.by_hand import Hands
@@ -133,8 +134,38 @@ def test_a_station_killed_while_the_chip_is_written_spoils_the_card(scene: Scene
     card = hands.lay_blank()
     scene.until_killed()
     scene.rig.start_station()
+    hands.until_asked("to_reject_box")
     hands.put_away(card)
     assert scene.verdicts(job) == [("spoiled", "interrupted")]
     hands.make_one()
     scene.until_state("issued", job)
     assert scene.cards_of(job) == 1
+
+
+def test_a_card_taken_away_while_the_station_was_dead_is_laid_again_and_goes_on(scene: Scene, hands: Hands) -> None:
+    (job,) = scene.submit()
+    scene.kill_at("apdu", "B0 00FA")
+    card = hands.lay_blank()
+    scene.until_killed()
+    scene.rig.put(card, "person")
+    scene.rig.start_station()
+    hands.until_asked("lay_again")
+    scene.rig.put(card, "reader")
+    hands.feed(card)
+    hands.bring_back(card)
+    hands.put_away(card)
+    scene.until_state("issued", job)
+    assert scene.verdicts(job) == [("good", "")]
+
+
+def test_dead_buttons_are_said_where_they_still_can_be_and_no_card_is_begun(scene: Scene, hands: Hands) -> None:
+    (job,) = scene.submit()
+    hands.until_asked("lay_blank")
+    row = CONDITIONS["panel_dead"]
+    scene.rig.fault("gpio_kill")  # this lane has no sensors: only buttons and lamps are gone
+    lane = scene.until_waits(row.code)
+    assert (lane["condition_id"], lane["condition_en"], lane["severity"]) == (row.id, row.en, row.severity)
+    scene.until_shown(row.short)
+    scene.rig.fault("gpio_restart")
+    hands.make_one()
+    scene.until_state("issued", job)

@@ -67,6 +67,8 @@ def test_a_kill_in_the_middle_of_a_test_card_is_settled_and_the_hopper_counted(n
     scene.rig.start_station()
     scene.until_waits("held_by_operator")
     assert _open_incidents(scene) == ["count_required"]
+    (act,) = scene.rig.get("/api/v1/printers").body["printers"][0]["care"]
+    assert (act["outcome"], act["condition"]) == ("unknown", "care_interrupted")
     scene.rig.command("stock", "count", "hopper", "1", str(scene.there()["hopper"]))
     assert _open_incidents(scene) == []
     _put_test_card_away(scene)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import tomllib
 
 import pytest
+from smartcard import scard
 
 from controller.conditions import CONDITIONS, Clears
 from tests.scenario.saying import Case, fault, is_said, nobody
 from tests.scenario.scene import Scene
+from tools.pcscd import reader_name
 from tools.rig import ROOT
 
 EDITS = {'"evolis-primacy"': '"magicard-enduro"', '"SIM-E-0001"': '"SIM-M-0001"'}
@@ -27,6 +29,7 @@ CASES = (
         "42:07",
     ),
     Case("printer_stopped", fault("port_status", value="16"), fault("port_status", value="0")),
+    Case("media_out", fault("port_status", value="56"), fault("port_status", value="0")),
     Case("printer_moving", fault("busy", seconds="3"), nobody),
     Case("ribbon_end", fault("ribbon_end"), fault("ribbon_new")),
     Case("printer_absent", fault("usb_unplug"), fault("usb_replug")),
@@ -60,6 +63,28 @@ def test_the_display_leads_a_person_and_asks_again_for_a_card_that_was_not_drawn
     scene.rig.put(card, "output")
     scene.until_free()
     scene.until_lit("green")
+
+
+def test_a_reader_that_another_program_holds_is_said_until_it_lets_go(scene: Scene) -> None:
+    _let_a_job_wait(scene)
+    scene.rig.fault("used_chip")
+    card = scene.rig.put("next", "reader")
+    _until_said(scene, "lay_other")  # and looked at again and again
+    context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)[1]
+    held = scene.rig.until(lambda: _exclusive(context), "the other program to get the reader")
+    _until_said(scene, "reader_busy", "Sharing violation")
+    scard.SCardDisconnect(held, scard.SCARD_LEAVE_CARD)
+    scard.SCardReleaseContext(context)
+    _until_said(scene, "lay_other")
+    scene.rig.put(card, "hopper")
+    _until_said(scene, "lay_blank")
+
+
+def _exclusive(context: int) -> int | None:
+    """A connection to the card on the lane's reader that nobody shares; None while the station has one."""
+    protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+    hresult, handle, _ = scard.SCardConnect(context, reader_name(1), scard.SCARD_SHARE_EXCLUSIVE, protocols)
+    return handle if hresult == scard.SCARD_S_SUCCESS else None
 
 
 def test_every_pair_of_the_profile_is_raised_by_some_row() -> None:

@@ -15,7 +15,7 @@ from tools.rig import ROOT, Rig
 
 RECORDS = sorted((ROOT / "examples/records").glob("*.json"))[:5]
 CARD_LIMIT_S = 45.0
-BLANKS = len(RECORDS) + 1
+BLANKS = len(RECORDS)  # the last card too is taken away, though the stack is empty by then
 
 
 def by_itself(_rig: Rig) -> None:

@@ -62,6 +62,7 @@ def test_the_card_in_the_tray_is_asked_for_once_and_settled_on_the_desk(
 
 def test_a_feed_that_never_began_is_settled_by_an_empty_tray_and_the_hopper_is_counted(scene: Scene, passage: Passage) -> None:
     number = _power_cut(scene, passage, "feed", when="before")
+    scene.until_waits("ask_tray")
     scene.until_shown("BLANGKO DI BAKI?")
     scene.until_shown("GO=KOSONG HOLD=RUSAK")
     scene.settle("tray")
@@ -85,6 +86,7 @@ def test_a_complete_face_that_a_forgetful_printer_does_not_prove_is_good_after_o
     scene.person.lay_down(scene.card(question))
     look = scene.until_asked("look")
     assert look["id"] == question["id"]  # asked once; what is left of it is a look
+    scene.until_waits("ask_look")
     scene.until_shown("LIHAT MUKA KARTU")
     scene.person.answer(look)
     scene.until_state("issued", number)

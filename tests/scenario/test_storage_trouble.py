@@ -113,6 +113,7 @@ def test_a_state_that_is_gone_is_not_begun_anew_and_comes_back_from_a_snapshot(s
     scene.rig.start_station()
     assert (scene.state(done), scene.state(waiting)) == ("issued", "held")
     job = scene.job(waiting)["job"]
+    assert job["reason"] == "restored"
     assert "cadangan" in job["reason_id"]
     assert "make sure that this card was never issued" in job["reason_en"]
     scene.press("go")

@@ -111,6 +111,11 @@ def test_broken_toml_says_where() -> None:
     assert "line 2" in _mistakes("a = 1\nb = = 2")[0].en
 
 
+@pytest.mark.parametrize("text", ["a = " + "[" * 20_000, "a = " + "9" * 5_000, "a." * 2_000 + "a = 1"])
+def test_toml_that_nobody_could_read_is_a_mistake_like_any_other(text: str) -> None:
+    assert "is not valid TOML" in _mistakes(text)[0].en
+
+
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path / "none.toml")

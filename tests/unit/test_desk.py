@@ -48,6 +48,24 @@ def test_one_faulty_lane_of_two_keeps_green_and_lights_red() -> None:
     assert desk.lines(both)[0] == "2: KARTU MACET"
 
 
+@pytest.mark.parametrize(
+    ("name", "condition", "lines"),
+    [
+        ("2", "card_jam", ("2: KARTU MACET", "JADI 0 ANTRE 0")),
+        ("2", "hopper_low", ("HOPPER HAMPIR KOSONG", "JALUR 2")),
+        ("loket-depan-kiri", "card_jam", ("KARTU MACET", "JALUR loket-depan-ki")),
+    ],
+)
+def test_what_a_lane_of_several_says_is_never_cut(name: str, condition: str, lines: tuple[str, str]) -> None:
+    both = replace(NOW, lanes=(IDLE, LaneStatus(name, activity="waiting", condition=condition)))
+    assert desk.lines(both) == lines
+
+
+def test_a_question_of_a_lane_with_a_long_name_is_not_cut() -> None:
+    both = replace(NOW, lanes=(IDLE, LaneStatus("loket-2")), questions=(OpenQuestion(1, "loket-2", "tray", 1, 1),))
+    assert desk.lines(both)[0] == "lo: BLANGKO DI BAKI?"
+
+
 def test_the_display_shows_state_and_card_count() -> None:
     busy = replace(_lane(activity="print"), jobs=dict(NOW.jobs) | {JobState.ISSUED: 12, JobState.READY: 3, JobState.ACTIVE: 1})
     assert desk.lines(busy) == ("CETAK", "JADI 12 ANTRE 4")
@@ -56,6 +74,14 @@ def test_the_display_shows_state_and_card_count() -> None:
 def test_a_lane_with_nothing_to_do_says_what_somebody_should_see_to() -> None:
     assert desk.lines(_lane(asks=("cleaning_due", "settings_changed")))[0] == "BERSIHKAN PRINTER"
     assert desk.lines(_lane(activity="print", asks=("cleaning_due",)))[0] == "CETAK"
+
+
+def test_a_lane_that_rests_says_what_somebody_should_see_to_and_hides_no_lane_that_waits_for_somebody() -> None:
+    resting = replace(IDLE, activity="waiting", condition="cool_down")
+    assert desk.lines(replace(NOW, lanes=(resting,)))[0] == "PRINTER ISTIRAHAT"
+    assert desk.lines(replace(NOW, lanes=(replace(resting, asks=("cleaning_due",)),)))[0] == "BERSIHKAN PRINTER"
+    empty = LaneStatus("2", activity="waiting", condition="hopper_empty")
+    assert desk.lines(replace(NOW, lanes=(resting, empty)))[0] == "2: HOPPER KOSONG"
 
 
 @pytest.mark.parametrize(("activity", "shown"), [("clean", "SEDANG DIBERSIHKAN"), ("test card", "KARTU UJI")])

@@ -80,6 +80,22 @@ def test_two_printers_that_usb_does_not_tell_apart_need_their_ports(tmp_path: Pa
     assert "lane 1 has such a printer too" in found["lanes[1].printer.port"]
 
 
+def enduro_at_a_port_and(profile: str) -> str:
+    two = by_hand(with_lanes(EXAMPLE, 2).replace(PINS, "").replace(PINS.replace("8888", "8889"), ""))
+    first, name, second = two.partition('"magicard-enduro"')
+    return first + name + ', port = "1-1"' + second.replace("magicard-enduro", profile)
+
+
+def test_a_lane_without_a_port_may_not_take_the_printer_of_one_that_has_its_port(tmp_path: Path) -> None:
+    """An Opera's product number is not known, so any of the maker's is taken for one."""
+    found = mistakes(tmp_path, enduro_at_a_port_and("magicard-opera"))
+    assert list(found) == ["lanes[1].printer.port"]
+
+
+def test_models_with_their_own_product_numbers_need_no_port(tmp_path: Path) -> None:
+    assert len(setup(tmp_path, enduro_at_a_port_and("magicard-alto")).lanes) == 2
+
+
 def test_one_port_has_one_printer(tmp_path: Path) -> None:
     found = mistakes(tmp_path, with_lanes(printer(port='"1-1.2"'), 2))
     assert found["lanes[1].printer.port"] == "port '1-1.2' is also lanes[0].printer.port; a port has one printer."

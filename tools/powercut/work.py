@@ -13,7 +13,7 @@ from controller.errors import DeviceRefused, DeviceUnknown
 from controller.intake import Intake
 from controller.jobs import batches, journal, ledger, queue, snapshot, stock
 from controller.jobs.journal import Claim
-from controller.jobs.passage import PLANS
+from controller.jobs.passage import FEED, PLANS
 from controller.jobs.runner import Hooks, PassageRunner, Result
 from controller.jobs.spool import Spool
 from controller.jobs.storage_faults import SNAPSHOTS
@@ -27,6 +27,7 @@ from tools.powercut.recorder import mark
 LANES, WHO = ("1", "2"), "ani"
 MAX_REMAKES = 1
 TROUBLE_CHANCE = 0.2  # that a card meets trouble
+FEEDING_PLANS = [name for name, plan in PLANS.items() if plan[0] is FEED]  # the lanes here have no hands
 ACTS = ("feed", "print", "to_chip_station", "deliver", "print_and_deliver")
 
 
@@ -99,7 +100,7 @@ class Life:
         if job is None:
             return None
         self._taken.add(job.id)
-        claim = Claim(job.id, lane, self._rngs[lane].choice(list(PLANS)), "SN1", "reader")
+        claim = Claim(job.id, lane, self._rngs[lane].choice(FEEDING_PLANS), "SN1", "reader")
         hooks = Hooks(lambda _stage, _passage: None, lambda _stage, _seconds: None, _give_up)
         result = await PassageRunner(self._store, devices.trip(), MAX_REMAKES, hooks).run(claim)
         self._taken.discard(job.id)

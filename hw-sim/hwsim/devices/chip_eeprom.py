@@ -31,6 +31,7 @@ class ChipTroubles:
     wrong_acts: bool = False  # though the chip did what it was told
     short_in_apdus: int | None = None  # the n-th response from now lacks bytes
     short_bytes: int = 1  # so many, before the status word
+    flip_next_write: bool = False  # one bit of what is written next is kept wrong, and the chip says 9000
     slow_s: float = 0.0  # how much longer each APDU takes, wall clock
 
     def due(self, name: str) -> bool:
@@ -52,6 +53,9 @@ class Eeprom:
         """Put bytes into a file. Raises ChipDied when power is lost before the end of it."""
         cut = self._spend(len(data))
         kept = data if cut is None else self._torn(bytes(self._memory.files[fid][offset:]), offset, data, cut)
+        if kept and self._troubles.flip_next_write:
+            self._troubles.flip_next_write = False
+            kept = kept[:-1] + bytes([kept[-1] ^ 1])
         if kept:
             self._memory.write(fid, offset, kept)
         if cut is not None:

@@ -26,6 +26,7 @@ from hwsim.wires.usbip import PrinterDescriptors, printer_descriptors
 
 PRODUCT_ID = 0x0AFF  # ours: real product ids besides the Zenius are not public (E)
 MAX_INBOX = 3  # commands received but not begun; then the endpoint NAKs. A panel is 0.6 MB
+PIECE_BYTES = 16_384  # of a transfer, taken in at once, with however many commands it completes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class EvolisPrinter(UsbPrinter):
         self._forget()
         self.machine.power_on()
         async with asyncio.TaskGroup() as life:
-            self._motors = [life.create_task(self.machine.press.run()), life.create_task(self._work())]
+            self._motors = [life.create_task(motor) for motor in (self.machine.press.run(), self._work(), self._mind_head())]
 
     def cut_power(self) -> None:
         """The power goes: nothing moves from this moment on, and what needs power is forgotten."""
@@ -142,8 +143,17 @@ class EvolisPrinter(UsbPrinter):
         self._waits_for = None
         self._update_room()
 
+    async def _mind_head(self) -> None:
+        """Pem;0: what stops the head is waited out too when nothing else is to be done."""
+        while True:
+            obstacle = await self.machine.press.stopped()
+            if self.machine.press.stopped_by(obstacle) and not self.machine.settings.host_errors:
+                await self._wait_for_person(obstacle)
+                self.machine.press.resume()
+
     async def _restart(self) -> None:
         """Srs: about 5 s without an answer, then as after power-on."""
+        self._waits_for = None
         self.bus_reset()
         await self._clock.motion(self.machine.profile.timing_s["reset"])
         self.bus_reset()
@@ -184,21 +194,29 @@ class EvolisPrinter(UsbPrinter):
         return bool(self._inbox) or self._executing or self.machine.press.busy
 
     async def take(self, data: bytes) -> None:
-        """Take all of it, or NAK while there is no room or a person is awaited."""
-        while not self._room.is_set():
-            await self._room.wait()
-        now = self._clock.now_s()
+        """Take all of it; NAK while there is no room or a person is awaited."""
+        download, resets = self._parser.download, self._resets
+        for at in range(0, max(len(data), 1), PIECE_BYTES):
+            await asyncio.sleep(0) if at else None  # the other lanes' turn
+            while not self._room.is_set():
+                await self._room.wait()
+            if self._resets != resets or not self._take_piece(data[at : at + PIECE_BYTES]):
+                return  # the power or the cable went
+        self._count_download(download)
+
+    def _take_piece(self, data: bytes) -> bool:
+        """Put the commands that it completes into the inbox; False when the buffers were lost with one of them."""
+        now, resets = self._clock.now_s(), self._resets
         if self._parser.idle:
             self._started_s = now
-        download, resets = self._parser.download, self._resets
         for command in self._parser.feed(data):
             number, _ = self._exchanges.begin("usb", f"> {command.text}")
             if self._resets != resets:
-                return  # the power or the cable went with this very command
+                return False
             self._inbox.append(Received(command, self._started_s, now, number))
             self._started_s = now
-        self._count_download(download)
         self._update_room()
+        return True
 
     def _count_download(self, known: Command | None) -> None:
         """A download that began with this transfer and did not end with it is an exchange of its own."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from hwsim.devices.evolis_machine import BACK, FRONT, Bitmap, Machine
-from hwsim.devices.evolis_panels import LEVELS, BadPanel, bmp_panel, decompress, paste_lines
+from hwsim.devices.evolis_panels import LEVELS, BadPanel, bmp_panel, decompress, filled, paste_lines
 from hwsim.devices.evolis_parser import Command
 from hwsim.devices.evolis_press import DuePanel
 from hwsim.devices.evolis_queries import BAD_PARAMETER, NO_OPTION, OK, QUERIES
 from hwsim.devices.evolis_settings import SETTERS, change, factory_settings
-from hwsim.devices.parts import known_ribbons
+from hwsim.devices.parts import known_ribbons, whole_number
 from hwsim.world import Station
 
 Handler = Callable[[Machine, Command], Awaitable[str]]
@@ -22,11 +22,12 @@ Handler = Callable[[Machine, Command], Awaitable[str]]
 # Parameters that are taken, kept for reading back, and change nothing here.
 _PLAIN_PARAMETERS = (
     "Pcim", "Pmi", "Pcem", "Pcrm", "Psmgr", "Psoe", "Pbc", "Ppsc", "Psdc", "Pkey", "Pdt", "Ppws", "Pps", "Psc", "Mr", "Sdm",
-    "Sdu", "Pwr", "Pwb", "Wt", "Wb", "Wl",
+    "Sdu", "Pwr", "Pwb", "Wt", "Wb", "Wl", "Pms", "Pnl", "Pnw", "Ase", "Sa",
 )  # fmt: skip
 _ABSENT_OPTIONS = ("Dm", "Smw", "Smr", "Rmb", "Rmp", "Sk")
 _TEST_STRIPES = b"\x0f"  # what a test card shows (E)
 MAX_COPIES = 255  # of one Sc
+MAX_ERROR_MODE = 63  # the guide's bits are 1 to 5, counted from 0 or from 1
 
 
 async def _query(m: Machine, c: Command) -> str:
@@ -52,12 +53,13 @@ async def _absent(_m: Machine, _c: Command) -> str:
 
 
 async def _error_mode(m: Machine, c: Command) -> str:
-    """Pem;n[;s]: bit 1 is "host handles"; s keeps it for power-on."""
-    if not c.parameters or not c.parameters[0].isdecimal():
+    """Pem;n[;s]: the bit of 2 is "host handles"; s keeps it for power-on. ACK and NACK (4) are not spoken."""
+    mode = whole_number(c.parameters[0]) if c.parameters else None
+    if mode is None or mode not in range(MAX_ERROR_MODE + 1):
         return BAD_PARAMETER
-    m.settings.host_errors = bool(int(c.parameters[0]) & 2)
+    m.settings.error_mode = mode
     if c.parameters[1:] == ("s",):
-        m.saved_host_errors = m.settings.host_errors
+        m.saved_error_mode = mode
     return OK
 
 
@@ -178,12 +180,12 @@ async def _clear_status(m: Machine, _c: Command) -> str:
 
 
 async def _fill(m: Machine, c: Command) -> str:
-    """Wcb;panel[;value]: clear or fill a bitmap; a filled one prints with the next sequence."""
+    """Wcb;panel[;value]: clear or fill a bitmap, 255 being full dye; a filled one prints with the next sequence."""
     panel, value = (*c.parameters, "0")[:2] if c.parameters else ("", "")
     if panel not in LEVELS or len(c.parameters) > 2 or not value.isdecimal() or int(value) > 255:
         return BAD_PARAMETER
     levels = m.profile.levels.get(panel, LEVELS[panel][-1])
-    m.bitmaps[panel] = Bitmap(levels, (b"\xff" if int(value) else b"\0") * m.geometry.panel_bytes(levels))
+    m.bitmaps[panel] = Bitmap(levels, filled(-(-int(value) * (levels - 1) // 255), levels, m.geometry))
     (m.prefilled.add if int(value) else m.prefilled.discard)(panel)
     return OK
 

@@ -8,6 +8,7 @@ from hwsim.devices.evolis_panels import Geometry
 from hwsim.devices.evolis_press import DuePanel, Press
 from hwsim.devices.evolis_settings import factory_settings
 from hwsim.devices.mechanics import Mechanics
+from hwsim.devices.parts import whole_number
 from hwsim.errors import SimError
 from hwsim.forms import Form
 from hwsim.profiles import EvolisProfile
@@ -29,10 +30,15 @@ class Identity:
 class Settings:
     """Parameters that power-on sets back."""
 
-    host_errors: bool  # Pem;2
+    error_mode: int  # as given to Pem
     no_eject: bool  # Pneab;E
     ribbon: str  # as chosen with Pr
     stored: dict[str, str] = field(default_factory=dict)  # what other P commands were given, to be read back
+
+    @property
+    def host_errors(self) -> bool:
+        """Whether the host handles errors: the bit of 2, which 38 has too (printers.md 3.4)."""
+        return bool(self.error_mode & 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,12 @@ class Machine:
         self.press = Press(mechanics)
         self.unit_settings = factory_settings()
         self.sensors: dict[str, str] = {}  # queries that a test lets answer something else
-        self.saved_host_errors = profile.power_on_host_errors
+        self.saved_error_mode = 2 * profile.power_on_host_errors
         self.power_on()
 
     def power_on(self) -> None:
         """Forget what is not kept without power."""
-        self.settings = Settings(self.saved_host_errors, self.profile.power_on_no_eject, self.profile.ribbon_type)
+        self.settings = Settings(self.saved_error_mode, self.profile.power_on_no_eject, self.profile.ribbon_type)
         self.bitmaps: dict[str, Bitmap] = {}
         self.last: list[DuePanel] = []  # what the last sequence printed, for copies
         self.drop_sequence()
@@ -69,7 +75,7 @@ class Machine:
         query = self.profile.settings.get(name, name)
         if query not in self.unit_settings:
             raise SimError(f"a setting is one of {', '.join([*self.profile.settings, *self.unit_settings])}")
-        if not value.lstrip("-").isdecimal():
+        if whole_number(value) is None:
             raise SimError(f"a setting is a number, not {value!r}")
         self.unit_settings[query] = value
 
@@ -117,7 +123,7 @@ class Machine:
     async def finish(self) -> bool:
         """Print all that is due; returns whether anything was printed in this sequence. The sequence ends."""
         if self.in_sequence:
-            for panel in sorted(self.prefilled):
+            for panel in sorted(self.prefilled, key="ymcko".index):
                 await self.print(panel)
                 self.prefilled.discard(panel)
         await self.press.finished()

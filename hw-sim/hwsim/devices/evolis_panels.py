@@ -60,6 +60,11 @@ def pack(dots: NDArray[np.uint8], levels: int) -> bytes:
     return np.packbits(spread).tobytes()
 
 
+def filled(value: int, levels: int, geometry: Geometry) -> bytes:
+    """A packed panel with the same value everywhere."""
+    return pack(np.full((geometry.height_lines, geometry.width_dots), value, np.uint8), levels)
+
+
 def upright(dots: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The landscape image a person sees: line = x from the left edge, dot = 647 - y."""
     return np.rot90(dots)

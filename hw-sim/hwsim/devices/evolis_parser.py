@@ -16,7 +16,7 @@ from hwsim.devices.evolis_panels import LEVELS, Geometry
 NUL, ESC, CR, SEPARATOR = 0x00, 0x1B, 0x0D, 0x3B
 MAX_TEXT_BYTES = 256  # the longest real command text is far shorter; the rest up to CR is dropped
 MAX_COMPRESSED_BYTES = 2 * 648 * 1016  # colour at its worst: a value and a count for every dot
-MAX_BMP_BYTES = 1_000_000  # a 24-bit BMP of a whole card is 2 MB, but k and o take 1-bit images
+MAX_BMP_BYTES = 2_500_000  # a 24-bit BMP of a whole card has 2 MB; it is taken in whole, and refused for not being 1-bit
 _DATA_PARAMETERS = {"Db": 2, "Dbc": 3, "Dbp": 4, "Dbpc": 5, "Dbmp": 4}  # text parameters before the binary part
 _BMP_LENGTH_AT = 6  # "BM" and a 4-byte little-endian file size
 
@@ -78,8 +78,8 @@ class EvolisParser:
             if self._text:
                 done.append(_command(self._text))
             self._text.clear()
-        elif not self._text and byte in (NUL, ESC):
-            pass  # filler between commands, and the optional start character
+        elif byte == NUL or (byte == ESC and not self._text):
+            pass  # filler, and the optional start character
         elif len(self._text) < MAX_TEXT_BYTES:
             self._text.append(byte)
             if byte == SEPARATOR:
@@ -139,7 +139,8 @@ def _data_bytes(header: Command, geometry: Geometry) -> int | None:
         return None
     if header.name == "Db":
         return geometry.panel_bytes(numbers[0])
+    if header.name in ("Dbp", "Dbpc") and numbers[1] + numbers[2] > geometry.height_lines:
+        return None  # lines beyond the panel
     if header.name == "Dbp":
-        first, lines = numbers[1:]
-        return lines * geometry.line_bytes(numbers[0]) if first + lines <= geometry.height_lines else None
+        return numbers[2] * geometry.line_bytes(numbers[0])
     return numbers[-1] if numbers[-1] <= MAX_COMPRESSED_BYTES else None

@@ -31,6 +31,7 @@ class Press:
         self._work = asyncio.Event()
         self._rest = asyncio.Event()
         self._obstacle: Obstacle | None = None
+        self._stops: asyncio.Queue[Obstacle] = asyncio.Queue(1)
         self.reset()
 
     def reset(self) -> None:
@@ -81,6 +82,10 @@ class Press:
         """Whether it was the head that met this obstacle."""
         return obstacle is self._obstacle
 
+    async def stopped(self) -> Obstacle:
+        """Wait until the head meets an obstacle."""
+        return await self._stops.get()
+
     async def run(self) -> None:
         """Work the queue off, until cancelled."""
         while True:
@@ -93,6 +98,8 @@ class Press:
             await self._mechanics.print_panel(due.side, due.panel, due.levels, due.dots, due.form)
         except Obstacle as obstacle:
             self._obstacle = obstacle
+            if not self._stops.full():
+                self._stops.put_nowait(obstacle)
         else:
             if self._due and self._due[0] is due:
                 self._due.popleft()

@@ -54,6 +54,7 @@ QUERIES: dict[str, Query] = {
     "Rco;n": lambda m: str(m.mechanics.care.cleanings),
     "Rco;r": _until_cleaning,
     "Rco;rc": _until_cleaning,
+    "Rcsc;other": _until_cleaning,  # Primacy 2
     "Rco;l": lambda m: str(m.mechanics.ribbon.tag.value),
     "Rr": lambda m: m.settings.ribbon,
     "Rcr": lambda m: OK if m.mechanics.ribbon.remaining else "ERROR RIBBON",
@@ -70,7 +71,7 @@ QUERIES: dict[str, Query] = {
     "Rse;o": lambda m: _OPEN if m.mechanics.troubles.cover_open else _SHUT,
     "Rse;b": lambda _: "0,20 Volts",
     "Rse;M": lambda _: "0,20 Volts",
-    "Rem": lambda m: f"{2 * m.settings.host_errors};{2 * m.saved_host_errors}",  # the separator is ours (E)
-    "Rmi": lambda m: m.settings.stored.get("Pmi", "F"),
+    "Rem": lambda m: f"{m.settings.error_mode};{m.saved_error_mode}",  # the separator is ours (E)
+    "Rmi": lambda m: m.settings.stored.get("Pmi", "F").removesuffix(";s"),
     "Rsm": lambda _: "0",
 }

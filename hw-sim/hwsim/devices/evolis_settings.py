@@ -6,6 +6,8 @@ guide gives no default, 10 and 0 are ours (E).
 
 from __future__ import annotations
 
+from hwsim.devices.parts import whole_number
+
 _PANELS = "ymcko"
 _BY_PANEL = {"Pc": "Rc", "Pl": "Rl", "Ps": "Rs"}
 _WHOLE = {"Px": ("Rx", 0), "Py": ("Ry", 0), "Pos": ("Ros", 1158), "Poc": ("Roc", 800)}
@@ -22,9 +24,9 @@ def change(settings: dict[str, str], name: str, parameters: tuple[str, ...]) -> 
     """Carry out a setter; False when its parameters make no sense."""
     queries = [_WHOLE[name][0]] if name in _WHOLE else _panel_queries(name, parameters)
     sign, *number = parameters[name in _BY_PANEL :][:2] or ("",)
-    if not queries or sign not in ("=", "+", "-") or not number or not number[0].lstrip("-").isdecimal():
+    step = whole_number(number[0]) if number else None
+    if not queries or sign not in ("=", "+", "-") or step is None:
         return False
-    step = int(number[0])
     for query in queries:
         old = int(settings[query])
         settings[query] = str({"=": step, "+": old + step, "-": old - step}[sign])

@@ -14,6 +14,7 @@ from hwsim.devices.magicard_job import Job
 from hwsim.devices.magicard_machine import MagicardMachine
 from hwsim.devices.magicard_parser import Event, MagicardParser, Request
 from hwsim.devices.magicard_replies import dump_reply, error_reply, info_reply, key_reply
+from hwsim.devices.parts import whole_number
 from hwsim.devices.usb_printer import MAX_PACKET_BYTES, UsbPrinter
 from hwsim.errors import SimError
 from hwsim.exchanges import Exchanges
@@ -22,6 +23,7 @@ from hwsim.wires.usbip import PrinterDescriptors, printer_descriptors
 
 _USB_1_1 = 0x0110
 _PRODUCT_ID = 0x48FF  # ours, for a profile without one
+PIECE_BYTES = 8_192  # read between two turns of the loop, which other lanes wait for
 _DEVICE_PACKET_BYTES = 8  # endpoint 0 (printers.md 4.1)
 
 
@@ -84,7 +86,7 @@ class MagicardPrinter(UsbPrinter):
     def adjust(self, name: str, value: str) -> None:
         """See UsbPrinter."""
         settings = self.machine.unit.settings
-        if name not in settings or not value.lstrip("-").isdecimal():
+        if name not in settings or whole_number(value) is None:
             raise SimError(f"a setting is one of {', '.join(settings)}, and a number")
         settings[name] = value
 
@@ -111,20 +113,28 @@ class MagicardPrinter(UsbPrinter):
         if request is not None:
             await self._act(request)
             return
-        rest, began = memoryview(data), self._parser.in_job
-        while len(rest):
-            resets = self._resets
-            while self.busy and self._parser.begins_job(rest):
-                await self.machine.free.wait()
-            used, event = self._parser.take(rest)
-            rest = rest[used:]
-            if event is not None:
-                await self._act(event)
-            if self._resets != resets:
-                return  # the power or the cable went, or the host reset it
+        rest, began, resets = memoryview(data), self._parser.in_job, self._resets
+        while len(rest) and self._resets == resets:  # until the power or the cable goes, or the host resets it
+            rest = rest[await self._take_piece(rest[:PIECE_BYTES]) :]
         if self._parser.in_job and not began:
             number, _ = self._exchanges.begin("usb", "> job first")
             self._exchanges.end("usb", number)
+
+    async def _take_piece(self, piece: memoryview) -> int:
+        """Read on until a message or the piece is complete; returns how many bytes were used."""
+        resets = self._resets
+        while self.busy and self._parser.begins_job(piece):
+            await self.machine.free.wait()
+        if self._resets != resets:
+            return 0
+        used, event = self._parser.take(piece)
+        while self.busy and isinstance(event, Job):  # the second side of the job before never came: this is a job of its own
+            await self.machine.free.wait()
+        if event is None or self._resets != resets:
+            await asyncio.sleep(0)  # the other lanes' turn
+        else:
+            await self._act(event)
+        return used
 
     async def _act(self, event: Event) -> None:
         text = event.text
@@ -174,9 +184,12 @@ class MagicardPrinter(UsbPrinter):
         return None
 
     def _action(self, word: str) -> None:
-        if word == "CAN" and self._parser.in_job:
+        torn = self._parser.in_job
+        if word in ("CAN", "RST"):
             self._parser.reset()
-        elif word in ("OKY", "CAN"):
+        if word == "CAN" and torn:
+            return
+        if word in ("OKY", "CAN"):
             self.machine.answer(word)
         elif word in ("TST", "CLN", "EJT"):
             self.machine.act(word)

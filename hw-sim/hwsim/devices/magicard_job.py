@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 MAX_PLANE_BYTES = 1_000_000  # the largest real plane has 585 216
 PANELS = {"B": "y", "Y": "y", "G": "m", "M": "m", "R": "c", "C": "c", "K": "k"}  # the letter of a plane -> its ribbon panel
-HEADS = {"KGE2": "kge2", "KGE": "kge", "KEE": "kee", "KEE1": "kee"}
+HEADS = {"KGE2": "kge2", "KGE": "kge", "KEE": "kee", "KEE1": "kee", "KEE4": "kee"}
 _KEY = re.compile(r"([A-Z]{3})(\d*)")
 _AREA_KEYS = ("PCT", "NCT")
 _MAX_HOLES = 2

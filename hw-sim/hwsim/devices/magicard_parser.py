@@ -4,9 +4,10 @@
     job     = page [ page ]             the second after a page with DPXON
     page    = *any 01 header 1C *( plane 1C letter 3A ) [ 03 ]
 
-Planes are as long as the SZ keys say, so one that is too short swallows what follows. Our choices (E): a transfer that is one
-whole request and nothing else is taken as a request even while a job's planes are due: that is how a torn job can be dropped
-with CAN. A header begins anew at every 01h.
+Planes are as long as the SZ keys say, so one that is too short swallows what follows. They come in the order y, m, c, k; one
+driver says in the order of the SZ keys, so a terminator at the length of another due plane ends that one. Our choices (E):
+a transfer that is one whole request and nothing else is taken as a request even while a job's planes are due: that is how a torn
+job can be dropped with CAN. A header begins anew at every 01h.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ MAX_HEADER_BYTES = 4_096  # real headers have some 210; magnetic tracks add 400
 _WHOLE_REQUEST = re.compile(rb"\x05*\x01(,?REQ,[A-Z0-9,]+)\x1c\x03")
 _JOB = re.compile(rb"\x01,?NOC")
 _TERMINATOR = re.compile(rb"\x1c([BGRKYMC]):")
+_MARK_BYTES = 3  # of a terminator
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class MagicardParser:
         if self._state is _State.TEXT:
             return 1, self._header_byte(byte)
         if self._state is _State.MARK:
-            return 1, self._mark_byte(byte)
+            self._mark_byte(byte)
+            return 1, None
         if self._state is _State.TAIL:
             return self._tail_byte(byte)
         self._state = _State.SEEK  # END
@@ -139,23 +142,36 @@ class MagicardParser:
 
     def _plane_bytes(self, data: memoryview, at: int) -> int:
         assert self._page is not None
-        part = data[at : at + self._page.sizes[self._due[0]] - len(self._plane)]
+        sizes = sorted(self._page.sizes[panel] for panel in self._due)
+        ends = [size + _MARK_BYTES for size in sizes if size + _MARK_BYTES < sizes[-1]] + [sizes[-1]]
+        end = next(end for end in ends if end > len(self._plane))
+        part = data[at : at + end - len(self._plane)]
         self._plane += part
-        if len(self._plane) == self._page.sizes[self._due[0]]:
+        if len(self._plane) == sizes[-1]:
             self._state = _State.MARK
+        elif len(self._plane) == end:
+            self._maybe_shorter()
         return len(part)
 
-    def _mark_byte(self, byte: int) -> Event | None:
+    def _maybe_shorter(self) -> None:
+        """End the plane here when what came last is the terminator of a due one that is just as long."""
+        panel, size = _named(self._plane[-_MARK_BYTES:]), len(self._plane) - _MARK_BYTES
+        if self._page is not None and panel in self._due and self._page.sizes[panel] == size:
+            del self._plane[size:]
+            self._plane_complete(panel)
+
+    def _mark_byte(self, byte: int) -> None:
         """The terminator names the plane; what stands before it is dropped."""
+        self._mark = (self._mark + bytes((byte,)))[-_MARK_BYTES:]
+        panel = _named(self._mark)
+        if panel is not None:
+            self._plane_complete(panel)
+
+    def _plane_complete(self, panel: str) -> None:
         assert self._page is not None
-        self._mark = (self._mark + bytes((byte,)))[-3:]
-        found = _TERMINATOR.fullmatch(self._mark)
-        if found is not None:
-            panel = PANELS[found[1].decode("ascii")]
-            self._page.planes[panel] = bytes(self._plane)
-            self._due.pop(0)
-            self._next_plane()
-        return None
+        self._page.planes[panel] = bytes(self._plane)
+        self._due.remove(panel if panel in self._due else self._due[0])
+        self._next_plane()
 
     def _tail_byte(self, byte: int) -> tuple[int, Event | None]:
         if byte not in (ETX, SOH):
@@ -170,3 +186,9 @@ class MagicardParser:
 
     def _said(self) -> str:
         return self._text.decode("latin-1").strip(",")
+
+
+def _named(mark: bytes | bytearray) -> str | None:
+    """The panel whose plane this terminator ends; None when it is none."""
+    found = _TERMINATOR.fullmatch(mark)
+    return None if found is None else PANELS[found[1].decode("ascii")]

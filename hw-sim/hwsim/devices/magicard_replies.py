@@ -13,9 +13,12 @@ from hwsim.devices.mechanics import Mechanics
 from hwsim.profiles import MagicardProfile
 
 NOT_FED, OTHER = (11, 1), (99, 99)
-_SENTENCES = {"GER": "Karte wurde nicht eingezogen.", "DEU": "Karte wurde nicht eingezogen.", "ENG": "The card was not fed."}
+# As captured, but for its full stop: the reply has the 101 bytes of printers.md 4.2 with the 00 at its end (docs/simulator.md).
+_GERMAN = "Karte wurde nicht in den Drucker eingezogen. Versuchen Sie es erneut"
+_SENTENCES = {"GER": _GERMAN, "DEU": _GERMAN, "ENG": "The card was not fed."}
 _WORDS = {"GER": "Fehlercode", "DEU": "Fehlercode"}
 _SHOT_MM = {"ymcko": (86, 86, 86), "ko": (0, 86, 86), "k": (0, 86, 0)}  # colour, black, overcoat: one card's length (E)
+_HEADS = {"kge2": 0}  # as the vendor's filter reads it; what an Alto says is not known
 _COMMAND_CODES = {"ymcko": "LC1", "k": "LC3", "ko": "LC6", "ymckok": "LC8"}
 
 Fields = Mapping[str, str]
@@ -62,7 +65,7 @@ def info_reply(unit: Unit, profile: MagicardProfile, m: Mechanics, fault: Fault 
     fields: list[object] = [
         2 if profile.duplex else 0,
         unit.short_model,
-        profile.packing.upper(),
+        _HEADS.get(profile.packing, profile.packing.upper()),
         unit.serial,
         f"H{unit.serial}",
         f"B{unit.serial}",
@@ -86,7 +89,7 @@ def info_reply(unit: Unit, profile: MagicardProfile, m: Mechanics, fault: Fault 
         ribbon.capacity - ribbon.tag.value if readable else 0,
         ribbon.type.upper() if readable else "",
         *(_SHOT_MM.get(ribbon.type, (86, 86, 86))),
-        2 if "k" in ribbon.type[4:] else 0,
+        2 if "k" in ribbon.type[4:] else int(ribbon.type == "k"),  # duplex film, or resin all along
         _COMMAND_CODES.get(ribbon.type, ""),
         "01012026",
         "1",

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from hwsim.profiles import EvolisProfile, PrinterProfile
 
+_WHOLE = re.compile(r"-?[0-9]{1,9}")  # nothing that people adjust is longer
 # Panels on each ribbon of the Evolis guide (printers.md 3.6); a ribbon that is not here has the panels nobody needs yet.
 RIBBONS = {
     "ymcko": "ymcko", "ymckos": "ymcko", "ymckok": "ymcko", "ko": "ko", "k": "k", "kb": "k", "kw": "k", "kr": "k",
     "kbl": "k", "kgr": "k", "kgo": "k", "ksi": "k", "ksc": "k", "ka": "k", "h": "o", "ho": "o", "ktc": "k", "ktp": "k",
 }  # fmt: skip
+
+
+def whole_number(text: str) -> int | None:
+    """A number as a host or a person may send it, with a sign or without; None for anything else."""
+    return int(text) if _WHOLE.fullmatch(text) else None
 
 
 class Counter:

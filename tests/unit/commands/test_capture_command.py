@@ -152,6 +152,11 @@ async def test_a_full_trace_is_for_its_owner_only_and_says_why(
     [
         ([], 2, "capture needs -o FILE, or --replay FILE"),
         (["--profile", "evolis-primacy", "-o", "t"], 1, "--serial: is required with --profile"),
+        (
+            ["--profile", "evolis-primacy", "--serial", "1", "--usb", "lp0", "-o", "t"],
+            1,
+            "--usb: is wrong: 'lp0' is neither",
+        ),
         (["--profile", "hdp5000", "--serial", "1", "-o", "t"], 1, "hdp5000"),
         (["--replay", "/dev/null"], 1, "line 1 does not say"),
         (["--replay", "none.jsonl"], 1, "No such file"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,7 +75,8 @@ async def test_a_printer_that_never_answered_is_said_and_an_unknown_lane_refused
     [
         (End(Outcome.DONE, after=BEFORE), 0, "lane 1: the cleaning cycle is done; put the ribbon back"),
         (End(Outcome.FAILED, "card_jam", "Scp: CARD JAM", BEFORE), 1, "begun, and the printer said no: A card is jammed"),
-        (End(Outcome.UNKNOWN, "interrupted"), 1, "nobody saw its end: look at the printer"),
+        (End(Outcome.FAILED, "card_jam", "Scp: CARD JAM", BEFORE), 1, "sudah dimulai, lalu ditolak printer: Kartu macet"),
+        (End(Outcome.UNKNOWN, "care_interrupted"), 1, "nobody saw its end: Nobody saw the end of this care of the printer"),
     ],
 )
 async def test_how_an_act_ended_is_said(site: Site, capsys: pytest.CaptureFixture[str], how: End, code: int, said: str) -> None:
@@ -85,6 +88,21 @@ async def test_how_an_act_ended_is_said(site: Site, capsys: pytest.CaptureFixtur
     await site.store.transact(care_acts.end, begun, how)
     got, out, err = await _run(site, capsys, "clean", "--who", "ani", "--key", "first-try")
     assert (got, said in out + err) == (code, True)
+
+
+async def test_the_status_tells_how_the_newest_act_ended(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    await _run(site, capsys, "test-card", "--who", "ani", "--reason", "pale")
+    _, out, _ = await _run(site, capsys, "status")
+    assert re.search(r"test card asked \S+ by ani: sedang berjalan\n +under way\n", out)
+    await site.store.transact(care_acts.forget_asked)
+    _, out, _ = await _run(site, capsys, "status")
+    assert re.search(r"by ani: tidak dimulai: Perawatan printer .*\n +not begun: This care of the printer was not begun", out)
+
+
+async def test_cleaning_that_is_due_is_called_so(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    site.station.lane_changed(replace(LANE, cards_until_cleaning=-3))
+    _, out, _ = await _run(site, capsys, "status")
+    assert "  cleaning: due, never by this station" in out.splitlines()
 
 
 async def test_a_test_card_and_accepted_settings_need_a_reason(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

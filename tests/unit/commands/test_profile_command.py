@@ -22,7 +22,7 @@ def test_the_list_has_every_profile_with_its_unproven_parts(capsys: Captured) ->
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(list(PROFILES.glob("*.toml")))
     assert any(
-        line.split() == ["magicard-alto", "Magicard", "Alto", "magicard", "external", "11", "parts", "not", "proven"]
+        line.split() == ["magicard-alto", "Magicard", "Alto", "magicard", "external", "12", "parts", "not", "proven"]
         for line in lines
     )
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from controller.clock import Deadline
-from controller.errors import DeviceRefused, DeviceUnknown, RenderError
+from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown, RenderError
 from controller.model import PrinterCare
 from tests.fakes.usb_printer import Wired, panels_for, tiny_profile, wired
 
@@ -125,6 +125,8 @@ async def test_firmware_the_profile_was_not_tried_with_is_refused_before_anythin
     async with wired(replace(tiny_profile(), firmware_known=("1.0", "1.1"))) as wire:
         with pytest.raises(DeviceRefused, match=r"firmware_unknown: '1.2'; profile tiny knows 1.0, 1.1"):
             await wire.driver.open()
+        with pytest.raises(DeviceAbsent, match="printer_lost: the printer has to be opened first"):
+            await wire.driver.feed(Deadline.after(5))
         assert [command for command in wire.device.heard if command.startswith(("S", "Pr"))] == []
 
 

@@ -80,6 +80,26 @@ async def test_firmware_that_the_profile_does_not_know_is_refused(known: tuple[s
             await wire.driver.open()
 
 
+@pytest.mark.parametrize("head", ["0", "KGE2", "7", ""])
+async def test_a_print_head_that_the_profile_knows_or_nobody_knows_is_taken(head: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with wired() as wire:
+        wire.device.fields[2] = head
+        await wire.driver.open()
+        await wire.driver.open()
+    assert caplog.text.count("is not one that the profile knows") == (head != "0")
+
+
+@pytest.mark.parametrize(("head", "name"), [("1", "KEE1"), ("2", "KEE4")])
+async def test_a_printer_with_another_print_head_is_refused(head: str, name: str) -> None:
+    async with wired() as wire:
+        wire.device.fields[2] = head
+        with pytest.raises(DeviceRefused, match=f"printer_other: its print head is {name}; profile tiny is for KGE2"):
+            await wire.driver.open()
+        with pytest.raises(DeviceRefused, match="printer_other"):
+            await wire.driver.print_by_hand(panels_for(wire.profile), Deadline.after(5))
+        assert wire.device.jobs == []
+
+
 async def test_a_printer_at_work_is_not_asked_anything() -> None:
     async with wired() as wire:
         wire.device.port = WORKING
@@ -98,20 +118,20 @@ async def test_a_printer_that_works_for_ever_is_late() -> None:
             await wire.driver.open()
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (NOT_FED, "card_not_fed: The card was not fed. / Error code - 11:01"),
-        (JAM, "printer_error: The card is jammed. / Error code - 42:07"),
-    ],
-)
-async def test_an_error_of_an_old_job_is_told_and_not_confirmed(text: str, words: str) -> None:
+async def test_an_error_of_an_old_job_is_told_and_not_confirmed() -> None:
     async with wired() as wire:
-        wire.device.fail(text)
+        wire.device.fail(JAM)
         for _ in range(2):
-            with pytest.raises(DeviceRefused, match=words):
+            with pytest.raises(DeviceRefused, match=r"42:07; only a person at the printer may clear this"):
                 await wire.driver.open()
         assert set(wire.device.heard) == {"ERR", "INF"}
+
+
+async def test_an_old_job_for_which_no_card_was_drawn_in_is_dropped() -> None:
+    async with wired() as wire:
+        wire.device.fail(NOT_FED)
+        await wire.driver.open()
+        assert "CAN" in wire.device.heard
 
 
 async def test_a_part_of_a_job_that_another_host_left_behind_is_dropped_before_anything_is_said() -> None:

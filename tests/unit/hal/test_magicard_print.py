@@ -140,6 +140,17 @@ async def test_an_error_after_a_card_was_taken_leaves_the_job_to_a_person(wire: 
     assert "CAN" not in wire.device.heard
 
 
+async def test_a_counter_that_rose_although_no_card_was_drawn_in_leaves_the_act_unknown(wire: Wired) -> None:
+    def contradict() -> None:
+        wire.device.rise(cards=0, panels=0)
+        wire.device.fail(NOT_FED)
+
+    wire.device.at["JOB"] = contradict
+    with pytest.raises(DeviceUnknown, match=r"card_not_fed: .*a counter has risen; the job was not dropped"):
+        await do_print(wire)
+    assert "CAN" not in wire.device.heard
+
+
 async def test_a_card_that_goes_through_while_the_job_is_dropped_leaves_the_act_unknown(wire: Wired) -> None:
     def drawn_in() -> None:
         wire.device.rise()
@@ -160,7 +171,7 @@ async def test_a_job_of_ours_that_failed_after_we_gave_up_is_dropped_at_the_next
     wire.device.prints = False
     with pytest.raises(DeviceUnknown):
         await do_print(wire, Deadline.after(0.2))
-    wire.device.fail(NOT_FED)
+    wire.device.fail(JAM)
     await wire.driver.open()
     assert wire.device.heard.count("CAN") == 1
 
@@ -170,8 +181,8 @@ async def test_once_all_was_well_a_later_error_is_nobodys_job_of_ours(wire: Wire
     with pytest.raises(DeviceUnknown):
         await do_print(wire, Deadline.after(0.2))
     await wire.driver.open()
-    wire.device.fail(NOT_FED)
-    with pytest.raises(DeviceRefused, match="card_not_fed"):
+    wire.device.fail(JAM)
+    with pytest.raises(DeviceRefused, match="only a person at the printer may clear this"):
         await wire.driver.open()
     assert "CAN" not in wire.device.heard
 

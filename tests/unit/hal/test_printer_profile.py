@@ -197,11 +197,42 @@ def test_the_usual_ribbon_must_be_there_and_fit_the_stations() -> None:
         (lambda t: t["errors"].update({"1:1": "printer_error"}), "errors.1:1", "should match pattern"),
         (lambda t: t["acts"].pop("cancel"), "acts.cancel", "is required"),
         (lambda t: t.update(plan="held"), "plan", "should be 'external'"),
+        (lambda t: t["job"].update(heads={"1": "KEE1"}), "job.heads", "must have the print head of raster.packing"),
         (lambda t: t["settings"].update(far=35), "settings.far", "less than 35"),
     ],
 )
 def test_a_magicard_profile_with_a_mistake_is_refused(change: Change, place: str, words: str) -> None:
     assert words in mistakes(change, "magicard-enduro")[f"p.toml: {place}"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (["NOC255"], "must begin with NOC1: one card"),
+        (["NOC1", "HFDOFF"], "HFD is there twice, or one of the marks stands for it"),
+        (["NOC1", "OVROFF"], "OVR is there twice, or one of the marks stands for it"),
+    ],
+)
+def test_a_job_is_for_one_card_and_says_each_thing_once(keys: list[str], words: str) -> None:
+    found = mistakes(lambda table: table["job"].update(keys=[*keys, *table["job"]["keys"][1:]]), "magicard-enduro")
+    assert found == {"p.toml: job.keys": words}
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "words"),
+    [
+        ({"command": "LC1,HFDOFF"}, "command", "should be one LC key, such as LC1"),
+        ({"back_panels": ["k"]}, "back_panels", "the driver prints no back on this family"),
+    ],
+)
+def test_a_magicards_ribbon_is_one_key_and_prints_one_side(change: dict[str, Any], place: str, words: str) -> None:
+    found = mistakes(lambda table: table["ribbons"]["ko"].update(change), "magicard-enduro")
+    assert found == {f"p.toml: ribbons.ko.{place}": words}
+
+
+def test_a_back_that_could_never_be_sent_is_refused() -> None:
+    acts = {"back": [], "print": ["Ss", "@panels", "Se"]}
+    assert mistakes(lambda table: table["acts"].update(acts)) == {"p.toml: acts.back": "is required: the card can be turned"}
 
 
 def test_an_unknown_family_is_refused() -> None:
@@ -223,6 +254,11 @@ def test_a_reply_word_that_could_never_match_is_refused() -> None:
     assert found == {"p.toml: replies.ERR RIBBON": "write ERROR, not ERR: both are read as ERROR"}
 
 
-@pytest.mark.parametrize("seconds", [0, -1, 601, "2"])
+def test_what_says_that_all_is_well_is_no_error_word() -> None:
+    found = mistakes(lambda table: table["replies"].update(OK="printer_error"))
+    assert found == {"p.toml: replies.OK": "is no error word: it says that all is well"}
+
+
+@pytest.mark.parametrize("seconds", [0, float("nan"), -1, 601, "2"])
 def test_a_time_out_without_sense_is_refused(seconds: object) -> None:
     assert "p.toml: timeouts_s.query" in mistakes(lambda table: table["timeouts_s"].update(query=seconds))

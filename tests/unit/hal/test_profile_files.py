@@ -9,7 +9,7 @@ import pytest
 
 from controller.errors import ConfigError
 from controller.hal.printer_profile import EvolisProfile, find_profile
-from controller.hal.profile_files import MAX_CHAIN, MAX_FILE_BYTES, facts, resolve
+from controller.hal.profile_files import MAX_CHAIN, MAX_FILE_BYTES, MAX_LINE_CHARS, facts, resolve
 from tests.fakes.usb_printer import PROFILES, evolis_profile
 
 ROW = '[confidence]\n{part} = {{ level = "{level}", source = "a test" }}\n'
@@ -121,6 +121,8 @@ def test_a_chain_that_cannot_be_is_refused_with_all_its_files(tmp_path: Path, li
         ("format = 1\n", "old.toml: format: should be 2, not 1"),
         ("= 1", "old.toml: cannot be read"),
         ("# " + "x" * MAX_FILE_BYTES, f"old.toml: cannot be read: more than {MAX_FILE_BYTES} bytes"),
+        ("a." * 300 + "a = 1", f"old.toml: cannot be read: a line of more than {MAX_LINE_CHARS} characters"),
+        ("a = " + "[\n" * 20_000, "old.toml: cannot be read: maximum recursion depth exceeded"),
     ],
 )
 def test_a_file_that_is_no_profile_is_refused(tmp_path: Path, text: str, words: str) -> None:

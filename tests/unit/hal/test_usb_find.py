@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -70,6 +71,17 @@ class OddPrinter(ScriptedPrinter):
     def descriptors(self) -> PrinterDescriptors:
         plain = super().descriptors()
         return PrinterDescriptors(plain.device, self.configuration or plain.configuration, plain.strings)
+
+
+class SpoiltPrinter(ScriptedPrinter):
+    """A printer whose serial number cannot be read as text."""
+
+    def __init__(self, text: bytes, serial: str) -> None:
+        super().__init__(serial=serial)
+        self.text = text
+
+    def descriptor(self, kind: int, index: int, language: int) -> bytes | None:
+        return self.text if (kind, index) == (3, 3) else super().descriptor(kind, index, language)
 
 
 @pytest.fixture
@@ -194,6 +206,32 @@ async def test_a_descriptor_that_makes_no_sense_is_an_absent_printer(
     device.configuration = spoil(found)
     with pytest.raises(DeviceAbsent, match="printer_absent"):
         await route(KernelBackend(server.port))
+
+
+@pytest.mark.parametrize("text", [b"\x04\x03\x00\xd8", b"\x02\x03", b""], ids=["half a character", "no text", "nothing"])
+async def test_a_serial_number_that_is_no_text_hides_no_other_printer(server: UsbIpServer, text: bytes) -> None:
+    server.plug("1-2", SpoiltPrinter(text, serial="OTHER"))
+    assert await route(KernelBackend(server.port)) == UsbRoute(1, 0, 0, 0x03, 0x85)
+
+
+async def test_a_printer_without_a_serial_number_is_told_of(server: UsbIpServer) -> None:
+    server.unplug(BUSID)
+    server.plug("1-2", ScriptedPrinter(serial=""))
+    with pytest.raises(DeviceAbsent, match=r"printer_absent: .*others: one without a serial number at 1-2$"):
+        await route(KernelBackend(server.port))
+
+
+async def test_a_server_that_says_nothing_holds_up_no_lane_of_another(server: UsbIpServer) -> None:
+    """The silent one accepts links and is never read from; looking there takes seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"usbip://127.0.0.1:{silent.getsockname()[1]}"
+        stuck = asyncio.create_task(asyncio.to_thread(find_device, open_backend(address), WANTED))
+        link, _ = await asyncio.to_thread(silent.accept)
+        await route(KernelBackend(server.port))
+        assert not stuck.done()
+        link.close()
+    with pytest.raises(DeviceAbsent, match="cannot be listed"):
+        await stuck
 
 
 def test_a_backend_is_chosen_by_the_address() -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceUnknown
 from controller.hal.evolis import EvolisPrinter
 from controller.hal.usb_link import UsbLink, UsbPipe, UsbWanted
-from controller.hal.usb_replay import ReplayPipe, TraceDiffers, TraceError, parse_trace
+from controller.hal.usb_replay import MAX_TRACE_BYTES, ReplayPipe, TraceDiffers, TraceError, parse_trace, read_trace
 from controller.hal.usb_trace import FORMAT, LONG_BYTES, RecordingPipe, content
 from controller.model import CardPosition
 from tests.fakes.usb_printer import SERIAL, Wired, panels_for, tiny_profile, wired
@@ -220,11 +221,22 @@ HEAD = json.dumps({"format": FORMAT})
         (f'{HEAD}\n{{"do": "out", "length": 3}}', "^line 2 lacks what belongs to 'out'$"),
         (f'{HEAD}\n{{"do": "open"}}', "^line 2 lacks what belongs to 'open'$"),
         (f'{HEAD}\n{{"do": "in", "length": 1, "hex": "zz"}}', "^line 2: 'zz' is not hexadecimal$"),
+        (f'{HEAD}\n{{"do": "in", "length": 1, "hex": 55}}', "^line 2: 'hex' is not what it should be$"),
+        (f'{HEAD}\n{{"do": "open", "error": null}}', "^line 2: 'error' is not what it should be$"),
+        (f'{HEAD}\n{{"do": "open", "error": {{"class": "DeviceAbsent"}}}}', "^line 2: 'error' is not what it should be$"),
+        (f'{HEAD}\n{{"do": "end", "outcome": "good"}}', "^the outcome in the last line is not an object$"),
+        ("[" * 100_000, "^line 1 is not JSON"),
     ],
 )
 def test_what_is_no_trace_is_refused_with_its_line(text: str, says: str) -> None:
     with pytest.raises(TraceError, match=says):
         parse_trace(text)
+
+
+def test_a_trace_is_never_read_beyond_its_bound(tmp_path: Path) -> None:
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    with pytest.raises(TraceError, match=f"endless: has more than {MAX_TRACE_BYTES} bytes$"):
+        read_trace(tmp_path / "endless")
 
 
 def test_a_trace_that_broke_off_has_no_outcome() -> None:

@@ -106,6 +106,12 @@ def test_a_torn_write_leaves_its_first_bytes_and_no_answer() -> None:
     assert (blank.chip.written_bytes, blank.chip.dead, troubles.cut_in_bytes) == ({0x6FF1: 7}, False, None)
 
 
+def test_a_flipped_bit_is_kept_once_and_nothing_is_said_of_it() -> None:
+    blank, troubles = new_blank(), ChipTroubles(flip_next_write=True)
+    assert sent(present(blank, troubles), SELECT_DF, SELECT_BIODATA, "00D6000203414243") == "9000"
+    assert (bytes(blank.chip.files[0x6FF1][2:5]), troubles.flip_next_write) == (b"ABB", False)
+
+
 def test_a_torn_write_may_kill_the_chip() -> None:
     blank = new_blank()
     with pytest.raises(ChipDied):

@@ -59,6 +59,11 @@ def test_a_rest_that_is_no_column_is_left_out() -> None:
     assert decoded("kge2", plane_with("kge2", 100, 9, 6)[:-1]) == {}
 
 
+@pytest.mark.parametrize("data", [b"", b"x" * 10])
+def test_less_than_a_column_is_an_empty_picture(data: bytes) -> None:
+    assert decoded("kge2", data) == {}
+
+
 @pytest.mark.parametrize(
     ("keys", "bare"),
     [

@@ -54,7 +54,7 @@ async def test_a_request_in_every_form_and_after_junk_is_answered(data: bytes) -
 async def test_the_information_has_35_fields_and_those_a_driver_needs() -> None:
     async with MagicardBench(0).on() as bench:
         fields = await bench.info()
-        assert (len(fields), fields[1], fields[2], fields[3], fields[16]) == (35, "Enduro", "KGE2", "SIM-M-0001", "50")
+        assert (len(fields), fields[1], fields[2], fields[3], fields[16]) == (35, "Enduro", "0", "SIM-M-0001", "50")
         assert (int(fields[22]) - int(fields[23]), fields[24], fields[19:21]) == (300, "YMCKO", ["00", "00"])
 
 
@@ -116,6 +116,24 @@ async def test_sizes_and_planes_may_be_named_by_their_dyes() -> None:
         assert bench.printed() == ["fy", "fm", "fc"]
 
 
+async def test_planes_may_come_in_the_order_of_the_sizes() -> None:
+    planes = {b"K": b"\x11" * 96, b"R": b"\x22" * 576, b"B": b"\x33" * 576}
+    async with MagicardBench(1).on() as bench:
+        sizes = b"".join(b",SZ%s%d" % (letter, len(plane)) for letter, plane in planes.items())
+        body = b"".join(plane + b"\x1c" + letter + b":" for letter, plane in planes.items())
+        await bench.send(b"\x01,NOC1" + sizes + b"\x1c" + body + b"\x03", 50)
+        await bench.free()
+        printed = {one.panel: one.dots for one in bench.world.blank("blank-00001").printed}
+        assert printed == {"y": planes[b"B"], "c": planes[b"R"], "k": planes[b"K"]}
+
+
+async def test_fronts_without_their_backs_are_jobs_one_after_the_other() -> None:
+    async with MagicardBench(3).on() as bench:
+        await bench.send(2 * page("DPXON,PAG1,OVROFF", k=bytes(96)) + page("OVROFF", k=bytes(96)))
+        await bench.free()
+        assert (bench.count(Spot.OUTPUT), bench.printed("blank-00003")) == (3, ["fk"])
+
+
 async def test_both_sides_are_two_pages() -> None:
     async with MagicardBench(1).on() as bench:
         await bench.send(page("DPXON,PAG1,BACK,OVROFF", y=PLANE) + page("PAG2,OVROFF", k=BLACK))
@@ -161,11 +179,12 @@ async def _ask_beside(bench: MagicardBench) -> bytes:
     return await bench.printer.bulk_in(2, 1024)
 
 
-async def test_a_torn_job_waits_and_can_drops_it() -> None:
+@pytest.mark.parametrize("word", ["CAN", "RST"])
+async def test_a_torn_job_waits_and_can_or_a_reset_drops_it(word: str) -> None:
     async with MagicardBench(1).on() as bench:
         await bench.send(whole_job()[:700_000])
         assert (bench.status(), await bench.ask(request("ERR"))) == (0x18, IDLE)
-        await bench.send(request("CAN") + b"")
+        await bench.send(request(word))
         await bench.send(page("OVROFF", k=BLACK))
         await bench.free()
         assert bench.printed() == ["fk"]
@@ -215,7 +234,8 @@ async def test_without_a_card_in_the_slot_it_says_not_fed_and_ok_tries_again() -
         await bench.send(page("LANGER,HFDON,OVROFF", k=BLACK))
         await bench.stopped()
         reply = await bench.ask(request("ERR"))
-        assert (bench.status(), reply.partition(b"\n")[2]) == (0x10, b"Fehlercode - 11:01\n(c0201)\x03\x00")
+        assert (bench.status(), len(reply)) == (0x10, 101)  # printers.md 4.2
+        assert reply.partition(b"\n")[2] == b"Fehlercode - 11:01\n(c0201)\x03\x00"
         bench.put("blank-00001")
         await bench.send(request("OKY"))
         await bench.free()

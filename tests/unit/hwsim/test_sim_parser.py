@@ -14,7 +14,7 @@ def parsed(data: bytes) -> list[Command]:
     return EvolisParser(SMALL).feed(data)
 
 
-@pytest.mark.parametrize("data", [b"\x1bPem;2\r", b"Pem;2\r", b"\0\0\x1bPem;2\r\0\0", b"\r\x1bPem;2\r"])
+@pytest.mark.parametrize("data", [b"\x1bPem;2\r", b"Pem;2\r", b"\0\0\x1bPem;2\r\0\0", b"\r\x1bPem;2\r", b"\x1bPem;2\0\0\r"])
 def test_escape_and_filler_do_not_matter(data: bytes) -> None:
     assert parsed(data) == [Command("Pem", ("2",))]
 
@@ -55,7 +55,17 @@ def test_a_bmp_says_its_own_length() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [b"Db;q;2;", b"Db;y;2;", b"Db;k;128;", b"Dbc;k;2;x;", b"Dbc;k;2;99999999;", b"Dbp;k;2;3;2;", b"Dbmp;y;0;0;0;"]
+    "header",
+    [
+        b"Db;q;2;",
+        b"Db;y;2;",
+        b"Db;k;128;",
+        b"Dbc;k;2;x;",
+        b"Dbc;k;2;99999999;",
+        b"Dbp;k;2;3;2;",
+        b"Dbpc;k;2;3;2;4;",
+        b"Dbmp;y;0;0;0;",
+    ],
 )
 def test_a_header_that_makes_no_sense_takes_no_data(header: bytes) -> None:
     commands = parsed(header + b"abc\rRok\r")

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from controller.conditions import CONDITIONS
 from controller.errors import CardWrong, DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown, Problem, RenderError
 from controller.jobs import by_hand, journal, ledger, queue
 from controller.jobs.evidence import Past, Phase, past_of
 from controller.jobs.journal import Claim
-from controller.jobs.passage import PLAN_EXTERNAL, Stage
+from controller.jobs.passage import PLAN_EXTERNAL, PRINT_BY_HAND, Next, Seen, Stage, after_failure
 from controller.jobs.runner import Hooks, PassageRunner, Result, Trouble
 from controller.jobs.spool import Spool
+from controller.jobs.stages import Before
 from controller.jobs.store import Store
 from controller.model import Balance, JobState, Verdict
 from tests.fakes.by_hand import HandLane
@@ -262,3 +264,10 @@ async def test_a_lane_whose_printer_cannot_be_asked_begins_nothing(bench: Bench)
     bench.lane.before["witness"] = _raises(DeviceAbsent("printer_lost", "off"))
     assert (await bench.run(), await bench.books()) == (
         Result(None, None, "printer_lost", "off"), (JobState.READY, Balance(10)))  # fmt: skip
+
+
+@pytest.mark.parametrize("condition", sorted(set(CONDITIONS) - {"card_not_fed", "lay_other", "feed_by_hand"}))
+def test_no_other_refusal_is_a_reason_to_print_again(condition: str) -> None:
+    seen = Seen(None, Before(None), 0, 0)
+    assert after_failure(PRINT_BY_HAND, DeviceRefused(condition, ""), seen) is Next.UNKNOWN
+    assert after_failure(PRINT_BY_HAND, DeviceUnknown(condition, ""), seen) is Next.UNKNOWN

@@ -9,7 +9,7 @@ import pytest
 
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
 from controller.hal.no_sensors import NoSensors
-from controller.jobs import care_acts, incidents, ledger
+from controller.jobs import care_acts, incidents, ledger, printer_settings
 from controller.jobs.care import CARDS_BETWEEN, QUIET_S, STOPPED_S, Care
 from controller.jobs.care_acts import CareAct, Kind
 from controller.jobs.pace import Rule
@@ -166,6 +166,16 @@ async def test_turned_settings_are_asked_for_over_a_restart_until_they_are_as_ac
     bench.lane.upkeep = FINE
     await bench.look()
     assert not bench.care.asks
+
+
+async def test_a_setting_that_was_just_accepted_is_asked_for_no_more(bench: Bench) -> None:
+    await bench.look()
+    bench.lane.upkeep = TURNED
+    await bench.look()
+    await bench.store.transact(printer_settings.accept, "1", "SN1", "ani", "darker on purpose")
+    readings = bench.readings
+    await bench.look(0.0)
+    assert (bench.care.asks, bench.readings) == ((), readings)
 
 
 async def test_a_broken_conversation_is_told_and_a_refused_question_is_not_trouble(bench: Bench) -> None:

@@ -113,7 +113,7 @@ def test_what_a_test_card_took_and_when_the_hopper_has_to_be_counted(
 
 
 def test_a_doubt_asks_for_a_count_of_the_hopper(db: sqlite3.Connection) -> None:
-    care_acts.end(db, _begun(db), End(Outcome.UNKNOWN, "interrupted", after=AFTER))
+    care_acts.end(db, _begun(db), End(Outcome.UNKNOWN, "care_interrupted", after=AFTER))
     assert _held(db) == (2, 1)
     assert _open(db) == [("count_required", "test card 1: the end was not seen, the printer counted 1")]
 

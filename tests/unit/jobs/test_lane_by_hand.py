@@ -10,7 +10,20 @@ from dataclasses import dataclass, field
 import pytest
 
 from controller.errors import DeviceUnknown
-from controller.jobs import batches, beside, by_hand, journal, lane_worker, ledger, questions, queue, rescue, stock
+from controller.jobs import (
+    batches,
+    beside,
+    by_hand,
+    journal,
+    lane_calls,
+    lane_doubts,
+    lane_rescue,
+    ledger,
+    questions,
+    queue,
+    rescue,
+    stock,
+)
 from controller.jobs.evidence import Look
 from controller.jobs.lane_links import LaneLinks, LanePolicy
 from controller.jobs.lane_worker import LaneWorker
@@ -102,9 +115,9 @@ class Site:
 
 @pytest.fixture
 async def site(store: Store, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Site:
-    for module, name, value in ((by_hand, "POLL_S", 0.001), (lane_worker, "POLL_S", 0.01), (beside, "SHOWN_S", 0.0),
-                                (lane_worker, "BACK_OFF_S", (0.01, 0.02)),
-                                (lane_worker, "RESCUE_BACK_OFF_S", (0.01, 0.02))):  # fmt: skip
+    for module, name, value in ((by_hand, "POLL_S", 0.001), (lane_calls, "POLL_S", 0.01), (beside, "SHOWN_S", 0.0),
+                                (lane_doubts, "BACK_OFF_S", (0.01, 0.02)),
+                                (lane_rescue, "RESCUE_BACK_OFF_S", (0.01, 0.02))):  # fmt: skip
         monkeypatch.setattr(module, name, value)  # constants, not behaviour
     return Site(store, spool)
 

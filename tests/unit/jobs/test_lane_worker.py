@@ -14,7 +14,19 @@ import pytest
 from controller.conditions import Clears
 from controller.conditions.printer import PRINTER
 from controller.errors import DeviceError, DeviceRefused, DeviceUnknown, Problem, RendererFailed, RenderError
-from controller.jobs import care_acts, incidents, journal, lane_worker, ledger, questions, queue, stages
+from controller.jobs import (
+    care_acts,
+    incidents,
+    journal,
+    lane_calls,
+    lane_doubts,
+    lane_report,
+    lane_rescue,
+    ledger,
+    questions,
+    queue,
+    stages,
+)
 from controller.jobs.care_acts import Kind
 from controller.jobs.evidence import Look
 from controller.jobs.journal import Claim
@@ -141,8 +153,8 @@ class Site:
 @pytest.fixture
 async def site(store: Store, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setattr(stages, "BEAM_WAIT_S", 0.01)  # constants, not behaviour: no test should wait 3 s for a beam,
-    monkeypatch.setattr(lane_worker, "BACK_OFF_S", (0.01, 1.0, 2.0))  # nor a second for each cause to go away
-    monkeypatch.setattr(lane_worker, "RESCUE_BACK_OFF_S", (0.01, 0.02, 0.05))
+    monkeypatch.setattr(lane_doubts, "BACK_OFF_S", (0.01, 1.0, 2.0))  # nor a second for each cause to go away
+    monkeypatch.setattr(lane_rescue, "RESCUE_BACK_OFF_S", (0.01, 0.02, 0.05))
     return Site(store, spool, FakeLane(), Artist())
 
 
@@ -423,7 +435,7 @@ async def _asked_for_nothing(site: Site, looks: list[str]) -> None:
 
 async def test_only_a_person_cuts_the_rest_between_two_rescues_short(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each try may move the card: a sensor that flickers must not bring on the next."""
-    monkeypatch.setattr(lane_worker, "RESCUE_BACK_OFF_S", (60.0,))
+    monkeypatch.setattr(lane_rescue, "RESCUE_BACK_OFF_S", (60.0,))
     await _lose_reader_at_check(site)
     looks: list[str] = []
     async with working(site):
@@ -436,7 +448,7 @@ async def test_only_a_person_cuts_the_rest_between_two_rescues_short(site: Site,
 
 
 async def test_a_stop_does_not_wait_for_the_rest_between_two_rescues(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_worker, "RESCUE_BACK_OFF_S", (60.0,))
+    monkeypatch.setattr(lane_rescue, "RESCUE_BACK_OFF_S", (60.0,))
     await _lose_reader_at_check(site)
     async with working(site):
         await site.until_waiting_for("pcsc_absent")
@@ -456,7 +468,7 @@ async def _lose_reader_at_check(site: Site) -> None:
 
 async def test_a_beam_that_flickers_does_not_drive_the_motor(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """An act that was refused is not asked again before the shortest back-off is over, unless a person says so."""
-    monkeypatch.setattr(lane_worker, "BACK_OFF_S", (60.0,))
+    monkeypatch.setattr(lane_doubts, "BACK_OFF_S", (60.0,))
     asked: list[str] = []
 
     def full() -> None:
@@ -545,7 +557,7 @@ async def test_nothing_is_settled_while_the_sensors_are_blind(site: Site) -> Non
 
 
 async def test_a_feeder_that_jams_each_time_is_asked_ever_more_rarely(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_worker, "BACK_OFF_S", (0.01, 0.02, 60.0))  # constants, not behaviour
+    monkeypatch.setattr(lane_doubts, "BACK_OFF_S", (0.01, 0.02, 60.0))  # constants, not behaviour
     asked = 0
 
     def jam() -> None:
@@ -610,7 +622,7 @@ async def test_a_lane_that_reports_is_alive(site: Site) -> None:
 
 
 async def test_a_refused_feed_is_tried_ever_more_rarely(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_worker, "BACK_OFF_S", (0.01, 0.02, 60.0))  # constants, not behaviour
+    monkeypatch.setattr(lane_doubts, "BACK_OFF_S", (0.01, 0.02, 60.0))  # constants, not behaviour
     asked = 0
 
     def wrong_ribbon() -> None:
@@ -633,7 +645,7 @@ async def test_a_refused_feed_is_tried_ever_more_rarely(site: Site, monkeypatch:
 async def test_a_fault_that_nothing_shows_to_be_gone_holds_the_lane_until_go(
     site: Site, condition: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane_worker, "POLL_S", 0.01)
+    monkeypatch.setattr(lane_calls, "POLL_S", 0.01)
     looks: list[bool] = []
 
     def looked() -> None:
@@ -651,6 +663,78 @@ async def test_a_fault_that_nothing_shows_to_be_gone_holds_the_lane_until_go(
         assert (site.verdicts, site.worker.status.condition) == ([Verdict.SPOILED], condition)
         site.worker.forgive()
         await site.until(lambda: site.verdicts == [Verdict.SPOILED, Verdict.GOOD])
+
+
+async def test_a_go_that_was_meant_for_hold_answers_no_fault_that_nobody_was_shown(site: Site) -> None:
+    def refuse() -> None:
+        site.held = True  # somebody presses HOLD while the card is printed
+        raise DeviceRefused("print_head", "ERROR HEAD")
+
+    site.lane.before["print"] = refuse
+    await site.load(3)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until_waiting_for("held_by_operator")
+        del site.lane.before["print"]
+        for _ in range(2):  # the first GO is for HOLD, the second for the head
+            assert site.verdicts == [Verdict.SPOILED]
+            site.held = False
+            site.worker.forgive()
+            await site.until_waiting_for("print_head") if site.worker.status.condition != "print_head" else None
+        await site.until(lambda: site.verdicts == [Verdict.SPOILED, Verdict.GOOD])
+
+
+async def test_a_fault_that_was_met_while_a_card_was_settled_holds_the_lane_until_go(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_rescue, "RESCUE_BACK_OFF_S", (0.01,))
+    faults: list[Callable[[], None]] = []
+
+    def break_off() -> None:
+        faults.append(_refuse("printer_hardware", "ERROR UNKNOW"))
+        raise DeviceUnknown("printer_late", "no reply")
+
+    site.lane.before["print"] = break_off
+    site.lane.before["reject"] = site.lane.before.clear
+    site.lane.at = lambda point: faults.pop()() if faults and point == "open" else None
+    await site.load(3)
+    await site.submit(b"a")
+    async with working(site):
+        await site.until(lambda: site.verdicts == [None, Verdict.SPOILED])
+        await site.until(lambda: (site.worker.status.activity, site.worker.status.condition) == ("waiting", "printer_hardware"))
+        site.worker.forgive()
+        await site.until(lambda: Verdict.GOOD in site.verdicts)
+
+
+async def test_a_test_card_that_meets_a_broken_head_holds_the_lane_until_go(site: Site) -> None:
+    site.lane.before["print_test_card"] = _refuse("print_head", "Stt: ERROR HEAD")
+    await site.load(2)
+    await site.store.transact(care_acts.ask, "1", Kind.TEST_CARD, "ani", "pale cards")
+    await site.submit(b"a")
+    async with working(site):
+        await site.until(lambda: (site.worker.status.activity, site.worker.status.condition) == ("waiting", "print_head"))
+        assert site.results == []
+        site.worker.forgive()
+        await site.until(lambda: site.verdicts == [Verdict.GOOD])
+
+
+async def test_what_keeps_an_act_from_being_settled_is_said_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_calls, "POLL_S", 0.01)
+    tries = 0
+
+    def gone() -> None:
+        nonlocal tries
+        tries += 1
+        site.news.set()
+        raise DeviceUnknown("printer_lost", "pulled")
+
+    await site.load(2)
+    await site.store.transact(care_acts.ask, "1", Kind.TEST_CARD, "ani", "pale cards")
+    site.lane.before["print_test_card"] = lambda: site.lane.before.update(witness=gone) or gone()  # type: ignore[func-returns-value]  # both
+    async with working(site):
+        await site.until(lambda: tries > 4)
+    said = [status.condition for status in site.statuses if status.activity == "test card"]
+    assert (said, site.worker.status.printer_up) == ([None, "printer_lost"], False)
 
 
 @pytest.mark.parametrize("condition", ["card_jam", "printer_error", "option_missing"])
@@ -699,9 +783,10 @@ async def test_a_full_disk_while_the_next_job_is_put_aside_does_not_hurt_the_car
 
 
 async def test_a_stopped_lane_never_counts_as_dead(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_report, "SILENCE_S", 0.0)  # a constant, not behaviour: a lane at work is late at once
     async with working(site):
         await site.until_waiting_for("hopper_uncounted")
-    monkeypatch.setattr(lane_worker, "monotonic_s", lambda: 1e12)
+        assert not site.worker.alive
     assert site.worker.alive
 
 
@@ -756,7 +841,7 @@ async def test_a_printer_whose_cleaning_is_due_prints_on_and_says_so(site: Site)
 
 
 async def test_after_so_many_cards_the_lane_rests_and_goes_on_by_itself(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_worker, "POLL_S", 0.01)
+    monkeypatch.setattr(lane_calls, "POLL_S", 0.01)
     site.worker = site.build(cool_down=Rule(cards=2, rest_s=0.3))
     await site.load(3)
     await site.submit(b"a", b"b", b"c")
@@ -781,12 +866,16 @@ async def test_a_ribbon_that_cannot_print_the_job_feeds_nothing_and_says_what_is
 async def test_a_card_of_two_sides_is_not_started_with_one_set_left(site: Site) -> None:
     site.lane.devices, site.lane.ribbon = replace(site.lane.devices, ribbon=Ribbon(tuple("ymcko"))), 1
     site.panels = [*PANELS, Panel("k", 2, b"back", "hash-back", side="back")]
-    site.worker = site.build()
+    site.worker = site.build(ribbon="ymcko")
     await site.load(1)
     await site.submit(b"a")
     async with working(site):
         await site.until_waiting_for("ribbon_end")
         assert (site.results, len(site.lane.hopper)) == ([], 1)
+        assert site.worker.status.detail == "ymcko: 1"
+        site.worker.wake()
+        await site.store.read(lambda _db: None)
+        assert site.worker.status.detail == "ymcko: 1"
         site.lane.ribbon = 2
         site.worker.forgive()
         await site.until(lambda: site.verdicts == [Verdict.GOOD])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from controller.clock import TimeStamp
-from controller.jobs.pace import Pace, Rule, after_card, load, rest_left_s, save, told_s
+from controller.jobs.pace import Pace, Rule, after_card, rest_left_s, save, take_up, told_s
 
 RULE = Rule(cards=3, rest_s=60.0)
 NOW = TimeStamp(wall_us=0, synchronised=False, boot_id="boot 1", monotonic_us=500_000_000)
@@ -44,8 +45,8 @@ def test_the_time_left_is_told_in_steps_and_never_too_short(left_s: float, told:
 def test_a_restart_within_the_boot_remembers_the_row_to_the_second(db: sqlite3.Connection) -> None:
     save(db, "SN1", Pace(3, 470.5), NOW)
     save(db, "SN1", Pace(4, 480.25), NOW)
-    assert load(db, "SN1", NOW) == Pace(4, 480.25)
-    assert load(db, "SN2", NOW) is None
+    assert take_up(db, "SN1", NOW) == Pace(4, 480.25)
+    assert take_up(db, "SN2", NOW) is None
 
 
 @pytest.mark.parametrize("boot", ["boot 2", None])
@@ -54,9 +55,15 @@ def test_after_another_boot_it_counts_as_printed_just_now_whatever_the_wall_cloc
 ) -> None:
     save(db, "SN1", Pace(3, 470.5), NOW)
     later = TimeStamp(wall_us=10**15, synchronised=True, boot_id=boot, monotonic_us=9_000_000)
-    assert load(db, "SN1", later) == Pace(3, 9.0)
+    assert take_up(db, "SN1", later) == Pace(3, 9.0)
 
 
 def test_a_memory_from_the_future_of_this_boot_is_not_believed(db: sqlite3.Connection) -> None:
     save(db, "SN1", Pace(3, 900.0), NOW)
-    assert load(db, "SN1", NOW) == Pace(3, 500.0)
+    assert take_up(db, "SN1", NOW) == Pace(3, 500.0)
+
+
+def test_a_restart_of_the_daemon_after_another_boot_does_not_begin_the_rest_anew(db: sqlite3.Connection) -> None:
+    save(db, "SN1", Pace(3, 470.5), NOW)
+    assert take_up(db, "SN1", replace(NOW, boot_id="boot 2", monotonic_us=9_000_000)) == Pace(3, 9.0)
+    assert take_up(db, "SN1", replace(NOW, boot_id="boot 2", monotonic_us=70_000_000)) == Pace(3, 9.0)

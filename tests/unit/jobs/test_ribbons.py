@@ -129,6 +129,16 @@ def test_a_roll_that_gave_far_less_than_its_box_says_is_an_incident_when_it_is_c
     assert _open(db) == ["ribbon_shortfall"] * is_short
 
 
+@pytest.mark.parametrize(("left", "said"), [(None, "nobody knows how many left"), (10, "10 left")])
+def test_what_is_left_on_a_short_roll_is_only_said_when_the_printer_told(
+    db: sqlite3.Connection, left: int | None, said: str
+) -> None:
+    ribbons.fit(db, "1", 200, "ani", "new roll")
+    db.execute("UPDATE roll SET used = 125, remaining = ?", (left,))
+    ribbons.fit(db, "1", 100, "ani", "used up")
+    assert incidents.open_incidents(db)[0].detail == f"roll 1: 200 sets by its box, 125 printed, {said} by its own count"
+
+
 def test_the_yield_of_the_fitted_roll_and_the_one_before_is_told_by_lane(db: sqlite3.Connection) -> None:
     assert ribbons.yields(db, ["1", "2"]) == {}
     ribbons.fit(db, "1", 200, "ani", "new roll")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from controller.errors import RequestRefused
-from controller.jobs import batches, incidents, ledger, stock
+from controller.jobs import batches, care_acts, incidents, ledger, stock
 from controller.jobs.ledger import DESTROYED, ISSUED, MISSING, RETURNED, STORE, SUPPLIER, SURPLUS, hopper, reject_bin
 from controller.model import Verdict
 from tests.fakes.stock import finish, passage, plans
@@ -140,6 +140,19 @@ def test_nothing_is_counted_round_a_card_in_work(db: sqlite3.Connection, act: Ac
     with pytest.raises(RequestRefused, match="still in work in lane 1"):
         act(db)
     assert ledger.held(db, hopper("1")) == 10
+
+
+def test_nothing_is_counted_while_a_test_card_may_take_a_blank(db: sqlite3.Connection) -> None:
+    stock.load(db, "1", 10, "ani", "filled")
+    number = care_acts.ask(db, "1", care_acts.Kind.TEST_CARD, "ani", "pale")
+    for act in (
+        lambda: stock.count(db, ledger.hopper("1"), 9, "ani", "day", lane="1"),
+        lambda: stock.unload(db, "1", 1, "a", "b"),
+    ):
+        with pytest.raises(RequestRefused, match="The printer of lane 1 is being cared for"):
+            act()
+    care_acts.end(db, care_acts.find(db, number), care_acts.End(care_acts.Outcome.REFUSED, "cover_open"))
+    assert stock.count(db, ledger.hopper("1"), 10, "ani", "day", lane="1").difference == 0
 
 
 def test_counting_the_hopper_answers_a_required_count_and_nothing_else(db: sqlite3.Connection) -> None:

@@ -17,15 +17,20 @@ NOW = StationSnapshot("Contoh", (IDLE,), JOBS, dict.fromkeys(Verdict, 0), {"1": 
 def test_a_ready_lane_shows_its_stock() -> None:
     text = page(NOW)
     assert "<p>SIAP</p>" in text
-    assert "Blangko di hopper: 12 · Pita: 42 kartu · Bak tolak: 3" in text
+    assert "Blangko di hopper: 12 · Pita: 42 set · Kotak tolak: 3" in text
     assert "<b>7</b>Jadi" in text
 
 
 def test_a_lanes_ribbon_yield_cleaning_and_what_it_asks_for_are_in_its_row() -> None:
     lane = replace(IDLE, asks=("settings_changed",), cards_until_cleaning=88)
     text = page(replace(NOW, lanes=(lane,), ribbons={"1": RollYield(200, 12)}))
-    assert "Bak tolak: 3 · Rol pita: 12 dari 200 set terpakai · Bersihkan dalam 88 kartu<br><b>Setelan printer berubah" in text
+    assert "Kotak tolak: 3 · Rol pita: 12 dari 200 set terpakai · Bersihkan dalam 88 kartu<br><b>Setelan printer berubah" in text
     assert '<section class="' not in text  # it works
+
+
+@pytest.mark.parametrize(("left", "said"), [(1, "Bersihkan dalam 1 kartu"), (0, "Sudah waktunya"), (-3, "Sudah waktunya")])
+def test_cleaning_that_is_due_is_said_and_not_counted_below_zero(left: int, said: str) -> None:
+    assert said in page(replace(NOW, lanes=(replace(IDLE, cards_until_cleaning=left),)))
 
 
 def test_a_profile_that_is_not_proven_is_said_in_the_lanes_row() -> None:
@@ -78,7 +83,7 @@ def test_what_somebody_should_see_to_soon_is_said_while_the_lane_works() -> None
 
 
 def test_an_unknown_ribbon_is_not_called_empty() -> None:
-    assert "Pita: ? kartu" in page(replace(NOW, lanes=(replace(IDLE, ribbon_remaining=None),)))
+    assert "Pita: ? set" in page(replace(NOW, lanes=(replace(IDLE, ribbon_remaining=None),)))
 
 
 def test_names_are_escaped() -> None:

@@ -103,7 +103,7 @@ def test_security_would_notice_an_opened_unit(stage: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Type=notify", "WatchdogSec=30", "TimeoutStopSec=180", "RestartPreventExitStatus=74", "Environment=LG_WD=%t/print-station"],
+    ["Type=notify", "WatchdogSec=30", "TimeoutStopSec=300", "RestartPreventExitStatus=74", "Environment=LG_WD=%t/print-station"],
 )
 def test_the_unit_keeps_what_the_daemon_relies_on(line: str) -> None:
     assert line in (SOURCE / UNIT).read_text().splitlines()
