@@ -10,11 +10,15 @@ What the facts force:
 - A transmit to a hung card never returns and cannot be stopped. Its thread is given up at the deadline; until that thread
   comes back the reader counts as lost, so at most one such thread exists for each reader.
 - T=0 or T=1, never RAW: with RAW allowed pcscd picks it, and then no T=1 command goes through.
+- SWIG 4.3.0, with which Debian 13 builds pyscard, takes its table of types apart when the interpreter ends, after parts of it are
+  gone, and crashes there. A table that is never let go of is never taken apart.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -34,6 +38,11 @@ CHECK_S = 2.0  # pcscd answers in under a millisecond; one that needs longer is 
 LATE_S = 0.5  # the thread ends its call this long after the deadline, unless it is stuck
 SLICE_S = 0.25  # longest wait inside pcscd, so that a cancelled wait for a card ends soon
 PAST_POLL_S = 0.05  # how often we look whether a thread that was given up has come back
+
+for _table in [
+    part for name, module in list(sys.modules.items()) if name.startswith("swig_runtime_data") for part in vars(module).values()
+]:
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(_table))
 
 _PROTOCOLS = {scard.SCARD_PROTOCOL_T0: scard.SCARD_PCI_T0, scard.SCARD_PROTOCOL_T1: scard.SCARD_PCI_T1}
 
