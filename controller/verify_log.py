@@ -112,7 +112,7 @@ class Check:
     def result(self) -> NoReturn:
         """Say the summary and end."""
         if not self.first:
-            end(TAMPERED if self.findings else TORN if self.torn else UNJUDGED, "no row of a log could be read")
+            end(TAMPERED if self.findings else TORN if self.torn or self.announced[0] else UNJUDGED, "no row could be read")
         at, short, bare = self.anchor[0], self.torn or self.seq < self.announced[0], self.seq - max(self.signed, self.first - 1)
         outside = 0 < at < self.first
         if at > self.seq and not short:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
+import controller.hal.pcsc_link  # noqa: F401  before any test's own pyscard: it keeps Python 3.13 from crashing at exit
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from tests.fakes.stock import memory_db

@@ -1,15 +1,14 @@
-"""The link to one PC/SC reader; the only module that imports `smartcard` (chip.md 6.3 to 6.5).
+"""The link to one PC/SC reader (chip.md 6.3 to 6.5).
 
     PcscLink (event loop) --one call per script--> _Session (on the reader's own thread) --> pcscd --> reader --> card
 
 What the facts force:
-- Raw `smartcard.scard`: the object layer of pyscard loses its monitor for good when pcscd restarts.
+- Raw `scard`: the object layer of pyscard loses its monitor for good when pcscd restarts.
 - Exclusive connection: another client that connects and leaves would reset our card.
 - A broken connection is never used again. pcscd lets an old handle reach a card that was swapped in quickly, so after any
   failure only `take` opens a new one, and it always runs a script of its own (which reads the UID) on what it connected.
 - A transmit to a hung card never returns and cannot be stopped. Its thread is given up at the deadline; until that thread
   comes back the reader counts as lost, so at most one such thread exists for each reader.
-- T=0 or T=1, never RAW: with RAW allowed pcscd picks it, and then no T=1 command goes through.
 """
 
 from __future__ import annotations
@@ -21,11 +20,10 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TypeVar
 
-from smartcard import scard
-
 from controller.chips.script import Script, drive
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
+from controller.hal.scard_binding import ANY_PROTOCOL, HEADERS, scard
 from controller.hal.worker_thread import WorkerThread
 
 T = TypeVar("T")
@@ -35,9 +33,6 @@ CHECK_S = 2.0  # pcscd answers in under a millisecond; one that needs longer is 
 LATE_S = 0.5  # the thread ends its call this long after the deadline, unless it is stuck
 SLICE_S = 0.25  # longest wait inside pcscd, so that a cancelled wait for a card ends soon
 PAST_POLL_S = 0.05  # how often we look whether a thread that was given up has come back
-
-_ANY_PROTOCOL = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-_PROTOCOLS = {scard.SCARD_PROTOCOL_T0: scard.SCARD_PCI_T0, scard.SCARD_PROTOCOL_T1: scard.SCARD_PCI_T1}
 
 _SERVICE_GONE = {scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED, scard.SCARD_E_INVALID_HANDLE,
                  scard.SCARD_W_SECURITY_VIOLATION}  # fmt: skip  # the last: polkit does not let this user in
@@ -228,12 +223,12 @@ class _Session:
         order.go_on()
         assert self._card is not None  # callers connect first
         handle, _ = self._card
-        hresult, protocol = scard.SCardReconnect(handle, scard.SCARD_SHARE_EXCLUSIVE, _ANY_PROTOCOL, scard.SCARD_RESET_CARD)
+        hresult, protocol = scard.SCardReconnect(handle, scard.SCARD_SHARE_EXCLUSIVE, ANY_PROTOCOL, scard.SCARD_RESET_CARD)
         if hresult != scard.SCARD_S_SUCCESS:
             self.drop()
             failure = _failure(hresult, "reset the card")
             raise DeviceUnknown("chip_silent" if isinstance(failure, _CardLostError) else "reader_lost", str(failure))
-        self._card = (handle, _PROTOCOLS[protocol])
+        self._card = (handle, HEADERS[protocol])
 
     def drop(self, _order: _Order | None = None) -> None:
         """Let go of the card as it is.
@@ -261,11 +256,11 @@ class _Session:
 
     def _connect(self) -> None:
         hresult, handle, protocol = scard.SCardConnect(
-            self._context, self._reader_name, scard.SCARD_SHARE_EXCLUSIVE, _ANY_PROTOCOL
+            self._context, self._reader_name, scard.SCARD_SHARE_EXCLUSIVE, ANY_PROTOCOL
         )
         if hresult != scard.SCARD_S_SUCCESS:
             raise _failure(hresult, "connect to the card")
-        self._card = (handle, _PROTOCOLS[protocol])
+        self._card = (handle, HEADERS[protocol])
 
     def _transmit(self, order: _Order, command: bytes) -> bytes:
         order.go_on()

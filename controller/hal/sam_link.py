@@ -1,4 +1,4 @@
-"""The link to a SAM card in a second PC/SC slot; it and `pcsc_link` alone import `smartcard` (chip.md 6.3, 6.4).
+"""The link to a SAM card in a second PC/SC slot (chip.md 6.3, 6.4).
 
 Blocking, without a thread of its own: a script asks the SAM between two commands to the chip, so it runs on the chip reader's
 thread. A SAM that never answers holds that thread up, and the reader's deadline gives it up like one whose chip hangs.
@@ -9,11 +9,9 @@ is never used again: a SAM that was pulled and put back, or swapped, has no sess
 
 from __future__ import annotations
 
-from smartcard import scard
-
 from controller.errors import DeviceAbsent
+from controller.hal.scard_binding import ANY_PROTOCOL, HEADERS, scard
 
-_PROTOCOLS = {scard.SCARD_PROTOCOL_T0: scard.SCARD_PCI_T0, scard.SCARD_PROTOCOL_T1: scard.SCARD_PCI_T1}
 _STALE = {scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED, scard.SCARD_E_INVALID_HANDLE}  # an earlier pcscd's context
 _PLAIN = {
     scard.SCARD_E_NO_SERVICE: "pcscd is not running",
@@ -50,7 +48,7 @@ class SamLink:
             hresult, handle, protocol = self._attempt()
         if hresult != scard.SCARD_S_SUCCESS:
             raise self._absent(hresult)
-        self._card = (handle, _PROTOCOLS[protocol])
+        self._card = (handle, HEADERS[protocol])
         return True
 
     def send(self, command: bytes) -> bytes:
@@ -83,9 +81,8 @@ class SamLink:
             if hresult != scard.SCARD_S_SUCCESS:
                 return hresult, 0, 0
             self._context = context
-        any_protocol = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1  # never RAW (see `pcsc_link`)
         answer: tuple[int, int, int] = scard.SCardConnect(
-            self._context, self._reader_name, scard.SCARD_SHARE_EXCLUSIVE, any_protocol
+            self._context, self._reader_name, scard.SCARD_SHARE_EXCLUSIVE, ANY_PROTOCOL
         )
         return answer
 

@@ -15,7 +15,7 @@ def test_a_ready_station_is_green_and_says_what_is_done(scene: Scene) -> None:
 
 
 def test_hold_finishes_the_card_in_hand_feeds_no_more_and_go_goes_on(scene: Scene) -> None:
-    first, second = scene.submit(2)
+    first, *others = scene.submit(3)  # on a busy machine the press may come one card later
     scene.until_stage("probe")
     scene.press("hold")
     scene.until_lit("green", "amber")  # working still, and a person is awaited
@@ -23,9 +23,9 @@ def test_hold_finishes_the_card_in_hand_feeds_no_more_and_go_goes_on(scene: Scen
     scene.until_waits("held_by_operator")
     scene.until_lit("amber")
     scene.until_shown("DITAHAN: TEKAN GO")
-    assert (scene.state(second), scene.there()["inside"]) == ("ready", 0)
+    assert (scene.state(others[-1]), scene.there()["inside"]) == ("ready", 0)
     scene.press("go")
-    scene.until_state("issued", second)
+    scene.until_state("issued", *others)
     scene.until_lit("green")
 
 

@@ -140,7 +140,7 @@ async def test_a_panel_that_met_an_obstacle_is_printed_after_all_once_it_is_gone
 
 
 async def test_a_head_that_stops_with_nothing_else_to_do_tells_it_and_goes_on_by_itself() -> None:
-    async with Bench(1, speed=40).on() as bench:
+    async with Bench(1, speed=4).on() as bench:
         await bench.ask("Ss")
         await bench.download("y")
         bench.mechanics.troubles.cover_open = True
