@@ -12,6 +12,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from controller import desk, http_api, lane_parts
@@ -196,12 +197,10 @@ class _Parts:
             worker.stop()
 
     async def close(self) -> None:
-        """Let go of what the workers do not own."""
-        for lane in self._lanes:
-            await lane.chip.close()
-        if self._desk_reader is not None:
-            await self._desk_reader.close()
-        self._holders.close()
+        """Let go of what the workers do not own, all at once: each takes some seconds at most, also of a card that hangs."""
+        desk = [] if self._desk_reader is None else [self._desk_reader.close()]
+        await asyncio.gather(*(lane.chip.close() for lane in self._lanes), *desk)
+        await asyncio.to_thread(self._holders.close)
         for renderer in self._renderers.values():
             await renderer.close()
 
@@ -214,7 +213,8 @@ class _Parts:
 
     def _build_lane(self, lane: LaneSetup) -> _Lane:
         name, config = lane.table.name, self._setup.config.station
-        parts = lane_parts.build(lane, self._holders, self._setup.signature_of(lane.chip))
+        on_phase = partial(self._metrics.chip_phase_over, name)
+        parts = lane_parts.build(lane, self._holders, self._setup.signature_of(lane.chip), on_phase)
         workshop = Workshop(self._store, self._spool, self._renderers[lane.drawing], config.state_dir / "rendered" / name,
                             read_panel_file, lambda canonical: load_stored(canonical).chip.files(), self._taken)  # fmt: skip
         worker = LaneWorker(name, parts.devices, self._store, self._spool, workshop,

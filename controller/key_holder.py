@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from controller.chips.sam import NoSam, Sam
 from controller.config import Config, ReaderTable
 from controller.config_tables import KeyHolderTable, SamTable, TokenTable
-from controller.hal.pcsc_sam import PcscSam
+from controller.hal.pcsc_sam import PcscSam, SamSlot
 from controller.hal.sam_link import SamLink
+from controller.hal.stopwatch import Stopwatch
 from controller.hal.token_pin import PinSource
 
+T = TypeVar("T")
 Channel = Literal["none", "icao", "scp03"]
 
 
@@ -32,14 +34,18 @@ class KeyHolders:
         """Those of a station."""
         return cls(config.key_holder)
 
-    def sam_for(self, reader: ReaderTable, channel: Channel) -> Sam:
-        """The key holder of one reader whose chips speak `channel`. Opens nothing; `setup` has checked that there is one."""
+    def sam_for(self, reader: ReaderTable, channel: Channel, watch: Stopwatch | None = None) -> Sam:
+        """The key holder of one reader whose chips speak `channel`. Opens nothing; `setup` has checked that there is one.
+
+        `watch` runs while the device itself is waited for.
+        """
+        watch = Stopwatch() if watch is None else watch
         if channel == "none" or self._table is None:
             return NoSam()
         if isinstance(self._table, TokenTable):
             make: Callable[..., Sam] = importlib.import_module("controller.hal.pkcs11_sam").Pkcs11Sam
-            return make(self.token(self._table), channel)
-        return NoSam() if reader.sam is None else PcscSam(SamLink(reader.sam.name), pin_source(reader.sam))
+            return make(_TimedToken(self.token(self._table), watch), channel)
+        return NoSam() if reader.sam is None else PcscSam(_TimedSlot(SamLink(reader.sam.name), watch), pin_source(reader.sam))
 
     def close(self) -> None:
         """Log out of the token. The Sams are closed by whoever has them. Twice is fine."""
@@ -52,6 +58,34 @@ class KeyHolders:
         if self._token is None:
             self._token = token_link(table)
         return self._token
+
+
+class _TimedSlot:
+    """A SAM card's slot under a stopwatch. See `SamSlot`."""
+
+    def __init__(self, slot: SamSlot, watch: Stopwatch) -> None:
+        self._slot, self._watch = slot, watch
+        self.drop, self.close = slot.drop, slot.close
+
+    def connect(self) -> bool:
+        with self._watch:
+            return self._slot.connect()
+
+    def send(self, command: bytes) -> bytes:
+        with self._watch:
+            return self._slot.send(command)
+
+
+class _TimedToken:
+    """One reader's view of the token (`TokenLink`) under a stopwatch, the wait for its turn included."""
+
+    def __init__(self, link: Any, watch: Stopwatch) -> None:
+        self._link, self._watch = link, watch
+
+    def run(self, work: Callable[[Any], T]) -> T:
+        with self._watch:
+            result: T = self._link.run(work)
+            return result
 
 
 def token_link(table: TokenTable) -> Any:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from controller.chips.content_signature import ContentSignature
 from controller.chips.profile import ChipProfile
 from controller.config import ReaderTable, StationTable
-from controller.hal.chip_station import PcscChipStation
+from controller.hal.chip_station import PcscChipStation, PhaseWatch
 from controller.hal.lane_sensors import GpioLaneSensors, LanePins
 from controller.hal.no_sensors import NoSensors
-from controller.hal.pcsc_link import Trace
+from controller.hal.pcsc_session import Trace
 from controller.hal.pin_source import PinSource
-from controller.hal.ports import CardPrinter
+from controller.hal.ports import CardPrinter, ChipCost, ChipPhase, OnPhase
 from controller.hal.printer_profile import EvolisProfile, MagicardProfile
+from controller.hal.stopwatch import Stopwatch
 from controller.jobs.lane_links import LanePolicy
 from controller.jobs.pace import Rule
 from controller.jobs.stages import LaneDevices
@@ -37,18 +38,21 @@ class LaneParts:
     pins: PinSource | None  # None: a lane that is fed by hand has no sensors
 
 
-def build(lane: LaneSetup, holders: KeyHolders, signature: ContentSignature | None) -> LaneParts:
-    """The lane's drivers. No I/O yet."""
+def build(lane: LaneSetup, holders: KeyHolders, signature: ContentSignature | None, on_phase: OnPhase) -> LaneParts:
+    """The lane's drivers; `on_phase` is told what goes on at its chips. No I/O yet."""
     pins, sensors = _sensors(lane)
-    chip = chip_station(lane.chip, lane.table.reader, holders, signature)
+    tell = _but_empty_looks(on_phase) if lane.printer.plan == "external" else on_phase
+    chip = chip_station(lane.chip, lane.table.reader, holders, signature, on_phase=tell)
     return LaneParts(LaneDevices(_printer(lane), chip, sensors, lane.printer.fitted), sensors, chip, pins)
 
 
-def chip_station(
-    profile: ChipProfile, reader: ReaderTable, holders: KeyHolders, signature: ContentSignature | None, trace: Trace | None = None
-) -> PcscChipStation:
+def chip_station(profile: ChipProfile, reader: ReaderTable, holders: KeyHolders, signature: ContentSignature | None,
+                 trace: Trace | None = None, on_phase: OnPhase | None = None) -> PcscChipStation:  # fmt: skip
     """A reader with its profile and its key holder. No I/O yet."""
-    return PcscChipStation(profile, reader.name, holders.sam_for(reader, profile.channel.kind), signature, trace)
+    keys = Stopwatch()
+    sam = holders.sam_for(reader, profile.channel.kind, keys)
+    watch = None if on_phase is None else PhaseWatch(on_phase, keys)
+    return PcscChipStation(profile, reader.name, sam, signature, trace, watch)
 
 
 def policy(lane: LaneSetup, station: StationTable) -> LanePolicy:
@@ -56,8 +60,18 @@ def policy(lane: LaneSetup, station: StationTable) -> LanePolicy:
     cards, rest_s = lane.cool_down
     return LanePolicy(
         lane.printer.plan, lane.printer.ejects_at_power_on, lane.table.reader.name, station.max_remakes,
-        station.max_rejects_in_row, station.unknown_uid, lane.printer.ribbon, Rule(cards, rest_s),
+        station.max_rejects_in_row, station.unknown_uid, lane.printer.ribbon, Rule(cards, rest_s), lane.chip.needs_sam,
     )  # fmt: skip
+
+
+def _but_empty_looks(on_phase: OnPhase) -> OnPhase:
+    """By hand an empty reader is looked at every second, and that is no failure."""
+
+    def tell(phase: ChipPhase, cost: ChipCost, failure: str | None) -> None:
+        if cost.commands:
+            on_phase(phase, cost, failure)
+
+    return tell
 
 
 def _printer(lane: LaneSetup) -> CardPrinter:

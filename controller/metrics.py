@@ -1,7 +1,7 @@
 """Prometheus' view of the snapshot: own registry, no I/O at scrape time, unknown values are absent and never zero.
 
-Labels are closed lists (lane, state, outcome, answer, stage, account, kind, condition, profile, roll); no name, NIK, job or chip
-number ever becomes one.
+Labels are closed lists (lane, state, outcome, answer, stage, account, kind, condition, profile, roll, phase, where, way); no
+name, NIK, job or chip number ever becomes one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from controller import __version__
+from controller.chip_metrics import ChipMetrics
 from controller.conditions import CONDITIONS
+from controller.hal.ports import ChipCost, ChipPhase
 from controller.jobs.care import ASKS
 from controller.jobs.passage import PLANS, REJECT
 from controller.jobs.verdict import Answer
@@ -54,6 +56,7 @@ class Metrics:
             "print_station_recoveries_total", "Interrupted passages, by what recovery answered.", ["lane", "answer"],
             registry=self.registry,
         )  # fmt: skip
+        self._chips = ChipMetrics(self.registry, lanes)
         for lane in lanes:  # every series exists from the start, so that rate() sees the first event
             for stage in STAGE_NAMES:
                 self._stages.labels(lane, stage)
@@ -74,6 +77,10 @@ class Metrics:
     def passage_over(self, lane: str, outcome: str) -> None:
         """A passage got a verdict, or became unknown."""
         self._cards.labels(lane, outcome).inc()
+
+    def chip_phase_over(self, lane: str, phase: ChipPhase, cost: ChipCost, failure: str | None) -> None:
+        """A phase of the conversation with a chip went well, or failed with a condition."""
+        self._chips.phase_over(lane, phase, cost, failure)
 
     def ruled(self, lane: str, answer: Answer) -> None:
         """Recovery took a verdict."""
@@ -124,6 +131,8 @@ def _lane_metrics(now: StationSnapshot) -> Iterator[Metric]:
                    lambda i: now.blanks[now.lanes[i].name].reject)  # fmt: skip
     yield of_lanes("printer_up", "1 while the printer answers.", lambda i: now.lanes[i].printer_up)
     yield of_lanes("reader_up", "1 while the chip reader answers.", lambda i: now.lanes[i].reader_up)
+    yield of_lanes("key_holder_up", "1 while the SAM or token that the chips need can be used; absent while the reader is down.",
+                   lambda i: now.lanes[i].key_holder_up)  # fmt: skip
     yield of_lanes("hopper_low", "1 while the sensor sees few blanks.", lambda i: now.lanes[i].hopper_low)
     yield of_lanes("pins_up", "1 while the lane's sensors answer.", lambda i: now.lanes[i].pins_up)
     yield of_lanes(

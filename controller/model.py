@@ -109,7 +109,7 @@ class ChipFile:
     """One elementary file of the chip: its content without the 2-byte length prefix."""
 
     fid: int  # e.g. 0x6FF1
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,7 @@ class LaneStatus:
     printer: PrinterIdentity | None = None
     printer_up: bool = False
     reader_up: bool = False
+    key_holder_up: bool | None = None  # None: the chips need none, or the reader it is asked through is down
     pins_up: bool = False
     ribbon_remaining: int | None = None
     hopper_low: bool = False

@@ -12,7 +12,9 @@ No reader says whether it can do extended length (chip.md 6.3), so a command is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+from controller.chips.status_words import meaning_of
 
 MAX_COMMAND_DATA_BYTES = 255  # Lc is one byte
 MAX_ANSWER_DATA_BYTES = 256  # Le is one byte; 00 asks for 256
@@ -39,7 +41,7 @@ class Command:
     ins: int
     p1: int
     p2: int
-    data: bytes = b""
+    data: bytes = field(default=b"", repr=False)  # a resident's
     le: int | None = None  # bytes wanted, 1 to 256 (extended: 65536); None: no answer data is wanted
     extended: bool = False  # lengths of two bytes
 
@@ -88,7 +90,7 @@ class Command:
 class Response:
     """One response APDU."""
 
-    data: bytes
+    data: bytes = field(repr=False)  # a resident's
     sw: int  # SW1 SW2 as one number, e.g. 0x9000
 
     def encode(self) -> bytes:
@@ -113,7 +115,7 @@ def follow_up(command: Command, response: Response) -> Command | None:
     further = get_response(command, response)
     if further is not None:
         return further
-    if response.sw >> 8 == 0x6C:
+    if meaning_of(response.sw).retryable:
         return replace(command, le=response.sw & 0xFF or MAX_ANSWER_DATA_BYTES)
     return None
 
@@ -136,7 +138,8 @@ def chain(command: Command, block_bytes: int) -> list[Command]:
     if len(parts) > MAX_CHAIN:
         raise ApduError(f"a chain of {len(parts)} links; {MAX_CHAIN} are allowed")
     links = [replace(command, cla=command.cla | _CHAINED, data=part, le=None, extended=False) for part in parts[:-1]]
-    return [*links, replace(command, data=parts[-1], extended=False)]
+    le = None if command.le is None else min(command.le, MAX_ANSWER_DATA_BYTES)  # 61xx tells of more
+    return [*links, replace(command, data=parts[-1], le=le, extended=False)]
 
 
 def _split_body(body: bytes, size: int) -> tuple[bytes, int | None]:

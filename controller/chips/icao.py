@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
-from controller.chips.apdu import MAX_ANSWER_DATA_BYTES, ApduError, Command, Response
+from controller.chips.apdu import MAX_ANSWER_DATA_BYTES, MAX_EXTENDED_ANSWER_BYTES, ApduError, Command, Response
 from controller.chips.channel import broken
 from controller.chips.kdf import pad80, unpad80
+from controller.chips.status_words import meaning_of
 from controller.chips.tlv import TlvError, tlv, tlvs
 from controller.errors import DeviceRefused
 
@@ -27,6 +28,7 @@ CHALLENGE_BYTES = 8
 _PROTECTED = 0x0C  # in CLA: secure messaging, header authenticated
 _DATA, _ODD_DATA, _LE, _STATUS, _MAC = 0x87, 0x85, 0x97, 0x99, 0x8E
 _PLAIN_CONTENT = b"\x01"  # in DO87: what follows is padded
+_MAC_OBJECT_BYTES = 10  # DO8E, the last of every answer
 
 Transform = Callable[[bytes], bytes]
 
@@ -86,29 +88,61 @@ def derive(seed: bytes, number: int) -> bytes:
     return _odd_parity(hashlib.sha1(seed + number.to_bytes(4, "big"), usedforsecurity=False).digest()[:KEY_BYTES])
 
 
+class Des3:
+    """2-key 3DES under one key. Made once, used often."""
+
+    def __init__(self, key: bytes) -> None:
+        algorithm = TripleDES((key * 2)[:24])  # K1 K2 K1
+        self._cbc = Cipher(algorithm, modes.CBC(bytes(BLOCK_BYTES)))
+        self._ecb = Cipher(algorithm, modes.ECB()).encryptor()  # noqa: S305 - the last step of a MAC
+
+    def encipher(self, clear: bytes) -> bytes:
+        """CBC with ICV 0 of whole blocks."""
+        return self._cbc.encryptor().update(clear)
+
+    def decipher(self, sealed: bytes) -> bytes:
+        """The inverse of `encipher`."""
+        return self._cbc.decryptor().update(sealed)
+
+    def block(self, clear: bytes) -> bytes:
+        """One block by itself."""
+        return self._ecb.update(clear)
+
+
+class RetailMac:
+    """ISO 9797-1 MAC algorithm 3 with DES, padding method 2, under one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._single, self._whole = Des3(key[:BLOCK_BYTES] * 2), Des3(key)  # two equal halves: single DES
+
+    def __call__(self, message: bytes) -> bytes:
+        """The 8 bytes of a message."""
+        padded = pad80(message, BLOCK_BYTES)
+        chained = self._single.encipher(padded[:-BLOCK_BYTES])[-BLOCK_BYTES:]
+        last = int.from_bytes(chained, "big") ^ int.from_bytes(padded[-BLOCK_BYTES:], "big")
+        return self._whole.block(last.to_bytes(BLOCK_BYTES, "big"))
+
+
 def encipher(key: bytes, clear: bytes) -> bytes:
-    """3DES-CBC with ICV 0 of whole blocks."""
-    return _cbc(key).encryptor().update(clear)
+    """3DES-CBC with ICV 0 of whole blocks, once."""
+    return Des3(key).encipher(clear)
 
 
 def decipher(key: bytes, sealed: bytes) -> bytes:
     """The inverse of `encipher`."""
-    return _cbc(key).decryptor().update(sealed)
+    return Des3(key).decipher(sealed)
 
 
 def retail_mac(key: bytes, message: bytes) -> bytes:
-    """ISO 9797-1 MAC algorithm 3 with DES, padding method 2."""
-    first, second = key[:BLOCK_BYTES], key[BLOCK_BYTES:]
-    padded = pad80(message, BLOCK_BYTES)
-    chained = encipher(first * 2, padded)[-BLOCK_BYTES:]  # two equal halves: single DES
-    return encipher(first * 2, decipher(second * 2, chained))
+    """The retail MAC of a message, once."""
+    return RetailMac(key)(message)
 
 
 class IcaoChannel:
     """The host's side of secure messaging. See `Channel`."""
 
     def __init__(self, keys: SessionKeys) -> None:
-        self._keys = keys
+        self._cipher, self._retail_mac = Des3(keys.enc), RetailMac(keys.mac)
         self._counter = int.from_bytes(keys.counter, "big")
         self._dead = ""
 
@@ -116,31 +150,31 @@ class IcaoChannel:
         """See `Channel`."""
         if self._dead:
             raise broken(self._dead)
-        header = bytes((command.cla & 0xF3 | _PROTECTED, command.ins, command.p1, command.p2))
+        cla = command.cla & 0xF3 | _PROTECTED
+        header = bytes((cla, command.ins, command.p1, command.p2))
         objects = self._data(command) + (b"" if command.le is None else tlv(_LE, _le(command)))
         objects += tlv(_MAC, self._mac(pad80(header, BLOCK_BYTES) + objects))
-        le = MAX_ANSWER_DATA_BYTES if not command.extended else MAX_ANSWER_DATA_BYTES**2
+        le = MAX_EXTENDED_ANSWER_BYTES if command.extended else MAX_ANSWER_DATA_BYTES
         try:
-            return Command(header[0], command.ins, command.p1, command.p2, objects, le, command.extended)
+            return Command(cla, command.ins, command.p1, command.p2, objects, le, command.extended)
         except ApduError as error:
             self._dead = "a command was too long"
             raise DeviceRefused("chip_refused", f"{len(command.data)} bytes of data do not fit under secure messaging") from error
 
     def unwrap(self, command: Command, response: Response) -> Response:
-        """See `Channel`. An answer without protection is the chip's way to end the session: its status word is passed on."""
+        """See `Channel`. An error word without protection is the chip's way to end the session: it is passed on."""
         if self._dead:
             raise broken(self._dead)
-        if not response.data and response.sw != 0x9000:
+        if not response.data and not meaning_of(response.sw).success:
             self._dead = f"the chip ended the session with {response.sw:04X}"
             return response
+        proven, mac = response.data[:-_MAC_OBJECT_BYTES], response.data[-_MAC_OBJECT_BYTES:]
+        if not hmac.compare_digest(mac, tlv(_MAC, self._mac(proven))):
+            raise self._break("an answer's MAC is wrong")
         try:
-            objects = dict(tlvs(response.data))
+            objects = dict(tlvs(proven))
         except TlvError as error:
             raise self._break("an answer is not made of data objects") from error
-        mac = objects.pop(_MAC, b"")
-        proven = b"".join(tlv(tag, value) for tag, value in objects.items())
-        if not response.data.startswith(proven) or not hmac.compare_digest(mac, self._mac(proven)):
-            raise self._break("an answer's MAC is wrong")
         status = objects.get(_STATUS, b"")
         if len(status) != 2:
             raise self._break("an answer has no status word inside")
@@ -149,14 +183,17 @@ class IcaoChannel:
     def _data(self, command: Command) -> bytes:
         if not command.data:
             return b""
-        sealed = encipher(self._keys.enc, pad80(command.data, BLOCK_BYTES))
+        sealed = self._cipher.encipher(pad80(command.data, BLOCK_BYTES))
         return tlv(_ODD_DATA, sealed) if command.ins & 1 else tlv(_DATA, _PLAIN_CONTENT + sealed)
 
     def _opened(self, command: Command, objects: dict[int, bytes]) -> bytes:
-        sealed = objects.get(_ODD_DATA) if command.ins & 1 else objects.get(_DATA, _PLAIN_CONTENT)[1:]
-        if not sealed:
+        """The clear data; an answer without any has no object for it."""
+        tag, start = (_ODD_DATA, b"") if command.ins & 1 else (_DATA, _PLAIN_CONTENT)
+        if tag not in objects:
             return b""
-        clear = unpad80(decipher(self._keys.enc, sealed)) if len(sealed) % BLOCK_BYTES == 0 else None
+        sealed, clear = objects[tag].removeprefix(start), None
+        if objects[tag].startswith(start) and sealed and len(sealed) % BLOCK_BYTES == 0:
+            clear = unpad80(self._cipher.decipher(sealed))
         if clear is None:
             raise self._break("an answer's padding is wrong")
         return clear
@@ -164,7 +201,7 @@ class IcaoChannel:
     def _mac(self, message: bytes) -> bytes:
         """The counter goes up by one with every command and with every answer."""
         self._counter = (self._counter + 1) % (1 << 8 * BLOCK_BYTES)
-        return retail_mac(self._keys.mac, self._counter.to_bytes(BLOCK_BYTES, "big") + message)
+        return self._retail_mac(self._counter.to_bytes(BLOCK_BYTES, "big") + message)
 
     def _break(self, why: str) -> DeviceRefused:
         self._dead = why
@@ -173,12 +210,10 @@ class IcaoChannel:
 
 def _le(command: Command) -> bytes:
     assert command.le is not None
-    return (command.le % 65_536).to_bytes(2, "big") if command.extended else bytes((command.le % MAX_ANSWER_DATA_BYTES,))
+    if command.extended:
+        return (command.le % MAX_EXTENDED_ANSWER_BYTES).to_bytes(2, "big")
+    return bytes((command.le % MAX_ANSWER_DATA_BYTES,))
 
 
 def _odd_parity(key: bytes) -> bytes:
     return bytes(byte & 0xFE | (byte & 0xFE).bit_count() % 2 ^ 1 for byte in key)
-
-
-def _cbc(key: bytes) -> Cipher[modes.CBC]:
-    return Cipher(TripleDES((key * 2)[:24]), modes.CBC(bytes(BLOCK_BYTES)))  # K1 K2 K1

@@ -14,11 +14,22 @@ _AN10922 = {16: (0x01,), 24: (0x11, 0x12), 32: (0x41, 0x42)}  # diversification 
 _MAX_DIVERSIFICATION_BYTES = 31
 
 
+class AesCmac:
+    """AES-CMAC under one key (RFC 4493). Made once, used often: the key's schedule costs more than a short message."""
+
+    def __init__(self, key: bytes) -> None:
+        self._fresh = CMAC(algorithms.AES(key))
+
+    def __call__(self, message: bytes) -> bytes:
+        """The 16 bytes of a message."""
+        mac = self._fresh.copy()
+        mac.update(message)
+        return mac.finalize()
+
+
 def aes_cmac(key: bytes, message: bytes) -> bytes:
-    """The 16-byte AES-CMAC of a message (RFC 4493)."""
-    mac = CMAC(algorithms.AES(key))
-    mac.update(message)
-    return mac.finalize()
+    """The same, once."""
+    return AesCmac(key)(message)
 
 
 def kdf_blocks(constant: int, context: bytes, bits: int) -> list[bytes]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from controller.chips.apdu import MAX_COMMAND_DATA_BYTES, ApduError, Command, Response
+from controller.chips.apdu import MAX_COMMAND_DATA_BYTES, MAX_EXTENDED_DATA_BYTES, Command, Response
 from controller.chips.channel import Channel, broken
-from controller.chips.kdf import BLOCK_BYTES, aes_cmac, aes_ecb, kdf, pad80, unpad80
+from controller.chips.kdf import BLOCK_BYTES, AesCmac, kdf, pad80, unpad80
 from controller.errors import DeviceRefused
 
 C_MAC, C_ENC, R_MAC, R_ENC = 0x01, 0x02, 0x10, 0x20  # bits of the security level
@@ -26,7 +26,9 @@ _IU_LENGTHS = {29: (8, 0), 32: (8, 3), 45: (16, 0), 48: (16, 3)}  # of the answe
 _SCP = 0x03
 _PROTECTED = 0x04  # in CLA: secure messaging in GlobalPlatform's manner
 _RESPONSE_COUNTER = 0x80  # top byte of the counter block for an answer
-_PROTECTED_ANSWERS = (0x9000, 0x62, 0x63)  # any other status word comes bare
+_CHANNEL_BITS = 0x03  # in CLA: the logical channel
+_PROTECTED_ANSWERS = (0x90, 0x61, 0x62, 0x63)  # SW1 of words that are believed with a MAC only; errors come bare
+_SESSION_OVER = 0x6982
 
 Sign = Callable[[bytes], bytes]  # AES-CMAC under a key that stays where it is
 
@@ -104,21 +106,24 @@ class Scp03Session:
         return channel.first(command), channel
 
     def _cryptogram(self, constant: int) -> bytes:
-        return kdf(lambda block: aes_cmac(self._keys.mac, block), constant, self._init.context, 8 * self._init.size)
+        return kdf(AesCmac(self._keys.mac), constant, self._init.context, 8 * self._init.size)
 
 
 class Scp03Channel:
     """The host's side of secure messaging. See `Channel`."""
 
     def __init__(self, keys: SessionKeys, level: int, size: int) -> None:
-        self._keys, self._level, self._size = keys, level, size
+        self._level, self._size = level, size
+        self._aes = algorithms.AES(keys.enc)
+        self._blocks = Cipher(self._aes, modes.ECB()).encryptor()  # noqa: S305 - counter blocks one by one, as the standard says
+        self._mac, self._rmac = AesCmac(keys.mac), AesCmac(keys.rmac)
         self._chain = bytes(BLOCK_BYTES)  # the last command's whole MAC
         self._counter = 0  # commands since EXTERNAL AUTHENTICATE
         self._dead = ""
 
     def first(self, command: Command) -> Command:
         """EXTERNAL AUTHENTICATE: MACed whatever the level, never enciphered, and not counted."""
-        return self._signed(command)
+        return self._signed(command, command.data)
 
     def wrap(self, command: Command) -> Command:
         """See `Channel`."""
@@ -127,45 +132,41 @@ class Scp03Channel:
         self._counter += 1
         if not self._level & C_MAC:
             return command
-        if self._level & C_ENC and command.data:
-            sealed = _cbc(self._keys.enc, self._icv(0)).encryptor().update(pad80(command.data, BLOCK_BYTES))
-            command = self._fitting(command, sealed)
-        return self._signed(command)
+        body = command.data
+        if self._level & C_ENC and body:
+            body = self._cbc(0).encryptor().update(pad80(body, BLOCK_BYTES))
+        return self._signed(command, body)
 
     def unwrap(self, command: Command, response: Response) -> Response:  # noqa: ARG002 - the protocol's signature
         """See `Channel`. A bare error word is the card's last in this session only when it says so: 6982."""
         if self._dead:
             raise broken(self._dead)
-        if response.sw not in _PROTECTED_ANSWERS and response.sw >> 8 not in _PROTECTED_ANSWERS:
-            if response.sw == 0x6982:
-                self._dead = "the card ended the session with 6982"
-            return response
+        if response.sw == _SESSION_OVER:
+            self._dead = "the card ended the session with 6982"
         if not self._level & R_MAC:
             return response
+        if response.sw >> 8 not in _PROTECTED_ANSWERS:
+            return Response(b"", response.sw)  # data that came with it would be unproven
         return Response(self._opened(self._proven(response)), response.sw)
 
-    def _signed(self, command: Command) -> Command:
-        command = self._fitting(command, command.data + bytes(self._size), cla=_protected(command.cla))
-        size = 2 if command.extended else 1
-        lc = bytes(size == 2) + len(command.data).to_bytes(size, "big")
-        body = command.data[: -self._size]
-        self._chain = aes_cmac(self._keys.mac, self._chain + command.header + lc + body)
-        return replace(command, data=body + self._chain[: self._size])
-
-    def _fitting(self, command: Command, data: bytes, cla: int | None = None) -> Command:
-        try:
-            return replace(command, data=data, cla=command.cla if cla is None else cla)
-        except ApduError as error:
+    def _signed(self, command: Command, body: bytes) -> Command:
+        """The command with `body` and the MAC over it. The MAC knows no logical channel; the command stays on its own."""
+        total, most = len(body) + self._size, MAX_EXTENDED_DATA_BYTES if command.extended else MAX_COMMAND_DATA_BYTES
+        if total > most:
             self._dead = "a command was too long"
-            raise DeviceRefused("chip_refused", f"{len(data)} bytes under SCP03; {MAX_COMMAND_DATA_BYTES} fit") from error
+            raise DeviceRefused("chip_refused", f"{total} bytes under SCP03; {most} fit")
+        lc = b"\0" + total.to_bytes(2, "big") if command.extended else bytes((total,))
+        head = bytes((command.cla & ~_CHANNEL_BITS | _PROTECTED, command.ins, command.p1, command.p2))
+        self._chain = self._mac(self._chain + head + lc + body)
+        data = body + self._chain[: self._size]
+        return Command(command.cla | _PROTECTED, command.ins, command.p1, command.p2, data, command.le, command.extended)
 
     def _proven(self, response: Response) -> bytes:
         """The answer's data without its MAC."""
         data, mac = response.data[: -self._size], response.data[-self._size :]
-        wanted = aes_cmac(self._keys.rmac, self._chain + data + response.sw.to_bytes(2, "big"))[: self._size]
+        wanted = self._rmac(self._chain + data + response.sw.to_bytes(2, "big"))[: self._size]
         if not hmac.compare_digest(mac, wanted):
-            self._dead = "an answer's MAC is wrong"
-            raise broken(self._dead)
+            raise self._break("an answer's MAC is wrong")
         return data
 
     def _opened(self, data: bytes) -> bytes:
@@ -173,20 +174,16 @@ class Scp03Channel:
             return data
         clear = None
         if len(data) % BLOCK_BYTES == 0:
-            clear = unpad80(_cbc(self._keys.enc, self._icv(_RESPONSE_COUNTER)).decryptor().update(data))
+            clear = unpad80(self._cbc(_RESPONSE_COUNTER).decryptor().update(data))
         if clear is None:
-            self._dead = "an answer's padding is wrong"
-            raise broken(self._dead)
+            raise self._break("an answer's padding is wrong")
         return clear
 
-    def _icv(self, top: int) -> bytes:
-        return aes_ecb(self._keys.enc, bytes((top,)) + self._counter.to_bytes(BLOCK_BYTES - 1, "big"))
+    def _cbc(self, top: int) -> Cipher[modes.CBC]:
+        """The session's cipher for the command that is counted now, or its answer."""
+        icv = self._blocks.update(bytes((top,)) + self._counter.to_bytes(BLOCK_BYTES - 1, "big"))
+        return Cipher(self._aes, modes.CBC(icv))
 
-
-def _protected(cla: int) -> int:
-    """CLA with the secure messaging bit, on the basic logical channel."""
-    return cla & 0xFC | _PROTECTED
-
-
-def _cbc(key: bytes, icv: bytes) -> Cipher[modes.CBC]:
-    return Cipher(algorithms.AES(key), modes.CBC(icv))
+    def _break(self, why: str) -> DeviceRefused:
+        self._dead = why
+        return broken(why)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-MAX_DEPTH = 4  # far deeper than any answer that is looked into
-
 
 class TlvError(ValueError):
     """These bytes are not data objects."""
@@ -34,7 +32,7 @@ def tlvs(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def find(data: bytes, path: Sequence[int]) -> bytes | None:
     """The value at the end of a path of tags; None when it is not there."""
-    for tag in path[:MAX_DEPTH]:
+    for tag in path:
         value = next((value for found, value in tlvs(data) if found == tag), None)
         if value is None:
             return None

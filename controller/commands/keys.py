@@ -2,19 +2,21 @@
 
 `init` makes the master keys inside the token, where they stay for good. `check` shows that every lane's key holder is there,
 opens with its PIN, and can do what the lane's chips need; the running station may hold a SAM card meanwhile, which `check` says.
-Neither takes a PIN: that comes from where station.toml says, never from the command line.
+Neither takes a PIN: that comes from where station.toml says, never from the command line. Exit codes: 0 good, 1 not, 2 usage.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from controller.commands.asking import say_problems
+from controller.commands.chip_findings import HELD_EN, HELD_ID, is_held
+from controller.conditions import CONDITIONS
 from controller.config import ReaderTable, load_config
 from controller.config_tables import TokenTable
 from controller.errors import ConfigError, DeviceError, DeviceRefused, Problem
@@ -45,9 +47,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 0 when the key holder is as it must be."""
-    if arguments.verb == "init":
-        return _init(arguments)
-    return _check(arguments)
+    try:
+        return _init(arguments) if arguments.verb == "init" else _check(arguments)
+    except ConfigError as error:
+        say_problems(error.problems)
+    except DeviceError as error:
+        _say_trouble("keys init", error)
+    return 1
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -103,12 +109,19 @@ def _tell(place: str, check: Callable[[], list[str] | None]) -> bool:
     try:
         lines = check() or []
     except DeviceError as error:
-        print(f"{place}: {error}", file=sys.stderr)
+        _say_trouble(place, error)
         return True
     print(f"{place}: good")
     for line in lines:
         print(f"  {line}")
     return False
+
+
+def _say_trouble(place: str, error: DeviceError) -> None:
+    """What a key holder's trouble means, what to do, and its own words."""
+    row = CONDITIONS[error.condition]
+    said_id, said_en = (HELD_ID, HELD_EN) if is_held(error) else (row.id, row.en)
+    say_problems([Problem(error.condition, place, said_id, f"{said_en}\n    [{error}]")])
 
 
 def _remarks_of(link: TokenLink, once_more: bool) -> list[str]:

@@ -10,8 +10,9 @@ DeviceAbsent, afterwards DeviceUnknown.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from controller.chips.content_signature import ContentSignature
@@ -21,25 +22,49 @@ from controller.chips.script import Script
 from controller.chips.steps import Personaliser
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
-from controller.hal.pcsc_link import PcscLink, Trace
+from controller.hal.pcsc_link import PcscLink
+from controller.hal.pcsc_session import Trace
+from controller.hal.ports import ChipPhase, OnPhase
+from controller.hal.stopwatch import CostMeter, Stopwatch
 from controller.model import ChipFile, ChipSight
 
 T = TypeVar("T")
 
 SAM_S = 5.0  # a SAM card answers in tens of milliseconds; an HSM over a network in less than a second
+CLOSE_S = 2.0  # the station stops: one that hangs is left as it is
 _SAM = "sam_"  # how the conditions of a key holder begin
+
+
+class PhaseWatch:
+    """What the phases of one reader cost, told one by one."""
+
+    def __init__(self, tell: OnPhase = lambda _phase, _cost, _failure: None, keys: Stopwatch | None = None) -> None:
+        """`keys` runs while the reader's key holder is waited for; None: nobody looks."""
+        self._tell, self._keys = tell, keys
+
+    async def over(self, phase: ChipPhase, work: Callable[[CostMeter], Awaitable[T]]) -> T:
+        """Do the work of a phase and tell what it cost, also when it fails; nothing when its caller left."""
+        meter = CostMeter(self._keys)
+        try:
+            result = await work(meter)
+        except DeviceError as error:
+            self._tell(phase, meter.cost(), error.condition)
+            raise
+        self._tell(phase, meter.cost(), None)
+        return result
 
 
 class PcscChipStation:
     """One reader by its exact PC/SC name, one chip profile. One task uses it at a time."""
 
-    def __init__(self, profile: ChipProfile, reader_name: str, sam: Sam | None = None,
-                 signature: ContentSignature | None = None, trace: Trace | None = None) -> None:  # fmt: skip
+    def __init__(self, profile: ChipProfile, reader_name: str, sam: Sam | None = None, signature: ContentSignature | None = None,
+                 trace: Trace | None = None, watch: PhaseWatch | None = None) -> None:  # fmt: skip
         """Opens nothing; the first call does. `sam`: None for a profile without secure channel; `signature`: see Personaliser."""
         self._profile = profile
         self._sam = NoSam() if sam is None else sam
         self._talk = Personaliser(profile, self._sam, secrets.token_bytes, signature)
         self._link = PcscLink(reader_name, trace)
+        self._watch = PhaseWatch() if watch is None else watch
         self._held = False  # a chip was identified and not let go of
 
     async def check(self) -> None:
@@ -58,7 +83,8 @@ class PcscChipStation:
         DeviceRefused("chip_refused") when it is not one of ours.
         """
         self._held = False
-        sight = await _blameless(self._link.take(self._talk.identify, deadline))
+        take = partial(self._link.take, self._talk.identify, deadline)
+        sight = await _blameless(self._watch.over(ChipPhase.IDENTIFY, take))
         self._held = True
         return sight
 
@@ -69,23 +95,27 @@ class PcscChipStation:
         status word of the chip; DeviceRefused("chip_swapped") when another chip answers; DeviceUnknown when the chip, the reader
         or the key holder was lost.
         """
-        await self._on_held_chip(self._talk.write(files), deadline)
+        await self._phase(ChipPhase.WRITE, self._talk.write(files), deadline)
 
     async def read(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
         """The content of the files on the chip last identified, in the order asked for. Errors as for `write`."""
-        return await self._on_held_chip(self._talk.read(fids), deadline)
+        return await self._phase(ChipPhase.READ, self._talk.read(fids), deadline)
 
     async def finish(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
         """Keys, lock, reset, and the files as a new session reads them. Errors as for `write`; DeviceRefused("chip_differs") when
         the signature does not fit what is read."""
-        await self._on_held_chip(self._talk.lock(), deadline)
+        await self._phase(ChipPhase.LOCK, self._talk.lock(), deadline)
         return await self.verify(fids, deadline)
 
     async def verify(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
         """Reset the chip and read it in a new session: is it closed, and does it carry the centre's signature? Errors as for
         `finish`. For technicians and the counter."""
-        await self._link.reset(deadline)
-        return await self._on_held_chip(self._talk.verify(fids), deadline)
+
+        async def work(meter: CostMeter) -> list[ChipFile]:
+            await self._link.reset(deadline, meter)
+            return await self._on_held_chip(self._talk.verify(fids), deadline, meter)
+
+        return await self._watch.over(ChipPhase.VERIFY, work)
 
     async def release(self) -> None:
         """Let go of the card so that it may be moved. Never fails."""
@@ -96,7 +126,7 @@ class PcscChipStation:
         """Let go of the card and the key holder, and stop the reader's thread. Closing twice is fine."""
         if self._profile.needs_sam:
             with suppress(TimeoutError, RuntimeError):  # it hangs, or the thread was stopped before: nothing can be let go of
-                await self._link.aside(self._sam.close, Deadline.after(SAM_S))
+                await self._link.aside(self._sam.close, Deadline.after(CLOSE_S))
         self._held = False
         await self._link.close()
 
@@ -106,12 +136,15 @@ class PcscChipStation:
         except TimeoutError as error:
             raise DeviceAbsent("sam_absent", f"the key holder does not answer within {SAM_S} s") from error
 
-    async def _on_held_chip(self, script: Script[T], deadline: Deadline) -> T:
+    async def _phase(self, phase: ChipPhase, script: Script[T], deadline: Deadline) -> T:
+        return await self._watch.over(phase, partial(self._on_held_chip, script, deadline))
+
+    async def _on_held_chip(self, script: Script[T], deadline: Deadline, meter: CostMeter) -> T:
         if not self._held:
             script.close()
             raise DeviceUnknown("reader_lost", "no chip was identified since the last release")
         try:
-            return await self._link.run(script, deadline)
+            return await self._link.run(script, deadline, meter)
         except DeviceError as error:
             if error.condition.startswith(_SAM):
                 raise DeviceUnknown(error.condition, error.detail) from error

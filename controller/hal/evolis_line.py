@@ -15,38 +15,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from controller.clock import Deadline, monotonic_s
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
 from controller.hal import evolis_codec as codec
+from controller.hal.byte_pipe import BytePipe, drain, hear, is_ready
 from controller.hal.evolis_session import Ask, Talk, introduce, question
-from controller.hal.port_status import why_silent
+from controller.hal.port_status import shown, why_silent
 from controller.hal.printer_profile import EvolisProfile
 from controller.model import PrinterIdentity
 
-QUIET_S = 0.1  # a line that says nothing for so long has been drained
-DRAIN_S = 2.0  # a printer that goes on for longer is not answering, it is broken
-MAX_FILLER_BYTES = 4096  # NULs around one reply; the vendor's own padding is 64 bytes
-READY = 0x18  # GET_PORT_STATUS (printers.md 2); a printer at work says 08h
 MAX_STALE = 64  # replies dropped while looking for the mark: far more than commands ever were open
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
-
-
-class BytePipe(Protocol):
-    """What a line needs of `usb_link.UsbPipe`; the errors are described there."""
-
-    @property
-    def is_open(self) -> bool: ...
-    def open(self) -> bool: ...
-    def write(self, data: bytes, deadline: Deadline) -> None: ...
-    def read(self, deadline: Deadline) -> bytes: ...
-    def port_status(self) -> int: ...
-    def soft_reset(self) -> None: ...
-    def pause(self, seconds: float) -> None: ...
-    def dispose(self) -> None: ...
 
 
 class EvolisLine:
@@ -155,28 +138,19 @@ class EvolisLine:
         limit = Deadline(min(deadline.at_s, monotonic_s() + ask.timeout_s))
         _log.debug("> %s (%d bytes)", ask.label, len(ask.data))
         self._write(ask.data, limit)
-        replies = self._hear(ask.label, limit)
+        replies = hear(self._pipe, self._reader, ask.label, limit)
+        if not replies:
+            raise self._late(f"no reply to {ask.label} in time")
         _log.debug("< %s", replies)
         if len(replies) > 1 or self._reader.unfinished:
             raise DeviceUnknown("printer_garbled", f"more than one reply to {ask.label}: {replies}")
         return replies[0]
 
-    def _hear(self, label: str, limit: Deadline) -> list[str]:
-        heard_bytes = 0
-        while heard_bytes <= MAX_FILLER_BYTES:
-            packet = self._pipe.read(limit)
-            replies = self._reader.feed(packet)
-            if replies:
-                return replies
-            if not packet or limit.passed:
-                raise self._late(f"no reply to {label} in time")
-            heard_bytes += len(packet)
-        raise DeviceUnknown("printer_garbled", f"{heard_bytes} bytes and no reply to {label}")
-
     def _late(self, what: str) -> DeviceUnknown:
         """It says nothing: its port may still tell that it waits for a person."""
         with suppress(DeviceError):
-            return DeviceUnknown(why_silent(self._pipe.port_status()) or "printer_late", f"{what}{self._port_status()}")
+            status = self._pipe.port_status()
+            return DeviceUnknown(why_silent(status) or "printer_late", f"{what}; {shown(status)}")
         return DeviceUnknown("printer_late", what)
 
     def _write(self, data: bytes, limit: Deadline) -> None:
@@ -187,18 +161,13 @@ class EvolisLine:
                 raise
             raise self._late(error.detail) from error
 
-    def _port_status(self) -> str:
-        with suppress(DeviceError):
-            return f"; port status {self._pipe.port_status():02X}h"
-        return ""
-
     def _synchronise(self) -> None:
         """Drop everything in front of a new mark. The host error mode goes first: in the other one a fault blocks the line."""
         self._in_step = False
         self._reader.reset()
-        self._drain()
+        drain(self._pipe)
         last = self._call_up()
-        if last is None and self._swallows():
+        if last is None and is_ready(self._pipe):  # and yet silent
             _log.warning("the printer is ready and says nothing: its port is reset")
             self._pipe.soft_reset()
             last = self._call_up()
@@ -225,12 +194,6 @@ class EvolisLine:
         self._write(codec.encode(self._profile.queries.serial), limit)
         return self._last_until_mark(limit)
 
-    def _swallows(self) -> bool:
-        """Whether it is ready and yet silent: somebody died in the middle of a panel, and what we send is taken for dots."""
-        with suppress(DeviceError):
-            return self._pipe.port_status() == READY
-        return False
-
     def _last_until_mark(self, limit: Deadline) -> str | None:
         """The last reply heard: the mark, or what there was when the time or the patience was over."""
         last, dropped = None, 0
@@ -240,9 +203,3 @@ class EvolisLine:
             if last == self._serial and not self._reader.unfinished:
                 break
         return last
-
-    def _drain(self) -> None:
-        limit = Deadline.after(DRAIN_S)
-        while self._pipe.read(Deadline.after(QUIET_S)):
-            if limit.passed:
-                raise DeviceUnknown("printer_garbled", f"the printer talks without end{self._port_status()}")

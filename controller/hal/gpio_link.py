@@ -26,7 +26,6 @@ from gpiozero.pins.pigpio import PiGPIOFactory
 from controller.errors import DeviceAbsent, DeviceUnknown
 
 LGPIO = "lgpio"  # the address of this machine's own header
-PIN_MAX = 27  # BCM numbers of a 40-pin header: 0-27
 WAITING_EDGES_MAX = 1000  # 100 times what a station makes in a second; more means a pin that oscillates
 
 _SCHEME = "pigpiod"

@@ -51,6 +51,10 @@ _NEEDED = {  # mechanisms by kind of master: what deriving and using its keys ta
 _MASTER_TYPE = {Kind.AES: KeyType.AES, Kind.DES3: KeyType.DES3}
 
 
+class KeyMissingError(DeviceRefused):
+    """No such master is seen: it was never made, or the token hides it because nobody is logged in any more."""
+
+
 class TokenKey:
     """A key inside the token, for the time of one piece of work."""
 
@@ -61,23 +65,23 @@ class TokenKey:
 
     def cmac(self, data: bytes) -> bytes:
         """AES-CMAC, 16 bytes."""
-        return bytes(self.handle.sign(data, mechanism=Mechanism.AES_CMAC))
+        return bytes(_allowed(self.handle, "sign")(data, mechanism=Mechanism.AES_CMAC))
 
     def encipher(self, data: bytes, icv: bytes | None = None) -> bytes:
         """CBC of whole blocks; ICV 0 unless one is given."""
-        return bytes(self.handle.encrypt(data, mechanism=self._cbc, mechanism_param=icv or self._zero))
+        return bytes(_allowed(self.handle, "encrypt")(data, mechanism=self._cbc, mechanism_param=icv or self._zero))
 
     def decipher(self, data: bytes) -> bytes:
         """The inverse of `encipher` with ICV 0."""
-        return bytes(self.handle.decrypt(data, mechanism=self._cbc, mechanism_param=self._zero))
+        return bytes(_allowed(self.handle, "decrypt")(data, mechanism=self._cbc, mechanism_param=self._zero))
 
     def blocks(self, data: bytes) -> bytes:
         """ECB of whole blocks, for check values."""
-        return bytes(self.handle.encrypt(data, mechanism=self._ecb))
+        return bytes(_allowed(self.handle, "encrypt")(data, mechanism=self._ecb))
 
     def wrap(self, key: TokenKey) -> bytes:
         """Another key, enciphered with CBC and ICV 0."""
-        return bytes(self.handle.wrap_key(key.handle, mechanism=self._cbc, mechanism_param=self._zero))
+        return bytes(_allowed(self.handle, "wrap_key")(key.handle, mechanism=self._cbc, mechanism_param=self._zero))
 
 
 class KeyRing:
@@ -99,9 +103,12 @@ class KeyRing:
     def master(self, label: str, kind: Kind) -> Any:
         """The master key with this label. DeviceRefused("sam_refused") when it is not there, or there is more than one."""
         found = self.find(label, kind)
-        if len(found) != 1:
-            raise _refused(f"the token has {len(found) or 'no'} {kind.value} keys named '{label}'"
-                           + ("; make them with 'print-station keys init'" if not found else "; one is needed"))  # fmt: skip
+        if not found:
+            raise KeyMissingError(
+                "sam_refused", f"the token has no {kind.value} keys named '{label}'; make them with 'print-station keys init'"
+            )
+        if len(found) > 1:
+            raise _refused(f"the token has {len(found)} {kind.value} keys named '{label}'; one is needed")
         return found[0]
 
     def find(self, label: str, kind: Kind) -> list[Any]:
@@ -124,7 +131,7 @@ class KeyRing:
 
     def derive_aes(self, master: Any, data: bytes, key_bytes: int, use: Use) -> TokenKey:
         """An AES key: the ECB encipherment of `data` (16 or 32 bytes), cut to `key_bytes`."""
-        return self._keep(master.derive_key(
+        return self._keep(_allowed(master, "derive_key")(
             KeyType.AES, 8 * key_bytes, mechanism=Mechanism.AES_ECB_ENCRYPT_DATA, mechanism_param=data,
             capabilities=use.value, template=_template(use),
         ), aes=True)  # fmt: skip
@@ -133,7 +140,7 @@ class KeyRing:
         """A 3DES key: the ECB encipherment of `data` (16 bytes: 2-key, 24 bytes: 3-key)."""
         # python-pkcs11 passes the struct on as it is; the buffer it points to lives until the call is over.
         buffer = ctypes.create_string_buffer(data, len(data))
-        return self._keep(master.derive_key(
+        return self._keep(_allowed(master, "derive_key")(
             KeyType.DES2 if len(data) == _DES2_BYTES else KeyType.DES3, 8 * len(data), mechanism=Mechanism.DES3_ECB_ENCRYPT_DATA,
             mechanism_param=struct.pack("@PL", ctypes.addressof(buffer), len(data)),
             capabilities=use.value, template=_template(use) | {Attribute.VALUE_LEN: DEFAULT},
@@ -165,6 +172,14 @@ class KeyRing:
         self._made.append(handle)
         assert len(self._made) <= MAX_OBJECTS
         return TokenKey(handle, aes)
+
+
+def _allowed(key: Any, act: str) -> Any:
+    """What python-pkcs11 lets a key do: it leaves out the methods that the key's attributes forbid."""
+    method = getattr(key, act, None)
+    if method is None:
+        raise _refused(f"the token's attributes of a key forbid to {act.removesuffix('_key')} with it")
+    return method
 
 
 def _template(use: Use) -> dict[Attribute, Any]:

@@ -23,7 +23,7 @@ _HEAD = b"STA"
 _REQUEST = re.compile(r"[A-Z][A-Z0-9,]{1,15}")
 _PAIR = re.compile(r"(?<!\d)(\d\d):(\d\d)\s*$")
 _BUTTONS = re.compile(r"\(c\d{4}\)")  # which buttons a monitor may show
-_KEY = re.compile(r",([A-Z]{3})(.*?),?", re.DOTALL)
+_KEY = re.compile(r",[A-Z]{3}.*", re.DOTALL)
 _BREAKS = "\n\r\t"
 _FIELDS = (33, 34, 35)  # the last two are there on newer firmware only
 _PCB_VERSION, _BY_HAND = 7, 8
@@ -152,14 +152,6 @@ def info_of(reply: Reply) -> Info:
         cards_since_clean=_number(fields, 14), cards_between_cleans=_number(fields, 15), head_position=_number(fields, 16),
         shots_left=max(0, total - used) if total and used is not None else None,
     )  # fmt: skip
-
-
-def key_value(reply: Reply, key: str) -> str:
-    """The value a key query (``STA,VRS``) was answered with. DeviceUnknown when the reply is for another key."""
-    match = _KEY.fullmatch(reply.body)
-    if match is None or match[1] != key:
-        raise DeviceUnknown("printer_garbled", f"{_shown(reply.body)} came where {key} was due")
-    return match[2].strip()
 
 
 def _reply(raw: bytes) -> Reply:

@@ -16,36 +16,19 @@ works (port 08h) answers was never tried with a real one, so it is not asked the
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
-from typing import Protocol
 
 from controller.clock import Deadline
-from controller.errors import DeviceAbsent, DeviceError, DeviceUnknown
+from controller.errors import DeviceAbsent, DeviceUnknown
+from controller.hal.byte_pipe import BytePipe, drain, hear, is_ready, port_words
 from controller.hal.magicard_codec import Kind, Reply, ReplyReader, encode, info_of, status_of
-from controller.hal.magicard_view import Port, View, port_of
+from controller.hal.magicard_view import View
+from controller.hal.port_status import Port, port_of
 from controller.hal.printer_profile import MagicardProfile
 
-QUIET_S = 0.1  # a line that says nothing for so long has been drained
-DRAIN_S = 2.0  # a printer that goes on for longer is not answering, it is broken
-MAX_FILLER_BYTES = 4096  # NULs around one reply; a real one sends one
 OWED_AT_START = 2  # an earlier process had at most one question and one act open when it died
 MAX_OWED = 8  # unanswered requests that may still be answered; far more than are ever open
 
 _log = logging.getLogger(__name__)
-
-
-class BytePipe(Protocol):
-    """What a line needs of `usb_link.UsbPipe`; the errors are described there."""
-
-    @property
-    def is_open(self) -> bool: ...
-    def open(self) -> bool: ...
-    def write(self, data: bytes, deadline: Deadline) -> None: ...
-    def read(self, deadline: Deadline) -> bytes: ...
-    def port_status(self) -> int: ...
-    def soft_reset(self) -> None: ...
-    def pause(self, seconds: float) -> None: ...
-    def dispose(self) -> None: ...
 
 
 class MagicardLine:
@@ -93,11 +76,11 @@ class MagicardLine:
         """Drop whatever is on its way and look anew. DeviceUnknown when the printer does not answer or makes no sense."""
         self._in_step = False
         self._reader.reset()
-        self._drain()
+        drain(self.pipe)
         try:
             view = self._call_up()
         except DeviceUnknown as error:
-            if error.condition != "printer_late" or not self._swallows():
+            if error.condition != "printer_late" or not is_ready(self.pipe):
                 raise
             _log.warning("the printer is ready and says nothing: its port is reset")
             self.pipe.soft_reset()
@@ -139,33 +122,10 @@ class MagicardLine:
 
     def _hear(self, kind: Kind) -> list[Reply]:
         """At least one reply."""
-        limit, heard_bytes = Deadline.after(self._profile.timeouts_s.query), 0
-        while heard_bytes <= MAX_FILLER_BYTES:
-            packet = self.pipe.read(limit)
-            replies = self._reader.feed(packet)
-            if replies:
-                _log.debug("< %s", [reply.kind.value for reply in replies])
-                self._owed = max(0, self._owed - len(replies))
-                return replies
-            if not packet or limit.passed:
-                begun = "; a reply has begun and does not end" if self._reader.unfinished else ""
-                raise DeviceUnknown("printer_late", f"no reply to {kind} in time{begun}{self._port_words()}")
-            heard_bytes += len(packet)
-        raise DeviceUnknown("printer_garbled", f"{heard_bytes} bytes and no reply to {kind}")
-
-    def _swallows(self) -> bool:
-        """Whether it is ready and yet silent: somebody died in the middle of a job, and what we send is taken for dots."""
-        with suppress(DeviceError):
-            return self.port() is Port.READY
-        return False
-
-    def _port_words(self) -> str:
-        with suppress(DeviceError):
-            return f"; port status {self.pipe.port_status():02X}h"
-        return ""
-
-    def _drain(self) -> None:
-        limit = Deadline.after(DRAIN_S)
-        while self.pipe.read(Deadline.after(QUIET_S)):
-            if limit.passed:
-                raise DeviceUnknown("printer_garbled", f"the printer talks without end{self._port_words()}")
+        replies = hear(self.pipe, self._reader, kind, Deadline.after(self._profile.timeouts_s.query))
+        if not replies:
+            begun = "; a reply has begun and does not end" if self._reader.unfinished else ""
+            raise DeviceUnknown("printer_late", f"no reply to {kind} in time{begun}{port_words(self.pipe)}")
+        _log.debug("< %s", [reply.kind.value for reply in replies])
+        self._owed = max(0, self._owed - len(replies))
+        return replies

@@ -1,9 +1,10 @@
 """What is done with a Magicard: greeted, looked at, given a job and watched until it is done. On the link's thread.
 
 A job is done when the port is ready, there is no error and the counter of cards has risen by one; a card that was not drawn
-in is error 11:01, and then the job is dropped with CAN. In the middle of a job CAN is sent only while no counter has risen. A
-printer just found may still hold a job of a daemon that died: it is dropped when no card was drawn in for it, so that it
-prints on nothing put into the slot later; any other error that is not this process's own waits for a person at the printer.
+in is error 11:01, and then the job is dropped with CAN. In the middle of a job CAN is sent only while no counter has risen. OKY,
+at which the printer tries again by itself, is never sent: whether another card may be taken is the passage's to decide. A printer
+just found may still hold a job of a daemon that died: it is dropped when no card was drawn in for it, so that it prints on
+nothing put into the slot later; any other error that is not this process's own waits for a person at the printer.
 
 A host that died in the middle of a job leaves a printer that takes whatever comes next for the rest of its dots. So the port is
 reset (a request of the printer class) before anything is said to a printer just found, and after a job of ours broke off.
@@ -17,9 +18,11 @@ from contextlib import contextmanager
 
 from controller.clock import Deadline, monotonic_s
 from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
+from controller.hal.byte_pipe import BytePipe
 from controller.hal.magicard_codec import Info
-from controller.hal.magicard_line import BytePipe, MagicardLine
-from controller.hal.magicard_view import Port, View, cleaned, condition_of, identity_of, printed, refusal_of
+from controller.hal.magicard_line import MagicardLine
+from controller.hal.magicard_view import View, cleaned, condition_of, identity_of, printed, refusal_of
+from controller.hal.port_status import Port, shown
 from controller.hal.printer_profile import MagicardProfile
 from controller.model import PrinterIdentity
 
@@ -140,7 +143,7 @@ class MagicardSession:
                 self._ours = None
                 return
         self._line.lose_step()
-        raise DeviceUnknown("printer_late", f"not done in time; port status {self._pipe.port_status():02X}h")
+        raise DeviceUnknown("printer_late", f"not done in time; {shown(self._pipe.port_status())}")
 
     def _patient_look(self) -> View | None:
         """A look; None while the printer is too busy to answer."""
@@ -224,8 +227,8 @@ class MagicardSession:
         since_s = self._working_since_s = self._working_since_s or monotonic_s()
         longest_s = self._profile.timeouts_s.hand_feed + self._profile.timeouts_s.print
         if monotonic_s() - since_s > longest_s:
-            raise DeviceUnknown("printer_late", f"the printer works for more than {longest_s:g} s; port status 08h")
-        raise DeviceRefused("printer_moving", "it works on something; port status 08h")
+            raise DeviceUnknown("printer_late", f"the printer works for more than {longest_s:g} s; {shown(Port.WORKING)}")
+        raise DeviceRefused("printer_moving", f"it works on something; {shown(Port.WORKING)}")
 
     def _check_fault(self, view: View) -> None:
         refusal = refusal_of(view, self._profile, self._line.port())

@@ -6,27 +6,14 @@ A printer never says where a card is: its counters and its error pair are all th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 from controller.errors import DeviceRefused, DeviceUnknown
 from controller.hal.magicard_codec import NO_ERROR, Info, Status
+from controller.hal.port_status import Port, shown, why_silent
 from controller.hal.printer_profile import MagicardProfile
 from controller.model import CardPosition, PrinterCare, PrinterIdentity, PrinterWitness
 
 UNKNOWN_PAIR = "printer_error"
-
-
-class Port(IntEnum):
-    """GET_PORT_STATUS; anything else counts as a fault too."""
-
-    READY = 0x18
-    WORKING = 0x08
-    FAULT = 0x10
-    OUT = 0x38  # of cards or ribbon; not seen on a Magicard (printers.md 2)
-
-
-_PORT_BITS = 0x38  # paper out, selected, no error
-_SILENT = {Port.FAULT: "printer_stopped", Port.OUT: "media_out"}  # when there is no error pair beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +22,6 @@ class View:
 
     status: Status
     info: Info
-
-
-def port_of(value: int) -> Port:
-    """What the port's status byte says."""
-    bits = value & _PORT_BITS
-    return Port(bits) if bits in tuple(Port) else Port.FAULT
 
 
 def identity_of(info: Info) -> PrinterIdentity:
@@ -70,8 +51,9 @@ def refusal_of(view: View, profile: MagicardProfile, port: Port) -> DeviceRefuse
     condition = condition_of(view.status, profile)
     if condition is not None:
         return DeviceRefused(condition, view.status.text)
-    if port in _SILENT:
-        return DeviceRefused(_SILENT[port], f"port status {port:02X}h, and yet: {view.status.text}")
+    silent = why_silent(port)
+    if silent is not None:
+        return DeviceRefused(silent, f"{shown(port)}, and yet: {view.status.text}")
     return None
 
 

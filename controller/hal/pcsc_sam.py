@@ -216,10 +216,10 @@ class _SamChannel:
         return wrapped
 
     def unwrap(self, command: Command, response: Response) -> Response:  # noqa: ARG002 - the protocol's signature
-        """See `Channel`. An answer without protection is the chip's way to end the session: its status word is passed on."""
+        """See `Channel`. An error word without protection is the chip's way to end the session: it is passed on."""
         if self._dead:
             raise broken(self._dead)
-        if not response.data and response.sw != _DONE:
+        if not response.data and not meaning_of(response.sw).success:
             self.die(f"the chip ended the session with {response.sw:04X}")
             return response
         self._refuse_misfit(response.data, "the chip's answer")

@@ -22,7 +22,7 @@ import pkcs11
 from pkcs11 import TokenFlag
 
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused
-from controller.hal.key_ring import KeyRing, Kind
+from controller.hal.key_ring import KeyMissingError, KeyRing, Kind
 from controller.hal.owner_thread import OwnerThread, StuckError
 from controller.hal.token_pin import PinSource
 
@@ -31,14 +31,18 @@ T = TypeVar("T")
 LIMIT_S = 3.0  # work takes 1 ms in SoftHSM; shorter than a reader waits for its key holder, or its thread would be given up
 
 _NO_SUCH = (pkcs11.NoSuchToken, pkcs11.TokenNotPresent, pkcs11.SlotIDInvalid, pkcs11.TokenNotRecognised)
-_CLEAR = {  # errors after which the session is as good as before
+_KEY = "the token refuses what is done with a key"
+_CLEAR = {  # errors after which the session is as good as before: a new one would say the same
     pkcs11.KeyUnextractable: "a key may not be wrapped",
-    pkcs11.AttributeValueInvalid: "an attribute of a key is refused",
-    pkcs11.TemplateInconsistent: "the attributes of a key are refused",
+    pkcs11.KeyNotWrappable: "a key may not be wrapped",
     pkcs11.SessionReadOnly: "the token is write-protected for this user",
     pkcs11.TokenWriteProtected: "the token is write-protected",
-    pkcs11.KeyNotWrappable: "a key may not be wrapped",
-}
+} | dict.fromkeys((
+    pkcs11.AttributeReadOnly, pkcs11.AttributeSensitive, pkcs11.AttributeTypeInvalid, pkcs11.AttributeValueInvalid,
+    pkcs11.DataInvalid, pkcs11.DataLenRange, pkcs11.FunctionNotSupported, pkcs11.FunctionRejected, pkcs11.KeySizeRange,
+    pkcs11.KeyTypeInconsistent, pkcs11.MechanismParamInvalid, pkcs11.TemplateIncomplete, pkcs11.TemplateInconsistent,
+    pkcs11.WrappingKeySizeRange, pkcs11.WrappingKeyTypeInconsistent,
+), _KEY)  # fmt: skip
 
 
 class TokenLink:
@@ -77,17 +81,21 @@ class TokenLink:
         fresh = self._session is None
         try:
             self._open(write, once_more)
-            return self._with_keys(work)
+            return self._with_keys(work, fresh)
         except _LostError as error:
             self._forget()
             if fresh:
                 raise error.meaning from error
             return self._run(work, write, once_more)  # on a fresh session, so at most once
 
-    def _with_keys(self, work: Callable[[KeyRing], T]) -> T:
+    def _with_keys(self, work: Callable[[KeyRing], T], fresh: bool) -> T:
         ring = KeyRing(self._session)
         try:
             return work(ring)
+        except KeyMissingError as error:
+            if fresh:
+                raise
+            raise _LostError(error) from error  # a token that has logged us out hides its keys and says nothing
         except pkcs11.MechanismInvalid as error:
             lacking = [name for kind in Kind for name in ring.lacking(kind)]
             raise _refused(f"the token lacks a mechanism: {', '.join(lacking) or 'one that it lists'}") from error

@@ -7,6 +7,8 @@ the act may or may not have happened. One task uses one device at a time; a seco
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from controller.clock import Deadline
@@ -22,6 +24,36 @@ from controller.model import (
     PrinterIdentity,
     PrinterWitness,
 )
+
+
+class ChipPhase(StrEnum):
+    """A part of the conversation with a chip that is measured by itself."""
+
+    IDENTIFY = "identify"
+    WRITE = "write"
+    READ = "read"
+    LOCK = "lock"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class ChipCost:
+    """What such a part took on the reader's thread, the wait for a card left out."""
+
+    commands: int  # APDUs sent, those included that only fetch the rest of an answer
+    sent_bytes: int
+    received_bytes: int  # status words included
+    chip_s: float  # waited for the reader: it, the air and the chip
+    keys_s: float  # waited for the key holder
+    whole_s: float
+
+    @property
+    def own_s(self) -> float:
+        """What this program took."""
+        return self.whole_s - self.chip_s - self.keys_s
+
+
+OnPhase = Callable[[ChipPhase, ChipCost, str | None], None]  # what a phase cost, and the condition it failed with
 
 
 class CardPrinter(Protocol):

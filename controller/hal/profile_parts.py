@@ -150,11 +150,6 @@ class Ribbon:
         Field(max_length=8, description="more panels of the set, which print the back; needs `stations.flip`"),
     ] = ()
 
-    @property
-    def panels_per_card(self) -> int:
-        """Panels that pass the head for one card with everything printed."""
-        return len(self.panels) + len(self.back_panels)
-
 
 @dataclass(frozen=True, slots=True, config=CLOSED)
 class Stations:

@@ -58,7 +58,6 @@ class EvolisActs:
 class EvolisQueries:
     """The commands that read; they move nothing."""
 
-    alive: Annotated[Command, Field(description="answered with OK")]
     model: Annotated[Command, Field(description="model text")]
     firmware: Annotated[Command, Field(description="version text")]
     serial: Annotated[Command, Field(description="serial number; also the mark that keeps commands and replies in step")]
@@ -106,7 +105,6 @@ class Job:
 class MagicardActs:
     """Words after REQ that do something; no reply is defined for them, so port status and REQ,ERR are asked afterwards."""
 
-    confirm: Annotated[Request, Field(description="an error as if OK were pressed: the printer tries again")]
     cancel: Annotated[Request, Field(description="an error as if Cancel were pressed: the job is dropped")]
     clean: Annotated[NoRequest, Field(description="the cleaning cycle; a person puts the cleaning card in")] = None
     test_card: Annotated[NoRequest, Field(description="the printer's own test card")] = None

@@ -21,6 +21,7 @@ import usb.util
 
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceUnknown
+from controller.hal.byte_pipe import BytePipe
 from controller.hal.usb_find import UsbRoute, UsbWanted, check_address, claim, find_device, open_backend, port_path
 from controller.hal.usbip_backend import UsbIpBackend
 from controller.hal.worker_thread import WorkerThread
@@ -40,20 +41,11 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class Pipe(Protocol):
+class Pipe(BytePipe, Protocol):
     """What a link drives: `UsbPipe`, or what stands around it or in for it (`usb_trace`, `usb_replay`)."""
 
-    @property
-    def is_open(self) -> bool: ...
-    def open(self) -> bool: ...
-    def write(self, data: bytes, deadline: Deadline) -> None: ...
-    def read(self, deadline: Deadline) -> bytes: ...
-    def port_status(self) -> int: ...
-    def soft_reset(self) -> None: ...
     def device_id(self) -> str: ...
-    def pause(self, seconds: float) -> None: ...
     def interrupt(self) -> None: ...
-    def dispose(self) -> None: ...
 
 
 class UsbPipe:
@@ -119,7 +111,7 @@ class UsbPipe:
                 return b""
 
     def port_status(self) -> int:
-        """GET_PORT_STATUS: 0x18 is ready, 0x20 set is paper or ribbon out, 0x08 clear is an error (printers.md 2)."""
+        """GET_PORT_STATUS: the byte that `port_status` explains; 0, a fault, when the device answers without it."""
         answer = self.control_in(_TO_INTERFACE, _GET_PORT_STATUS, 0, self._opened().interface, 1)
         return answer[0] if answer else 0
 

@@ -24,6 +24,7 @@ class LanePolicy:
     unknown_uid: str = "refuse"  # or "warn"
     ribbon: str = ""  # what the lane should print with, by its name in the profile
     cool_down: Rule = field(default_factory=Rule)
+    needs_keys: bool = False  # a key holder, for the chips
 
     @property
     def by_hand(self) -> bool:

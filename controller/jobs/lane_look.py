@@ -40,6 +40,11 @@ class _Answers:
     reader_trouble: DeviceError | None
 
     @property
+    def keys_trouble(self) -> bool:
+        """The reader answers, and its key holder does not."""
+        return self.reader_trouble is not None and self.reader_trouble.condition.startswith("sam_")
+
+    @property
     def troubles(self) -> Sequence[DeviceError]:
         return [error for error in (self.printer_trouble, self.reader_trouble) if error is not None]
 
@@ -82,10 +87,12 @@ class LaneLook:
 
     def _tell(self, answers: _Answers) -> None:
         levels, witness = answers.levels, answers.witness
+        reader_up = answers.reader_trouble is None or answers.keys_trouble
         self._report.tell(
             printer=answers.printer or self._report.status.printer,
             printer_up=answers.printer_trouble is None,
-            reader_up=answers.reader_trouble is None,
+            reader_up=reader_up,
+            key_holder_up=not answers.keys_trouble if reader_up and self._policy.needs_keys else None,
             pins_up=levels is not None,
             hopper_low=levels is not None and levels.hopper_low,
             ribbon_remaining=None if witness is None else witness.ribbon_remaining,

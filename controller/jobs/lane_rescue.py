@@ -83,8 +83,9 @@ class LaneRescue:
         self._doubts.met(found.condition)
         printer_up = not found.condition.startswith("printer_")
         reader_up = not found.condition.startswith(("reader_", "pcsc_"))
+        key_holder_up = False if found.condition.startswith("sam_") else self._report.status.key_holder_up
         self._report.tell(activity="recover", condition=found.condition, detail=found.detail, printer_up=printer_up,
-                          reader_up=reader_up)  # fmt: skip
+                          reader_up=reader_up, key_holder_up=key_holder_up)  # fmt: skip
         if found.condition == "lay_again":
             await self._calls.poll()
         else:

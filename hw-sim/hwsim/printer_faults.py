@@ -88,10 +88,6 @@ def _button(word: str) -> Act:
     return lambda _s, lane, _v: _magicard(lane).machine.answer(word)
 
 
-def _stop_waiting(_s: SimStation, lane: Lane, _v: Values) -> None:
-    _magicard(lane).machine.stop_waiting()
-
-
 def _magicard(lane: Lane) -> MagicardPrinter:
     if not isinstance(lane.printer, MagicardPrinter):
         raise SimError(f"the printer of lane {lane.config.name} is no Magicard")

@@ -16,7 +16,8 @@ from controller.hal.usb_find import UsbWanted, find_device
 from controller.hal.usbip_backend import UsbIpBackend
 from hwsim.wires.usbip import UsbIpServer
 from tests.fakes import usbip_proxy
-from tests.unit.hwsim.wires.usbip_host import BUSID, Printer
+from tests.fakes.scripted_usb import BUSID, served
+from tests.unit.hwsim.wires.usbip_host import Printer
 
 VENDOR = 0x1209
 
@@ -30,11 +31,8 @@ async def printer() -> Printer:
 
 @pytest.fixture
 async def server(printer: Printer) -> AsyncIterator[UsbIpServer]:
-    server = UsbIpServer("127.0.0.1", 0)
-    server.plug(BUSID, printer)
-    await server.start()
-    yield server
-    await server.close()
+    async with served(printer) as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Protocol
 
 from controller.chips.profile_tables import LENGTH_PREFIX_BYTES
 from controller.jobs import ledger, queue
-from controller.model import JobState
+from controller.model import ChipFile, JobState
 from tests.crash.hand_person import HandPerson
 from tests.crash.person import Person
-from tests.fakes.lane import FILES, Card, FakeLane
+from tests.fakes.lane import Card, FakeLane
 
 
 class Outcome(Protocol):
     """What is judged."""
 
     lane: FakeLane
+    files: Sequence[ChipFile]
     person: Person | HandPerson
     kills: int
     losses: int
@@ -24,23 +26,23 @@ class Outcome(Protocol):
 
 def broken_promises(db: sqlite3.Connection, outcome: Outcome) -> list[str]:
     """Every promise that was not kept, in words; empty when all is well."""
-    return [*_job(db, outcome.lane), *_books(db, outcome.lane), *_cards(outcome.lane), *_questions(db, outcome)]
+    return [*_job(db, outcome), *_books(db, outcome.lane), *_cards(outcome.lane), *_questions(db, outcome)]
 
 
-def is_whole(card: Card) -> bool:
+def is_whole(card: Card, files: Sequence[ChipFile]) -> bool:
     """Every file on the chip, every panel on the face, each once."""
     chip = all(
         bytes(card.chip.memory[file.fid][: LENGTH_PREFIX_BYTES + len(file.content)])
         == len(file.content).to_bytes(LENGTH_PREFIX_BYTES, "big") + file.content
-        for file in FILES
+        for file in files
     )
     return chip and card.face_complete
 
 
-def _job(db: sqlite3.Connection, lane: FakeLane) -> list[str]:
+def _job(db: sqlite3.Connection, outcome: Outcome) -> list[str]:
     job = queue.find(db, 1)
     good = [row[0] for row in db.execute("SELECT chip_uid FROM passage WHERE verdict = 'good'")]
-    out = [card.chip.uid for card in lane.output if is_whole(card)]
+    out = [card.chip.uid for card in outcome.lane.output if is_whole(card, outcome.files)]
     wrong = []
     if job.state is JobState.ISSUED and (len(good) != 1 or out != good):
         wrong.append(f"issued by {good}, whole cards in the tray: {out}")
@@ -72,7 +74,7 @@ def _cards(lane: FakeLane) -> list[str]:
 
 
 def _written(card: Card) -> bool:
-    return any(any(cells) for cells in card.chip.memory.values())
+    return any(any(card.chip.memory[row.fid]) for row in card.chip.profile.personalised)
 
 
 def _questions(db: sqlite3.Connection, outcome: Outcome) -> list[str]:

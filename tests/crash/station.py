@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -23,7 +23,7 @@ from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
-from controller.model import JobState, LaneStatus
+from controller.model import ChipFile, JobState, LaneStatus
 from tests.crash import oracle
 from tests.crash.hand_person import HandPerson
 from tests.crash.person import Person
@@ -39,7 +39,7 @@ AT_ENCODE = 50  # a command well after the looks at a blank, while its chip is w
 LOOK_AGAIN_S = 0.02
 LIMIT_S = 20.0  # generous: a run takes about 0.05 s
 OVER = (JobState.ISSUED, JobState.FAILED, JobState.HELD)
-COMES_BACK = ("printer_absent", "printer_lost", "pcsc_absent", "reader_absent", "reader_lost")
+COMES_BACK = ("printer_absent", "printer_lost", "pcsc_absent", "reader_absent", "reader_lost", "sam_absent")
 
 
 class Killed(BaseException):
@@ -111,6 +111,7 @@ class Station:
     def __init__(self, folder: Path, plan: str, lane: FakeLane, strikes: Strikes, *, bad_chip: bool = False) -> None:
         self.folder, self.plan, self.lane, self.strikes = folder, plan, lane, strikes
         self._bad_chip = bad_chip  # the first blank refuses its first command
+        self.files: Sequence[ChipFile] = FILES  # what the record brings
         self.rulings: list[Ruling] = []
         self.results: list[Result] = []
         self.status = LaneStatus("1")
@@ -158,7 +159,7 @@ class Station:
             if not self._dead:
                 self.strikes.armed = False
                 await self.person.tidy(store)
-                self.broken = await store.read(oracle.broken_promises, self)
+                self.broken = await self._judge(store)
         except Killed:
             return False
         finally:
@@ -192,8 +193,16 @@ class Station:
             if rest is not None:
                 raise rest from None
 
+    async def _judge(self, store: MortalStore) -> list[str]:
+        """Every promise that was not kept, in words."""
+        return await store.read(oracle.broken_promises, self)
+
+    async def _let_go(self) -> None:
+        """What else ends with the process."""
+
     async def _bury(self, store: MortalStore) -> None:
         self.strikes.armed = False
+        await self._let_go()
         await store.close()
         self.strikes.armed = True
         if self._dead:
@@ -203,7 +212,7 @@ class Station:
 
     def _worker(self, store: Store) -> LaneWorker:
         workshop = Workshop(store, Spool(self.folder / "spool", 0), Painter(), self.folder / "rendered", lambda _path: PANELS,
-                            lambda _record: FILES, set())  # fmt: skip
+                            lambda _record: self.files, set())  # fmt: skip
         links = LaneLinks(lambda: False, lambda: True, self._on_status, lambda _stage, _seconds: None, self._on_result,
                           self.rulings.append)  # fmt: skip
         policy = LanePolicy(self.plan, self.lane.ejects, "reader 1", max_remakes=1, max_rejects_in_row=9)

@@ -265,7 +265,7 @@ class FakeCard:
     def _store(self, command: Command) -> bytes:
         if not self._trusted or self.locked:
             return b"\x69\x85" if self.locked else b"\x69\x82"
-        self.stored += command.data
+        self.stored = command.data if command.p2 == 0 else self.stored + command.data  # block 0 begins a new run
         while (whole := _first_dgi(self.stored)) is not None:
             fid, content, self.stored = whole
             self._update(self.memory[fid], LENGTH_PREFIX_BYTES, content)

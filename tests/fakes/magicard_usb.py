@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import tomllib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from controller.clock import Deadline
 from controller.hal.magicard import MagicardPrinter
 from controller.hal.printer_profile import MagicardProfile, parse_profile
 from controller.model import Panel
 from hwsim.wires.usbip import PrinterDescriptors, Setup, Stall, UsbIpServer, printer_descriptors
+from tests.fakes.scripted_usb import ScriptedDevice, served, soon
 
 PROFILES = Path(__file__).resolve().parents[2] / "firmware_profiles" / "printers"
-SERIAL, VENDOR, PRODUCT, BUSID = "SIM-M-0001", 0x0C1F, 0x4800, "1-1"
+SERIAL, VENDOR, PRODUCT = "SIM-M-0001", 0x0C1F, 0x4800
 COLUMNS = 4
 OVERCOAT = f"OVRON,PCT0,0,{COLUMNS - 1},641".encode()
 FIELDS = (
@@ -66,8 +67,8 @@ def info(fields: tuple[str, ...] | list[str] = FIELDS) -> bytes:
 
 
 @dataclass
-class ScriptedMagicard:
-    """Prints every job at once and says so, unless `script`, `ports` or `on_job` have something else for it."""
+class ScriptedMagicard(ScriptedDevice):
+    """Prints every job (heard as JOB) at once and says so, unless `script`, `ports` or `at` have something else for it."""
 
     vendor_id: int = VENDOR
     product_id: int = PRODUCT
@@ -77,24 +78,9 @@ class ScriptedMagicard:
     text: str = IDLE
     port: int = READY
     ports: deque[int] = field(default_factory=deque)  # the next answers to GET_PORT_STATUS; then `port`
-    script: dict[str, deque[list[bytes]]] = field(default_factory=dict)
-    at: dict[str, Callable[[], None]] = field(default_factory=dict)  # called when the request or JOB comes
-    heard: list[str] = field(default_factory=list)
     jobs: list[bytes] = field(default_factory=list)
     prints: bool = True
-    stalls: int = 0
-    deaf: bool = False
     resets: int = 0
-    _packets: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
-    _rest: bytearray = field(default_factory=bytearray)
-
-    def say(self, request: str, *packets: bytes) -> None:
-        """The packets that answer the request the next time; none at all is silence."""
-        self.script.setdefault(request, deque()).append(list(packets))
-
-    def emit(self, packet: bytes) -> None:
-        """Say something nobody asked for."""
-        self._packets.put_nowait(packet)
 
     def rise(self, cards: int = 1, panels: int = 4, shots: int = 1) -> None:
         """A card went through."""
@@ -104,9 +90,6 @@ class ScriptedMagicard:
     def fail(self, text: str, port: int = FAULT) -> None:
         """Stand still with an error."""
         self.text, self.port = text, port
-
-    def descriptor(self, kind: int, index: int, language: int) -> bytes | None:
-        return self.descriptors().get(kind, index, language)
 
     def descriptors(self) -> PrinterDescriptors:
         return printer_descriptors(self.vendor_id, self.product_id, "0", "Magicard", "Card Printer", max_packet=64)
@@ -131,15 +114,6 @@ class ScriptedMagicard:
         self._rest += data
         while (taken := self._next()) is not None:
             self._obey(*taken)
-
-    async def bulk_in(self, endpoint: int, length: int) -> bytes:
-        return await self._packets.get()
-
-    def configured(self) -> None:
-        pass
-
-    def detached(self) -> None:
-        self._rest.clear()
 
     def _next(self) -> tuple[str, bytes] | None:
         """The next whole request (its word) or job."""
@@ -171,10 +145,7 @@ class ScriptedMagicard:
             self.rise()
         if name == "JOB":
             self.jobs.append(raw)
-        scripted = self.script.get(name)
-        packets = scripted.popleft() if scripted else self._answer(name)
-        for packet in packets:
-            self._packets.put_nowait(packet)
+        self._reply(name, self._answer(name))
 
     def _answer(self, name: str) -> list[bytes]:
         return {"ERR": [errors(self.text)], "INF": [info(self.fields)]}.get(name, [])
@@ -189,17 +160,26 @@ class Wired:
     profile: MagicardProfile
     server: UsbIpServer
 
+    async def print(self, deadline: Deadline | None = None) -> None:
+        """One card."""
+        await self.driver.print_by_hand(panels_for(self.profile), deadline or soon())
+
 
 @asynccontextmanager
 async def wired(profile: MagicardProfile | None = None, serial: str = SERIAL) -> AsyncIterator[Wired]:
     """Plug a scripted printer into a USB/IP server of its own and point a driver at it."""
-    profile = profile or tiny_profile()
-    server, device = UsbIpServer("127.0.0.1", 0), ScriptedMagicard()
-    server.plug(BUSID, device)
-    await server.start()
-    driver = MagicardPrinter.at(profile, f"usbip://127.0.0.1:{server.port}", serial)
-    try:
-        yield Wired(device, driver, profile, server)
-    finally:
-        await driver.close()
-        await server.close()
+    profile, device = profile or tiny_profile(), ScriptedMagicard()
+    async with served(device) as server:
+        driver = MagicardPrinter.at(profile, f"usbip://127.0.0.1:{server.port}", serial)
+        try:
+            yield Wired(device, driver, profile, server)
+        finally:
+            await driver.close()
+
+
+async def opened() -> AsyncIterator[Wired]:
+    """For `pytest.fixture`: wired and open; nothing heard yet."""
+    async with wired() as wire:
+        await wire.driver.open()
+        wire.device.heard.clear()
+        yield wire

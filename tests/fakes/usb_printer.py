@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -16,9 +15,10 @@ from controller.hal.evolis import EvolisPrinter
 from controller.hal.printer_profile import EvolisProfile, PrinterProfile, find_profile, parse_profile
 from controller.model import Panel
 from hwsim.wires.usbip import PrinterDescriptors, Setup, Stall, UsbIpServer, printer_descriptors
+from tests.fakes.scripted_usb import ScriptedDevice, served
 
 PROFILES = Path(__file__).resolve().parents[2] / "firmware_profiles" / "printers"
-SERIAL, VENDOR, BUSID = "SIM-E-0001", 0x0F49, "1-1"
+SERIAL, VENDOR = "SIM-E-0001", 0x0F49
 WIDTH, HEIGHT = 16, 8
 
 ANSWERS = {
@@ -57,40 +57,18 @@ def panels_for(profile: PrinterProfile, *sides: str) -> list[Panel]:
 
 
 @dataclass
-class ScriptedPrinter:
-    """Says OK to everything but the queries, unless `script` has packets for the next time a command comes."""
+class ScriptedPrinter(ScriptedDevice):
+    """Hears whole commands, panels by their header; says OK to everything but the queries, unless `script` has something else."""
 
     serial: str = SERIAL
     vendor_id: int = VENDOR
     product_id: int = 0x0AFF
     speed: int = 3
     says: dict[str, str] = field(default_factory=lambda: dict(ANSWERS))
-    script: dict[str, deque[list[bytes]]] = field(default_factory=dict)
-    at: dict[str, Callable[[], None]] = field(default_factory=dict)  # called when the command comes
-    heard: list[str] = field(default_factory=list)  # whole commands, panels by their header
     raw: bytearray = field(default_factory=bytearray)
-    stalls: int = 0
     port: int = 0x18  # GET_PORT_STATUS
-    deaf: bool = False
     mute_control: bool = False  # stalls at GET_DEVICE_ID
     open: asyncio.Event = field(default_factory=asyncio.Event)
-    _packets: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
-    _rest: bytearray = field(default_factory=bytearray)
-
-    def say(self, command: str, *packets: bytes) -> None:
-        """The packets that answer the command the next time; none at all is silence."""
-        self.script.setdefault(command, deque()).append(list(packets))
-
-    def emit(self, packet: bytes) -> None:
-        """Say something nobody asked for."""
-        self._packets.put_nowait(packet)
-
-    def emit_later(self, seconds: float, packet: bytes) -> None:
-        """The same after a while."""
-        asyncio.get_running_loop().call_later(seconds, self.emit, packet)
-
-    def descriptor(self, kind: int, index: int, language: int) -> bytes | None:
-        return self.descriptors().get(kind, index, language)
 
     def descriptors(self) -> PrinterDescriptors:
         return printer_descriptors(
@@ -115,15 +93,6 @@ class ScriptedPrinter:
         while (command := self._next_command()) is not None:
             self._obey(command)
 
-    async def bulk_in(self, endpoint: int, length: int) -> bytes:
-        return await self._packets.get()
-
-    def configured(self) -> None:
-        pass
-
-    def detached(self) -> None:
-        self._rest.clear()
-
     def _next_command(self) -> str | None:
         """Commands end at CR, panels by the count of their bytes."""
         text = bytes(self._rest).lstrip(b"\0")
@@ -144,10 +113,7 @@ class ScriptedPrinter:
         self.heard.append(command)
         if command in self.at:
             self.at.pop(command)()
-        scripted = self.script.get(command)
-        packets = scripted.popleft() if scripted else [self.says.get(command, "OK").encode("ascii") + b"\0"]
-        for packet in packets:
-            self._packets.put_nowait(packet)
+        self._reply(command, [self.says.get(command, "OK").encode("ascii") + b"\0"])
 
 
 @dataclass
@@ -167,13 +133,18 @@ class Wired:
 @asynccontextmanager
 async def wired(profile: EvolisProfile | None = None) -> AsyncIterator[Wired]:
     """Plug a scripted printer into a USB/IP server of its own and point a driver at it."""
-    profile = profile or tiny_profile()
-    server, device = UsbIpServer("127.0.0.1", 0), ScriptedPrinter()
-    server.plug(BUSID, device)
-    await server.start()
-    driver = EvolisPrinter.at(profile, f"usbip://127.0.0.1:{server.port}", SERIAL)
-    try:
-        yield Wired(device, driver, profile, server)
-    finally:
-        await driver.close()
-        await server.close()
+    profile, device = profile or tiny_profile(), ScriptedPrinter()
+    async with served(device) as server:
+        driver = EvolisPrinter.at(profile, f"usbip://127.0.0.1:{server.port}", SERIAL)
+        try:
+            yield Wired(device, driver, profile, server)
+        finally:
+            await driver.close()
+
+
+async def opened() -> AsyncIterator[Wired]:
+    """For `pytest.fixture`: wired and open; nothing heard yet."""
+    async with wired() as wire:
+        await wire.driver.open()
+        wire.device.heard.clear()
+        yield wire

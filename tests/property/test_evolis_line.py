@@ -1,17 +1,15 @@
 """A line on which replies are lost, doubled and held back: whatever happens, what the driver concludes is true.
 
-The printer here does each command at once and knows what it truly answered. Held-back replies keep their order (printers.md 3.2).
-One thing nobody could see without numbers in the protocol: a doubled reply and a lost one that make up for each other.
+That replies keep the order of the commands: printers.md 3.2. One thing nobody could see without numbers in the protocol: a doubled
+reply and a lost one that make up for each other.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,11 +17,14 @@ from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
 from controller.hal.evolis_line import EvolisLine
 from controller.hal.evolis_session import asks, look, perform
+from controller.hal.port_status import Port
 from controller.model import Panel
+from tests.fakes.noisy_line import MAX_NOISES, NoisyLine, reopen, tried
 from tests.fakes.usb_printer import ANSWERS, SERIAL, panels_for, tiny_profile
 
 PROFILE = tiny_profile(query=0.002, motion=0.002, panel=0.002, print=0.002, reset=1.0)
 PANELS = panels_for(PROFILE)
+TRIES = 40  # to open: each failure uses up noise
 NOISES = ("lost", "doubled", "held 1", "held 2", "held 5", "doubled held 1", "doubled held 3", "refused")
 ACTS: tuple[tuple[tuple[str, ...], list[Panel]], ...] = (
     (PROFILE.acts.feed, []),
@@ -33,44 +34,21 @@ ACTS: tuple[tuple[tuple[str, ...], list[Panel]], ...] = (
 
 
 @dataclass
-class NoisyPipe:
-    """One reply per command, in order, each with the noise that is next in the list; then the line is clean."""
+class NoisyPipe(NoisyLine):
+    """A printer that does each command at once and knows what it truly answered."""
 
-    noises: deque[str]
-    is_open: bool = True
     done: list[tuple[str, str]] = field(default_factory=list)  # command, true reply
-    writes: int = 0
-    _due: deque[tuple[int, bytes]] = field(default_factory=deque)  # available from this write on
-
-    def open(self) -> bool:
-        return False
 
     def write(self, data: bytes, deadline: Deadline) -> None:
         self.writes += 1
         command = data[1:-1].split(b";128;")[0].split(b";2;")[0].decode("ascii")
-        noise = self.noises.popleft() if self.noises else ""
+        noise = self.next_noise()
         reply = self._truth(command, noise)
         self.done.append((command, reply))
-        held = int(noise.split()[-1]) if "held" in noise else 0
-        if noise != "lost":
-            self._due.append((self.writes + (0 if "doubled" in noise else held), reply.encode() + b"\0"))
-        if "doubled" in noise:
-            self._due.append((self.writes + held, reply.encode() + b"\0"))
-
-    def read(self, deadline: Deadline) -> bytes:
-        """One packet of what is available; nothing at all stands for the time that passed."""
-        if self._due and self._due[0][0] <= self.writes:
-            return self._due.popleft()[1]
-        return b""
-
-    def soft_reset(self) -> None:
-        """Nothing: this printer never loses its way."""
+        self.answer(reply.encode() + b"\0", noise)
 
     def port_status(self) -> int:
-        return 0x18
-
-    def pause(self, seconds: float) -> None:
-        pass
+        return Port.READY
 
     def dispose(self) -> None:
         """Nothing: it is opened again as it is."""
@@ -84,30 +62,14 @@ class NoisyPipe:
 
 
 def opened(pipe: NoisyPipe) -> EvolisLine:
-    """Open until it works; the noise ends, so it must."""
     line = EvolisLine(pipe, PROFILE, SERIAL)
-    reopen(line)
+    reopen(line.greet, tries=TRIES)
     return line
 
 
-def reopen(line: EvolisLine) -> None:
-    for _ in range(40):
-        with contextlib.suppress(DeviceError):
-            line.greet()
-            return
-    pytest.fail("the line never came back in step")
-
-
-def tried(act: Callable[[], object]) -> DeviceError | None:
-    try:
-        act()
-    except DeviceError as error:
-        return error
-    return None
-
-
 def noise_without(barred: str) -> st.SearchStrategy[deque[str]]:
-    return st.lists(st.sampled_from(("",) * 8 + tuple(noise for noise in NOISES if barred not in noise)), max_size=30).map(deque)
+    kinds = tuple(noise for noise in NOISES if barred not in noise)
+    return st.lists(st.sampled_from(("",) * 8 + kinds), max_size=MAX_NOISES).map(deque)
 
 
 noises = st.sampled_from(("lost", "doubled")).flatmap(noise_without)
@@ -119,7 +81,7 @@ two_noises = st.sampled_from(("lost", "doubled")).flatmap(lambda barred: st.tupl
 def test_what_is_concluded_of_an_act_is_true(
     before: deque[str], within: deque[str], act: tuple[tuple[str, ...], list[Panel]]
 ) -> None:
-    pipe = NoisyPipe(before)
+    pipe = NoisyPipe(noises=before)
     line = opened(pipe)
     pipe.noises, start = within, len(pipe.done)
     error = tried(lambda: line.act(perform(PROFILE, *act), Deadline.after(1)))
@@ -141,7 +103,7 @@ def test_what_is_concluded_of_an_act_is_true(
 @given(two_noises)
 def test_a_witness_is_what_the_printer_answered_this_time(noise: tuple[deque[str], deque[str]]) -> None:
     before, within = noise
-    pipe = NoisyPipe(before)
+    pipe = NoisyPipe(noises=before)
     line = opened(pipe)
     for _ in range(3):  # what a first witness leaves on the line must not reach the next
         pipe.noises, start = within, len(pipe.done)
@@ -150,7 +112,7 @@ def test_a_witness_is_what_the_printer_answered_this_time(noise: tuple[deque[str
             seen = line.ask(look(PROFILE), Deadline.after(1))
         truth = dict(pipe.done[start:])
         if seen is None:
-            reopen(line)
+            reopen(line.greet, tries=TRIES)
             continue
         assert (str(seen.cards_fed), str(seen.panels_printed)) == (truth["Rco;c"], truth["Rco;p"])
         assert str(seen.ribbon_remaining) == truth["Rrt;count"]
@@ -159,11 +121,11 @@ def test_a_witness_is_what_the_printer_answered_this_time(noise: tuple[deque[str
 @settings(deadline=None, max_examples=200)
 @given(noises)
 def test_a_line_always_comes_back_once_the_noise_is_over(noise: deque[str]) -> None:
-    pipe = NoisyPipe(noise)
+    pipe = NoisyPipe(noises=noise)
     line = opened(pipe)
     pipe.noises.clear()
     errors = []
     for _ in range(3):  # what the noise left on the line is found out by the first question and dropped by the next open
-        reopen(line)
+        reopen(line.greet, tries=TRIES)
         errors.append(tried(lambda: line.ask(look(PROFILE), Deadline.after(1))))
     assert errors[-1] is None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from controller.cards.packing import pack, unpack
 from controller.cards.raster import Raster, RasterPanel
 from controller.errors import DeviceUnknown
-from controller.hal.magicard_codec import MAX_REPLY_BYTES, Kind, Reply, ReplyReader, info_of, key_value, status_of
+from controller.hal.magicard_codec import MAX_REPLY_BYTES, Kind, Reply, ReplyReader, info_of, status_of
 from controller.hal.magicard_shift import MARGIN_DOTS, move
 from tests.fakes.magicard_usb import FIELDS
 
@@ -60,7 +60,7 @@ def test_any_bytes_are_replies_or_garbled_and_never_kept_beyond_the_cap(data: by
 
 @given(st.text(max_size=300) | statuses | infos, st.sampled_from(Kind))
 def test_any_text_has_a_meaning_or_is_garbled(body: str, kind: Kind) -> None:
-    for meaning in (status_of, info_of, lambda reply: key_value(reply, "VRS")):
+    for meaning in (status_of, info_of):
         with contextlib.suppress(DeviceUnknown):
             meaning(Reply(kind, body))
 

@@ -1,15 +1,15 @@
 """A Magicard on a line where replies are lost, doubled and held back: whatever happens, what the driver concludes is true.
 
-The printer here answers each request at once and knows what it truly said. Held-back replies keep their order. What nobody could
-see without numbers in the protocol: doubled replies to both questions on their way at once, or one that makes up for a lost one.
+What nobody could see without numbers in the protocol: doubled replies to both questions on their way at once, or one that makes
+up for a lost one.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
@@ -19,31 +19,27 @@ from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
 from controller.hal.magicard_codec import Info
 from controller.hal.magicard_session import MagicardSession
+from controller.hal.port_status import Port
 from tests.fakes.magicard_usb import FIELDS, IDLE, JAM, NOT_FED, SERIAL, errors, info, tiny_profile
+from tests.fakes.noisy_line import MAX_NOISES, NoisyLine, reopen, tried
 
 PROFILE = tiny_profile(query=0.002, data=1.0, print=30.0, hand_feed=30.0, reset=1.0)
+TRIES = 60  # to open: each failure uses up noise
 HELD, DOUBLED = ("held 1", "held 2", "held 5"), ("doubled", "doubled held 1", "doubled held 3")
 JOB = b"a job"
 
 
 @dataclass
-class NoisyPipe:
-    """One reply per question, in order, each with the noise that is next in the list; then the line is clean."""
+class NoisyPipe(NoisyLine):
+    """A printer that answers each request at once and knows what it truly said."""
 
-    noises: deque[str]
     ends: str = "printed"  # or not fed, or jammed: what becomes of a job
-    is_open: bool = True
     cards: int = 1000
     asked: int = 0  # how often INF was: no two answers are equal, unless it is steady
     steady: bool = False
     jobs: int = 0
     dropped: int = 0
     text: str = IDLE
-    writes: int = 0
-    _due: deque[tuple[int, bytes]] = field(default_factory=deque)  # available from this write on
-
-    def open(self) -> bool:
-        return False
 
     def dispose(self) -> None:
         pytest.fail("the right printer was let go of")
@@ -56,22 +52,10 @@ class NoisyPipe:
             self.dropped += 1
             self.text = IDLE
         else:
-            self._answer(self._truth(data), self.noises.popleft() if self.noises else "")
-
-    def read(self, deadline: Deadline) -> bytes:
-        """One packet of what is available; nothing at all stands for the time that passed."""
-        if self._due and self._due[0][0] <= self.writes:
-            return self._due.popleft()[1]
-        return b""
-
-    def soft_reset(self) -> None:
-        """Nothing: this printer never loses its way."""
+            self.answer(self._truth(data), self.next_noise())
 
     def port_status(self) -> int:
-        return 0x18 if self.text == IDLE else 0x10
-
-    def pause(self, seconds: float) -> None:
-        pass
+        return Port.READY if self.text == IDLE else Port.FAULT
 
     def _print(self) -> None:
         self.jobs += 1
@@ -88,43 +72,19 @@ class NoisyPipe:
         fields[9], fields[14] = str(self.cards), str(self.asked)
         return info(fields)
 
-    def _answer(self, reply: bytes, noise: str) -> None:
-        held = int(noise.split()[-1]) if "held" in noise else 0
-        if noise != "lost":
-            self._due.append((self.writes + (0 if "doubled" in noise else held), reply))
-        if "doubled" in noise:
-            self._due.append((self.writes + held, reply))
-
 
 def job(_before: Info) -> Iterable[bytes]:
     return (JOB,)
 
 
 def opened(pipe: NoisyPipe) -> MagicardSession:
-    """Open until it works; the noise ends, so it must."""
     session = MagicardSession(pipe, PROFILE, SERIAL)
-    reopen(session)
+    reopen(session.greet, tries=TRIES)
     return session
 
 
-def reopen(session: MagicardSession) -> None:
-    for _ in range(60):
-        with contextlib.suppress(DeviceError):
-            session.greet()
-            return
-    pytest.fail("the line never came back in step")
-
-
-def tried(act: Callable[[], object]) -> DeviceError | None:
-    try:
-        act()
-    except DeviceError as error:
-        return error
-    return None
-
-
 def noise_of(*kinds: str) -> st.SearchStrategy[deque[str]]:
-    return st.lists(st.sampled_from(("",) * 8 + kinds), max_size=30).map(deque)
+    return st.lists(st.sampled_from(("",) * 8 + kinds), max_size=MAX_NOISES).map(deque)
 
 
 def one_doubled(lists: tuple[deque[str], deque[str]], doubled: str, place: int) -> tuple[deque[str], deque[str]]:
@@ -142,7 +102,7 @@ noises = two_noises.map(lambda both: both[0] + both[1])
 @given(two_noises, st.sampled_from(("printed", "not fed", "jammed")))
 def test_what_is_concluded_of_a_job_is_true(noise: tuple[deque[str], deque[str]], ends: str) -> None:
     before, within = noise
-    pipe = NoisyPipe(before, ends)
+    pipe = NoisyPipe(noises=before, ends=ends)
     session = opened(pipe)
     pipe.noises = within
     error = tried(lambda: session.print_by_hand(job, Deadline.after(5)))
@@ -161,7 +121,7 @@ def test_what_is_concluded_of_a_job_is_true(noise: tuple[deque[str], deque[str]]
 @given(two_noises)
 def test_fields_are_what_the_printer_answered_last(noise: tuple[deque[str], deque[str]]) -> None:
     before, within = noise
-    pipe = NoisyPipe(before)
+    pipe = NoisyPipe(noises=before)
     session = opened(pipe)
     for _ in range(3):  # what a first look leaves on the line must not reach the next
         pipe.noises = within
@@ -169,7 +129,7 @@ def test_fields_are_what_the_printer_answered_last(noise: tuple[deque[str], dequ
         with contextlib.suppress(DeviceError):
             seen = session.look()
         if seen is None:
-            reopen(session)
+            reopen(session.greet, tries=TRIES)
             continue
         assert seen.fields[14] == str(pipe.asked)
 
@@ -178,7 +138,7 @@ def test_fields_are_what_the_printer_answered_last(noise: tuple[deque[str], dequ
 @given(two_noises)
 def test_an_examination_tells_what_is_so_now(noise: tuple[deque[str], deque[str]]) -> None:
     before, within = noise
-    pipe = NoisyPipe(before)
+    pipe = NoisyPipe(noises=before)
     session = opened(pipe)
     for _ in range(3):
         pipe.noises, pipe.steady, pipe.asked = within, True, pipe.asked + 1
@@ -187,7 +147,7 @@ def test_an_examination_tells_what_is_so_now(noise: tuple[deque[str], deque[str]
             seen = session.examine()
         if seen is None:
             pipe.steady = False
-            reopen(session)
+            reopen(session.greet, tries=TRIES)
             continue
         assert seen.fields[14] == str(pipe.asked)
 
@@ -195,11 +155,11 @@ def test_an_examination_tells_what_is_so_now(noise: tuple[deque[str], deque[str]
 @settings(deadline=None, max_examples=200)
 @given(noises)
 def test_a_line_always_comes_back_once_the_noise_is_over(noise: deque[str]) -> None:
-    pipe = NoisyPipe(noise)
+    pipe = NoisyPipe(noises=noise)
     session = opened(pipe)
     pipe.noises.clear()
     found = []
     for _ in range(3):  # what the noise left on the line is found out by the first look and dropped by the next open
-        reopen(session)
+        reopen(session.greet, tries=TRIES)
         found.append(tried(session.look))
     assert found[-1] is None

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from controller.hal.ports import ChipPhase
 from controller.metrics import STAGE_NAMES
 from tests.scenario.scene import Scene
 
@@ -56,6 +57,7 @@ def test_stages_and_outcomes_are_counted(scene: Scene) -> None:
     [
         ("usb_unplug", "usb_replug", "printer_up", "printer_absent"),
         ("gpio_kill", "gpio_restart", "pins_up", "pins_dead"),
+        ("sam_absent", "sam_back", "key_holder_up", "sam_absent"),
     ],
 )
 def test_what_is_gone_reads_zero(scene: Scene, gone: str, back: str, series: str, condition: str) -> None:
@@ -67,6 +69,21 @@ def test_what_is_gone_reads_zero(scene: Scene, gone: str, back: str, series: str
     scene.rig.fault(back)
     scene.until_free()
     assert _scrape(scene)[f"print_station_{series}{LANE}"] == 1
+
+
+def test_what_goes_on_at_the_chip_is_counted_as_it_crossed_the_wire(scene: Scene) -> None:
+    scene.until_free()
+    before, apdus = _scrape(scene), scene.rig.exchanges()["1"]["counts"]["apdu"]
+    scene.issue()
+    scene.until_free()
+    after = _scrape(scene)
+    rise = {key: after[key] - before[key] for key in after.keys() & before.keys() if "_chip_" in key}
+    counted = sum(value for key, value in rise.items() if "_chip_apdus_total" in key)
+    assert counted == scene.rig.exchanges()["1"]["counts"]["apdu"] - apdus
+    took = {phase: rise[f'print_station_chip_phase_duration_seconds_count{{lane="1",phase="{phase}"}}'] for phase in ChipPhase}
+    assert took == {"identify": 2, "write": 1, "read": 1, "lock": 1, "verify": 1}  # identified again after printing
+    assert all(rise[f'print_station_chip_seconds_total{{lane="1",phase="{phase}",where="keys"}}'] > 0 for phase in ChipPhase)
+    assert not any(value for key, value in rise.items() if "_chip_failures_total" in key)
 
 
 def test_health_names_its_parts(scene: Scene) -> None:

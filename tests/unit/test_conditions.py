@@ -13,7 +13,7 @@ from controller.conditions import CONDITIONS, NOTICES, SECTIONS, CardInside, Cle
 from controller.conditions.row import table
 from controller.hal.evolis_codec import UNKNOWN, fault_of, refusal_of
 from controller.hal.evolis_status import NACKS, STATUS_BITS, explain
-from controller.hal.port_status import STATES, why_silent
+from controller.hal.port_status import STATES
 from controller.jobs.evidence import Ask
 from tools import make_condition_docs
 
@@ -144,15 +144,6 @@ def test_what_staff_must_do_differently_is_told_apart() -> None:
         ("ERR", 0x20000000, 0x00000001),  # head hot, hardware
     ]
     assert [pair for pair in pairs if told[pair[0], pair[1]] == told[pair[0], pair[2]]] == []
-
-
-@pytest.mark.parametrize(
-    ("value", "condition"),
-    [(0x18, None), (0x08, None), (0x38, "media_out"), (0x30, "media_out"), (0x10, "printer_stopped"), (0x00, "printer_stopped")],
-)
-def test_a_silent_printer_is_believed_as_far_as_its_port_tells(value: int, condition: str | None) -> None:
-    assert why_silent(value) == condition
-    assert condition is None or condition in SECTIONS["printer"]
 
 
 def test_several_words_are_explained_together_and_what_nobody_knows_is_said_so() -> None:

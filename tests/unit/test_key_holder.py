@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
+from itertools import count
 from pathlib import Path
+
+import pytest
 
 from controller.chips.sam import NoSam
 from controller.config import ReaderTable
 from controller.config_tables import SamCardsTable, SamTable, TokenTable
+from controller.errors import DeviceError
 from controller.hal.pcsc_sam import PcscSam
 from controller.hal.pkcs11_sam import Pkcs11Sam
+from controller.hal.stopwatch import Stopwatch
 from controller.key_holder import KeyHolders, pin_source
 
 CARDS = SamCardsTable(kind="pcsc")
@@ -37,6 +43,14 @@ def test_all_readers_share_one_token() -> None:
     assert holders.token(TOKEN) is holders.token(TOKEN)
     holders.close()
     holders.close()
+
+
+@pytest.mark.parametrize(("table", "reader"), [(CARDS, WITH_SAM), (TOKEN, PLAIN)])
+def test_a_wait_for_the_device_is_measured(table: SamCardsTable | TokenTable, reader: ReaderTable) -> None:
+    watch = Stopwatch(map(float, count()).__next__)  # a second goes by between two looks at it
+    with closing(KeyHolders(table)) as holders, pytest.raises(DeviceError, match="sam_absent"):
+        holders.sam_for(reader, "icao", watch).check()
+    assert watch.total_s == 1
 
 
 def test_a_sam_that_needs_no_opening_has_no_pin() -> None:

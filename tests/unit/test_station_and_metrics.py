@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from controller.chip_metrics import WAYS, WHERE
+from controller.hal.ports import ChipCost, ChipPhase
 from controller.metrics import STAGE_NAMES, Metrics
 from controller.model import Balance, JobState, LaneProfile, LaneStatus, RollYield, StationSnapshot, Verdict
 from controller.station import Station
 
-LABELS = {"lane", "state", "outcome", "stage", "condition", "answer", "account", "kind", "roll", "le", "version"}
+LABELS = {"lane", "state", "outcome", "stage", "condition", "answer", "account", "kind", "roll", "le", "version",
+          "phase", "where", "way"}  # fmt: skip
+DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
 @pytest.fixture
@@ -92,6 +97,35 @@ def test_every_stage_and_outcome_exists_from_the_start(station: Station) -> None
     assert samples['print_station_cards_total{lane="2",outcome="unknown"}'] == 0
 
 
+def test_every_phase_at_the_chip_exists_from_the_start(station: Station) -> None:
+    samples = _samples(Metrics(lambda: station.snapshot))
+    for phase in ChipPhase:
+        of = f'lane="2",phase="{phase}"'
+        assert samples[f"print_station_chip_phase_duration_seconds_count{{{of}}}"] == 0
+        assert samples[f"print_station_chip_apdus_total{{{of}}}"] == samples[f"print_station_chip_failures_total{{{of}}}"] == 0
+        assert {samples[f'print_station_chip_seconds_total{{{of},where="{where}"}}'] for where in WHERE} == {0}
+        assert {samples[f'print_station_chip_bytes_total{{{of},way="{way}"}}'] for way in WAYS} == {0}
+
+
+def test_a_phase_at_the_chip_counts_with_where_its_time_went(station: Station) -> None:
+    metrics = Metrics(lambda: station.snapshot)
+    metrics.chip_phase_over("1", ChipPhase.WRITE, ChipCost(40, 8000, 80, chip_s=1.5, keys_s=0.25, whole_s=2.0), None)
+    metrics.chip_phase_over("1", ChipPhase.WRITE, ChipCost(1, 10, 2, chip_s=0.5, keys_s=0.0, whole_s=0.5), "chip_silent")
+    samples, of = _samples(metrics), 'lane="1",phase="write"'
+    assert samples[f"print_station_chip_phase_duration_seconds_sum{{{of}}}"] == 2.5
+    assert samples['print_station_chip_phase_duration_seconds_bucket{lane="1",le="0.5",phase="write"}'] == 1
+    assert [samples[f'print_station_chip_seconds_total{{{of},where="{where}"}}'] for where in WHERE] == [2.0, 0.25, 0.25]
+    assert [samples[f'print_station_chip_bytes_total{{{of},way="{way}"}}'] for way in WAYS] == [8010, 82]
+    assert (samples[f"print_station_chip_apdus_total{{{of}}}"], samples[f"print_station_chip_failures_total{{{of}}}"]) == (41, 1)
+
+
+def test_a_lane_whose_chips_need_no_key_holder_says_nothing_of_one(station: Station) -> None:
+    station.lane_changed(LaneStatus("1", key_holder_up=False))
+    samples = _samples(Metrics(lambda: station.snapshot))
+    assert samples['print_station_key_holder_up{lane="1"}'] == 0
+    assert 'print_station_key_holder_up{lane="2"}' not in samples
+
+
 def test_events_count(station: Station) -> None:
     metrics = Metrics(lambda: station.snapshot)
     metrics.stage_took("1", "print", 9.5)
@@ -106,3 +140,10 @@ def test_events_count(station: Station) -> None:
 def test_labels_come_from_closed_lists(station: Station) -> None:
     page = Metrics(lambda: station.snapshot).page().decode()
     assert set(re.findall(r"(\w+)=\"", page)) <= LABELS
+
+
+def test_every_metric_is_in_its_document_and_nothing_else(station: Station) -> None:
+    station.desk_reader_says(up=True)
+    page = Metrics(lambda: station.snapshot).page().decode()
+    exported = set(re.findall(r"^# TYPE (\w+)", page, re.MULTILINE))
+    assert set(re.findall(r"^\| `(\w+)`", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)) == exported

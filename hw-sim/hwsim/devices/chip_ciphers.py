@@ -5,6 +5,8 @@ Own eyes: nothing here is shared with the controller; both are held to the publi
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -33,47 +35,45 @@ def unpad(data: bytes) -> bytes:
 
 def des3_encrypt(key: bytes, data: bytes) -> bytes:
     """Triple DES in CBC mode with ICV 0; keys of 16 or 24 bytes, whole blocks."""
-    return _run(Cipher(TripleDES(_three(key)), modes.CBC(bytes(DES_BLOCK))), data, encrypt=True)
+    return _des3(key).encryptor().update(data)
 
 
 def des3_decrypt(key: bytes, data: bytes) -> bytes:
     """The reverse of `des3_encrypt`."""
-    return _run(Cipher(TripleDES(_three(key)), modes.CBC(bytes(DES_BLOCK))), data, encrypt=False)
+    return _des3(key).decryptor().update(data)
 
 
 def des3_blocks(key: bytes, data: bytes) -> bytes:
     """Triple DES of each block by itself (ECB)."""
-    return _run(Cipher(TripleDES(_three(key)), modes.ECB()), data, encrypt=True)  # noqa: S305  key derivation works on blocks
+    return Cipher(TripleDES(_three(key)), modes.ECB()).encryptor().update(data)  # noqa: S305  key derivation works on blocks
 
 
 def retail_mac(key: bytes, data: bytes) -> bytes:
     """ISO 9797-1 MAC algorithm 3 with DES over the padded data: 8 bytes; the key has 16."""
-    first = key[:8] * 3
-    padded = pad(data, DES_BLOCK)
-    chained = des3_encrypt(first, padded[:-DES_BLOCK])[-DES_BLOCK:] if len(padded) > DES_BLOCK else bytes(DES_BLOCK)
-    return des3_blocks(key, _xor(chained, padded[-DES_BLOCK:]))
+    chained = des3_encrypt(key[:8] * 3, pad(data, DES_BLOCK))[-DES_BLOCK:]
+    return des3_encrypt(key[:8] * 3, des3_decrypt(key[8:] * 3, chained))
 
 
 def cmac(key: bytes, data: bytes) -> bytes:
     """AES-CMAC, 16 bytes."""
-    mac = CMAC(algorithms.AES(key))
+    mac = _cmac(key).copy()
     mac.update(data)
     return mac.finalize()
 
 
 def aes_encrypt(key: bytes, data: bytes, icv: bytes = _NO_ICV) -> bytes:
     """AES in CBC mode; whole blocks."""
-    return _run(Cipher(algorithms.AES(key), modes.CBC(icv)), data, encrypt=True)
+    return Cipher(_aes(key), modes.CBC(icv)).encryptor().update(data)
 
 
 def aes_decrypt(key: bytes, data: bytes, icv: bytes = _NO_ICV) -> bytes:
     """The reverse of `aes_encrypt`."""
-    return _run(Cipher(algorithms.AES(key), modes.CBC(icv)), data, encrypt=False)
+    return Cipher(_aes(key), modes.CBC(icv)).decryptor().update(data)
 
 
 def aes_blocks(key: bytes, data: bytes) -> bytes:
     """AES of each block by itself (ECB)."""
-    return _run(Cipher(algorithms.AES(key), modes.ECB()), data, encrypt=True)  # noqa: S305  one-block uses of SCP03
+    return Cipher(_aes(key), modes.ECB()).encryptor().update(data)  # noqa: S305  one-block uses of SCP03
 
 
 def check_value(key: bytes) -> bytes:
@@ -92,10 +92,19 @@ def _three(key: bytes) -> bytes:
     return key if len(key) == 24 else key + key[:8]
 
 
-def _xor(one: bytes, other: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+# Keys of simulated chips guard nothing, so what is made of them may be kept: it costs more than the work done with it.
 
 
-def _run(cipher: Cipher[modes.CBC] | Cipher[modes.ECB], data: bytes, encrypt: bool) -> bytes:
-    context = cipher.encryptor() if encrypt else cipher.decryptor()
-    return context.update(data) + context.finalize()
+@lru_cache(maxsize=64)
+def _des3(key: bytes) -> Cipher[modes.CBC]:
+    return Cipher(TripleDES(_three(key)), modes.CBC(bytes(DES_BLOCK)))
+
+
+@lru_cache(maxsize=64)
+def _aes(key: bytes) -> algorithms.AES:
+    return algorithms.AES(key)
+
+
+@lru_cache(maxsize=64)
+def _cmac(key: bytes) -> CMAC:
+    return CMAC(algorithms.AES(key))

@@ -46,7 +46,7 @@ class SamSlot:
 
     async def start(self) -> None:
         """Open the wire."""
-        await self._slot.start()
+        await self._slot.start(after_another=True)
 
     async def close(self) -> None:
         """Let go of it."""

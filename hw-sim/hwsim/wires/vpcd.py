@@ -94,9 +94,12 @@ class VpcdSlot:
         """Whether the driver's port took the card's connection; pcscd notices within 0.4 s, its polling interval."""
         return self._socket is not None
 
-    async def start(self) -> None:
-        """Begin to serve the inserted card, if any, and those inserted later."""
+    async def start(self, *, after_another: bool = False) -> None:
+        """Begin to serve the inserted card, if any, and those inserted later. `after_another`: a simulator that ended just now may
+        have had a card in this slot, which pcscd has to miss first."""
         self._running = True
+        if after_another:
+            self._leave_gap()
         self._serve_card()
 
     def insert(self, card: ChipCard) -> None:

@@ -1,4 +1,7 @@
-"""The identity of a record never changes: digests made with an independent RFC 8785 and an independent check of the seal."""
+"""The identity of a record never changes: digests made with an independent RFC 8785 and an independent check of the seal.
+
+After new examples (`python -m tools.make_examples`) the digests are renewed by `python -m tests.golden.records.test_digests`.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,25 @@ import rfc8785
 
 from tests.unit.records.samples import CENTRE_KEYS, EXAMPLES, KID, read
 
-DIGESTS: dict[str, str] = json.loads(Path(__file__).with_name("digests.json").read_text(encoding="utf-8"))
+RECORDED = Path(__file__).with_name("digests.json")
+DIGESTS: dict[str, str] = json.loads(RECORDED.read_text(encoding="utf-8"))
+
+
+def independent_digest(body: bytes) -> str:
+    """Of a record without its seal."""
+    record = json.loads(body)
+    record.pop("seal")
+    return hashlib.sha256(rfc8785.dumps(record)).hexdigest()
 
 
 @pytest.mark.parametrize(("name", "digest"), DIGESTS.items())
 def test_digest_of_each_example_is_the_recorded_one(name: str, digest: str) -> None:
     body = (EXAMPLES / "records" / name).read_bytes()
-    record = json.loads(body)
-    record.pop("seal")
-    assert read(body).digest == hashlib.sha256(rfc8785.dumps(record)).hexdigest() == digest
+    assert read(body).digest == independent_digest(body) == digest
+
+
+def test_every_example_has_its_digest() -> None:
+    assert sorted(DIGESTS) == sorted(path.name for path in (EXAMPLES / "records").glob("*.json"))
 
 
 @pytest.mark.parametrize("name", DIGESTS)
@@ -28,3 +41,8 @@ def test_seal_of_each_example_verifies_without_our_code(name: str) -> None:
     record = json.loads((EXAMPLES / "records" / name).read_bytes())
     header, _, signature = record.pop("seal").split(".")
     CENTRE_KEYS[KID].verify(urlsafe_b64decode(signature + "=="), header.encode() + b"." + rfc8785.dumps(record))
+
+
+if __name__ == "__main__":
+    renewed = {path.name: independent_digest(path.read_bytes()) for path in sorted((EXAMPLES / "records").glob("*.json"))}
+    RECORDED.write_text(json.dumps(renewed, indent=1) + "\n", encoding="utf-8")

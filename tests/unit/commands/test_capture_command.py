@@ -13,18 +13,16 @@ import pytest
 from controller.cli import main
 from controller.jobs.store import take_lock
 from hwsim.wires.usbip import UsbIpServer
-from tests.fakes.usb_printer import BUSID, SERIAL, ScriptedPrinter
+from tests.fakes.scripted_usb import BUSID, served
+from tests.fakes.usb_printer import SERIAL, ScriptedPrinter
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
 async def usbip() -> AsyncIterator[UsbIpServer]:
-    server = UsbIpServer("127.0.0.1", 0)
-    server.plug(BUSID, ScriptedPrinter())
-    await server.start()
-    yield server
-    await server.close()
+    async with served(ScriptedPrinter()) as server:
+        yield server
 
 
 async def capture(*words: str | Path) -> int:
@@ -120,12 +118,10 @@ async def test_a_printer_that_is_not_there_leaves_no_file(
 
 
 async def test_a_printer_that_refuses_leaves_a_trace_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    server, device = UsbIpServer("127.0.0.1", 0), ScriptedPrinter()
+    device = ScriptedPrinter()
     device.say("Pr;ymcko", b"ERR RIBBON TYPE\0")
-    server.plug(BUSID, device)
-    await server.start()
-    assert await record(server, tmp_path / "t") == 1
-    await server.close()
+    async with served(device) as server:
+        assert await record(server, tmp_path / "t") == 1
     assert "ribbon_wrong: Pr;ymcko: ERR RIBBON TYPE" in capsys.readouterr().err
     assert await capture("--replay", tmp_path / "t") == 0
 

@@ -1,22 +1,35 @@
-"""print-station chip: what it makes of cards; over a chip station in memory."""
+"""print-station chip: what it makes of cards and of what goes wrong; over a chip station in memory."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import grp
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from controller.chips.content_signature import ContentSignature
 from controller.chips.profile import ChipProfile
 from controller.clock import Deadline
-from controller.commands import chip
-from controller.errors import CardWrong, ConfigError, DeviceRefused
-from controller.model import ChipFile
+from controller.commands import chip, chip_wipe
+from controller.commands.chip_books import Known, known
+from controller.commands.chip_findings import BAD, EMPTY, GOOD, NOTHING, Finding, as_json, as_text, trouble
+from controller.commands.chip_wipe import WipeTest
+from controller.conditions import CONDITIONS
+from controller.errors import DeviceAbsent, DeviceUnknown
+from controller.jobs.store import migrations
+from controller.model import ChipFile, Verdict
 from controller.setup import read_setup
-from tests.fakes.chip import UID, FakeCard, FakeChipStation, Faults, contents, shipped
+from tests.fakes.chip import OTHER_UID, UID, FakeCard, FakeChipStation, Faults, contents, shipped
+from tests.fakes.stock import passage
 
 STATION = Path(__file__).parents[3] / "examples" / "station.toml"
+FIELDS = ["3171234567890123", *["-"] * 12, "SUTEJO, S.H."]
 
 
 @pytest.fixture(params=["ektp", "gp-scp03"])
@@ -44,88 +57,284 @@ async def make(station: FakeChipStation, files: list[ChipFile], *, closed: bool 
     await station.release()
 
 
-async def looked(station: FakeChipStation, profile: ChipProfile, *, sizes: bool = False, whose: bool = False) -> list[str]:
-    said: list[str] = []
-    await chip.look(station, profile, now(), said.append, sizes=sizes, whose=whose)
-    return said
+async def looked(station: FakeChipStation, profile: ChipProfile, said: Known = Known.NOTHING, *, whose: bool = False) -> Finding:
+    return await chip.look(station, profile, lambda _uid: said, now(), whose=whose)
 
 
-async def test_an_empty_blank_is_good(station: FakeChipStation, profile: ChipProfile) -> None:
-    assert await looked(station, profile) == [f"chip {UID}", "GOOD: an empty blank"]
+def the_test(station: FakeChipStation, profile: ChipProfile, said: Known = Known.NOTHING) -> WipeTest:
+    return WipeTest(station, profile, lambda _uid: said, lambda: None)
+
+
+def written(station: FakeChipStation) -> bool:
+    """Whether anything is left on the chip besides its card control."""
+    assert station.card is not None
+    return any(any(cells) for fid, cells in station.card.memory.items() if fid != 0x6FF0)
+
+
+# check and read
+
+
+async def test_an_empty_blank_is_never_to_be_handed_over_when_it_is_printed(
+    station: FakeChipStation, profile: ChipProfile
+) -> None:
+    finding = await looked(station, profile)
+    assert (finding.exit_code, finding.uid) == (EMPTY, UID)
+    assert as_text(finding)[1].startswith("KOSONG: belum ada isi di chip: baik sebagai blangko; bila kartu ini sudah dicetak, ")
+    assert as_text(finding)[2].endswith("good as a blank; when this card is printed, do not hand it over.")
 
 
 async def test_a_complete_card_is_good_and_nothing_tells_whose(station: FakeChipStation, profile: ChipProfile) -> None:
-    await make(station, contents(profile, 60))
-    said = await looked(station, profile, sizes=True)
-    assert said[1] == "GOOD: complete and closed, signed by the centre"
-    assert said[2].startswith("  6FF1     60 bytes  SHA-256 ")
-    assert len(said) == 8
+    await make(station, [ChipFile(0x6FF1, _biodata())])
+    finding = await looked(station, profile)
+    said = "\n".join(as_text(finding)) + json.dumps(as_json(finding))
+    assert "    GOOD: the chip is complete and closed, signed by the centre; " in said
+    assert f"  6FF1  {len(_biodata()):5} bytes  SHA-256 " in said
+    assert "3171234567890123" not in said
+    assert "SUTEJO" not in said
 
 
 async def test_whose_it_is_is_told_when_asked(station: FakeChipStation, profile: ChipProfile) -> None:
-    fields = ",".join(f'"{value}"' for value in ["3171234567890123", *["-"] * 12, "SUTEJO, S.H."])
-    await make(station, [ChipFile(0x6FF1, fields.encode())])
-    assert (await looked(station, profile, whose=True))[-1] == "  3171234567890123  SUTEJO, S.H."
+    await make(station, [ChipFile(0x6FF1, _biodata())])
+    finding = await looked(station, profile, whose=True)
+    assert as_text(finding)[-1] == "  3171234567890123  SUTEJO, S.H."
+    assert (as_json(finding)["nik"], as_json(finding)["name"]) == ("3171234567890123", "SUTEJO, S.H.")
 
 
 def test_biodata_that_makes_no_sense_names_nobody() -> None:
-    assert chip.owner([ChipFile(0x6FF1, b"\xff\x00")]) == "the biodata cannot be read"
+    assert chip.owner([ChipFile(0x6FF1, b"\xff\x00")]) == ("?", "?")
 
 
 async def test_a_card_that_was_not_closed_is_not_good(station: FakeChipStation, profile: ChipProfile) -> None:
     await make(station, contents(profile, 60), closed=False)
-    with pytest.raises(DeviceRefused, match="read the life cycle: it is not as it must be"):
-        await looked(station, profile)
+    finding = await looked(station, profile)
+    assert (finding.code, finding.exit_code) == ("unfinished", BAD)
+    assert finding.detail == "read the life cycle: it is not as it must be"
+
+
+async def test_a_chip_with_other_keys_is_none_of_ours(station: FakeChipStation, profile: ChipProfile) -> None:
+    station.card = FakeCard(profile, faults=Faults(answers=dict.fromkeys(range(1, 20), "6300")))
+    finding = await looked(station, profile)
+    assert (finding.code, finding.exit_code, finding.remarks) == ("strange", BAD, ("all_strange",))
+
+
+async def test_an_empty_chip_that_is_closed_is_no_blank(station: FakeChipStation, profile: ChipProfile) -> None:
+    await make(station, [])
+    assert (await looked(station, profile)).code == "closed_empty"
+
+
+async def test_nothing_on_the_reader_is_told_with_what_it_may_be(station: FakeChipStation, profile: ChipProfile) -> None:
+    station.card = None
+    finding = await looked(station, profile)
+    assert finding.exit_code == NOTHING
+    assert "lay one card flat on the reader and try again. Still silent: its chip is dead" in as_text(finding)[1]
+
+
+async def test_a_card_that_is_taken_away_is_not_called_bad(station: FakeChipStation, profile: ChipProfile) -> None:
+    await make(station, contents(profile, 60))
+    assert station.card is not None
+    station.card.faults = Faults(dies_at_apdu=len(station.card.log) + 20)
+    finding = await looked(station, profile)
+    assert (finding.code, finding.exit_code, finding.uid) == ("lost", NOTHING, UID)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [(Known.ISSUED, "complete"), (Known.SPOILED, "spoiled"), (Known.OPEN, "open"), (Known.DESTROYED, "destroyed"),
+     (Known.UNLISTED, "complete"), (Known.NO_BOOKS, "complete")],
+)  # fmt: skip
+async def test_a_complete_chip_is_judged_by_the_books_too(
+    station: FakeChipStation, profile: ChipProfile, said: Known, code: str
+) -> None:
+    await make(station, contents(profile, 60))
+    assert (await looked(station, profile, said)).code == code
+
+
+@pytest.mark.parametrize(("said", "code"), [(Known.ISSUED, "unfinished"), (Known.SPOILED, "spoiled"), (Known.NOTHING, "empty")])
+async def test_an_empty_chip_that_was_used_is_no_blank(
+    station: FakeChipStation, profile: ChipProfile, said: Known, code: str
+) -> None:
+    assert (await looked(station, profile, said)).code == code
+
+
+async def test_books_that_cannot_be_read_are_remarked(station: FakeChipStation, profile: ChipProfile) -> None:
+    finding = await looked(station, profile, Known.UNREADABLE)
+    assert "    Only the chip was looked at: the station's books cannot be read here." in as_text(finding)
+
+
+@pytest.mark.parametrize("condition", ["reader_busy", "sam_absent"])
+def test_what_a_running_station_holds_is_said_with_what_to_do(condition: str) -> None:
+    said = as_text(trouble(DeviceAbsent(condition, "another program holds it (0x8010000B)"), None, "strange"))
+    assert said[0].startswith("TIDAK DIPERIKSA: pembaca atau SAM dipakai program lain")
+    assert said[1].endswith("stop it first (systemctl stop print-station), or use another reader.")
+    assert said[2] == f"    [{condition}: another program holds it (0x8010000B)]"
+
+
+def test_a_condition_that_no_row_knows_is_told_as_the_lane_would() -> None:
+    finding = trouble(DeviceUnknown("reader_lost", "0x80100017"), UID, "unfinished")
+    assert (finding.exit_code, as_json(finding)["en"]) == (NOTHING, CONDITIONS["reader_lost"].en)
+
+
+# wipe-test
 
 
 async def test_a_reader_that_writes_leaves_the_blank_empty(station: FakeChipStation, profile: ChipProfile) -> None:
-    said: list[str] = []
-    await chip.wipe_test(station, profile, now(), said.append)
-    assert said[1].startswith("GOOD: 3078 bytes written and read back in ")
-    assert station.card is not None
-    assert not any(any(cells) for fid, cells in station.card.memory.items() if fid != 0x6FF0)
+    finding = await the_test(station, profile).run(now())
+    assert finding.exit_code == GOOD
+    assert "this reader writes and reads as it must (3078 bytes, " in as_text(finding)[2]
+    assert not written(station)
 
 
 async def test_a_card_that_holds_anything_else_is_not_touched(station: FakeChipStation, profile: ChipProfile) -> None:
     await make(station, contents(profile, 60), closed=False)
     assert station.card is not None
     before = station.card.image()
-    with pytest.raises(CardWrong, match="the card holds something else than this test: it was not touched"):
-        await chip.wipe_test(station, profile, now(), print)
+    finding = await the_test(station, profile).run(now())
+    assert (finding.code, finding.exit_code) == ("not_blank", BAD)
     assert station.card.image() == before
 
 
-async def test_a_test_that_was_broken_off_is_made_good_by_the_next(station: FakeChipStation, profile: ChipProfile) -> None:
-    await make(station, chip.test_pattern(profile)[:2], closed=False)
-    said: list[str] = []
-    await chip.wipe_test(station, profile, now(), said.append)
-    assert said[1].startswith("GOOD")
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [(Known.ISSUED, "not_blank"), (Known.OPEN, "open"), (Known.SPOILED, "spoiled"), (Known.DESTROYED, "destroyed"),
+     (Known.UNREADABLE, "no_books")],
+)  # fmt: skip
+async def test_a_card_that_the_station_knows_is_not_touched_though_it_is_empty(
+    station: FakeChipStation, profile: ChipProfile, said: Known, code: str
+) -> None:
+    finding = await the_test(station, profile, said).run(now())
+    assert (finding.code, finding.remarks) == (code, ())
+    assert station.card is not None
+    assert station.card.written_bytes == 0
 
 
-async def test_a_memory_that_fails_is_told(station: FakeChipStation, profile: ChipProfile) -> None:
+async def test_a_test_that_was_broken_off_by_a_power_cut_is_made_good_by_the_next(
+    station: FakeChipStation, profile: ChipProfile
+) -> None:
+    await make(station, chip_wipe.pattern_of(profile)[:2], closed=False)
+    assert (await the_test(station, profile).run(now())).exit_code == GOOD
+    assert not written(station)
+
+
+async def test_a_memory_that_fails_is_told_and_the_blank_is_emptied(station: FakeChipStation, profile: ChipProfile) -> None:
     await station.identify(now())
     assert station.card is not None
     look = len(station.card.log)
-    station.card.faults = Faults(answers={2 * look + 2: "6581"})
-    with pytest.raises(DeviceRefused, match="6581, memory failure"):
-        await chip.wipe_test(station, profile, now(), print)
+    station.card.faults = Faults(answers={2 * look + 4: "6581"})
+    finding = await the_test(station, profile).run(now())
+    assert (finding.code, finding.exit_code, finding.remarks) == ("no_write", BAD, ("emptied",))
+    assert "6581, memory failure" in finding.detail
+    assert not written(station)
 
 
-def _arguments(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    chip.configure(parser)
-    return parser.parse_args([*words, "--config", str(STATION)])
+class TakenAway(FakeChipStation):
+    """The card is taken away while it is read back; `back` lies there afterwards."""
+
+    back: FakeCard | None = None
+
+    async def read(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
+        self.card = self.back
+        return await super().read(fids, deadline)
 
 
-@pytest.mark.parametrize("words", [("read", "--whose"), ("check", "--trace", "--unmasked")])
+async def test_a_card_that_is_taken_away_and_does_not_come_back_is_said_to_be_full(profile: ChipProfile) -> None:
+    station = TakenAway(profile)
+    station.card = FakeCard(profile)
+    finding = await the_test(station, profile).run(now())
+    assert (finding.code, finding.remarks) == ("lost", ("left",))
+    assert "    The test's pattern may still be on the chip: lay this blank down again and repeat wipe-test; " in (
+        "\n".join(as_text(finding))
+    )
+
+
+async def test_another_card_that_comes_back_is_not_written(profile: ChipProfile) -> None:
+    station = TakenAway(profile)
+    station.card, station.back = FakeCard(profile), FakeCard(profile, uid=OTHER_UID)
+    finding = await the_test(station, profile).run(now())
+    assert finding.remarks == ("left",)
+    assert station.back.written_bytes == 0
+
+
+class NeverReads(FakeChipStation):
+    """Reading takes for ever."""
+
+    async def read(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
+        self.reads = True
+        await asyncio.Event().wait()
+        return []
+
+
+async def test_a_person_who_stops_the_test_gets_an_empty_blank(profile: ChipProfile) -> None:
+    station = NeverReads(profile)
+    station.card = FakeCard(profile)
+    test = the_test(station, profile)
+    task = asyncio.ensure_future(test.run(now()))
+    while not hasattr(station, "reads"):
+        await asyncio.sleep(0)
+    assert written(station)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert test.state == ("emptied",)
+    assert not written(station)
+
+
+# books
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Path:
+    with closing(_books(tmp_path)) as db:
+        for script in migrations():
+            db.executescript(script)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"), [("good", Known.ISSUED), ("spoiled", Known.SPOILED), (None, Known.OPEN), ("still_blank", Known.NOTHING)]
+)
+def test_the_books_tell_what_became_of_a_chip(state_dir: Path, verdict: Verdict | None, said: Known) -> None:
+    with closing(_books(state_dir)) as db:
+        passage(db, uid=UID, verdict=verdict)
+    assert known(state_dir, UID) is said
+    assert known(state_dir, OTHER_UID) is Known.NOTHING
+
+
+def test_the_books_are_left_as_they_were(state_dir: Path) -> None:
+    known(state_dir, UID)
+    assert [path.name for path in state_dir.iterdir()] == ["station.db"]
+
+
+def test_no_books_are_not_books_that_cannot_be_read(tmp_path: Path) -> None:
+    assert known(tmp_path / "nowhere", UID) is Known.NO_BOOKS
+    (tmp_path / "station.db").write_bytes(b"no database, but long enough to be looked at" * 100)
+    assert known(tmp_path, UID) is Known.UNREADABLE
+
+
+# options
+
+
+@pytest.mark.parametrize("words", [("read", "--whose"), ("check", "--trace", "--unmasked"), ("wipe-test", "--yes", "--unmasked")])
 def test_nobody_but_the_counter_sees_whose_it_is(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    assert chip.run(_arguments(*words)) == 1
-    assert "only members of the group ktp-counter may see whose a card is" in capsys.readouterr().err
+    assert chip.run(_arguments(*words)) == NOTHING
+    said = capsys.readouterr()
+    assert "hanya anggota grup ktp-counter" in said.err
+    assert "only members of the group ktp-counter may see whose a card is" in said.err
+    assert said.out == ""
 
 
-def test_a_lane_that_does_not_exist_is_told_with_those_that_do() -> None:
-    with pytest.raises(ConfigError, match=r"--lane: name one of the lanes: 1\."):
-        chip.run(_arguments("check", "--lane", "9"))
+def test_who_is_in_the_group_may_see_it() -> None:
+    assert chip.is_member(grp.getgrgid(os.getgid()).gr_name)
+    assert not chip.is_member("no-such-group")
+
+
+def test_the_group_of_the_counter_is_made_by_the_package() -> None:
+    text = (STATION.parents[1] / "systemd" / "print-station.sysusers").read_text(encoding="utf-8")
+    assert chip.ROLE_GROUP in [line.split()[1] for line in text.splitlines() if line.startswith("g ")]
+
+
+def test_a_lane_that_does_not_exist_is_told_with_those_that_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert chip.run(_arguments("check", "--lane", "9")) == NOTHING
+    assert "--lane: sebut salah satu jalur: 1.\n    name one of the lanes: 1.\n" in capsys.readouterr().err
 
 
 def test_a_blank_is_only_written_when_the_person_says_that_it_is_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +343,36 @@ def test_a_blank_is_only_written_when_the_person_says_that_it_is_one(capsys: pyt
     assert "--yes" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "601", "soon"])
+def test_a_wait_that_makes_no_sense_is_wrong_usage(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _arguments("check", "--wait", seconds)
+    assert ended.value.code == 2
+    assert "--wait" in capsys.readouterr().err
+
+
+def test_a_missing_configuration_is_told_in_both_languages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert chip.run(_arguments("check", config=tmp_path / "station.toml")) == NOTHING
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
 def test_the_station_believes_the_signatures_that_its_file_names() -> None:
     setup = read_setup(STATION)
-    assert isinstance(setup.signature, ContentSignature)
+    assert setup.signature is not None
     assert setup.signature.fid == 0x6FF6
+
+
+def _arguments(*words: str, config: Path = STATION) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    chip.configure(parser)
+    return parser.parse_args([*words, "--config", str(config)])
+
+
+def _biodata() -> bytes:
+    return ",".join(f'"{value}"' for value in FIELDS).encode()
+
+
+def _books(folder: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(folder / "station.db", isolation_level=None)
+    db.row_factory = sqlite3.Row
+    return db

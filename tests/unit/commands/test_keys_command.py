@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli import main
+from controller.conditions import CONDITIONS
 from hwsim.devices.chip_keys import MASTERS as SYNTHETIC
 from tests.fakes.token import LABEL, MODULE, PIN, SoftToken
 
@@ -71,7 +72,9 @@ def test_a_file_that_holds_no_masters_is_refused(config: str, capsys: pytest.Cap
 
 def test_check_without_masters_fails_at_the_lane(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "check", "--config", config]) == 1
-    assert "lane 1 (ektp, icao): sam_refused: the token has no 3-key 3DES keys" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"lane 1 (ektp, icao): {CONDITIONS['sam_refused'].id}\n    {CONDITIONS['sam_refused'].en}\n" in said
+    assert "    [sam_refused: the token has no 3-key 3DES keys" in said
 
 
 def test_a_wrong_pin_is_told_and_only_a_person_lets_it_be_tried_again(
@@ -87,9 +90,19 @@ def test_a_wrong_pin_is_told_and_only_a_person_lets_it_be_tried_again(
     assert main(["keys", "check", "--config", config]) == 0
 
 
+def test_init_with_a_wrong_pin_says_what_to_do_in_both_languages(
+    config: str, token: SoftToken, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token.write_pin("0000")
+    assert main(["keys", "init", "--config", config]) == 1
+    assert f"keys init: {CONDITIONS['sam_locked'].id}\n    {CONDITIONS['sam_locked'].en}\n    [sam_locked: " in (
+        capsys.readouterr().err
+    )
+
+
 def test_keys_are_not_made_in_a_sam_card(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "init", "--config", str(ROOT / "examples" / "station.toml")]) == 1
-    assert 'key_holder: keys are made only in a token (kind = "pkcs11")' in capsys.readouterr().err
+    assert 'keys are made only in a token (kind = "pkcs11")' in capsys.readouterr().err
 
 
 def test_there_is_no_option_for_a_pin(config: str) -> None:
@@ -106,4 +119,4 @@ def test_a_mechanism_that_the_token_lacks_is_named(tmp_path: Path, chip: str, me
                               env=dict(os.environ), cwd=ROOT, capture_output=True, text=True, check=False)  # fmt: skip
     token.restore()
     assert done.returncode == 1
-    assert f"lacks a mechanism that '{'icao' if chip == 'ektp' else 'scp03'}' needs: {mechanism}\n" in done.stderr
+    assert f"lacks a mechanism that '{'icao' if chip == 'ektp' else 'scp03'}' needs: {mechanism}]\n" in done.stderr

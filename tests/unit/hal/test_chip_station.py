@@ -9,7 +9,8 @@ import pytest
 from controller.chips.profile import ChipProfile
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
-from controller.hal.chip_station import PcscChipStation
+from controller.hal.chip_station import PcscChipStation, PhaseWatch
+from controller.hal.ports import ChipCost, ChipPhase
 from hwsim.wires.vpcd import VpcdSlot
 from tests.fakes.chip import FakeCard, WiredCard, contents, ektp, needs_sandbox, shipped
 from tests.fakes.chip_sessions import FakeSam
@@ -38,13 +39,48 @@ async def station(profile: ChipProfile, sam: FakeSam) -> AsyncIterator[PcscChipS
 
 
 @pytest.fixture
-async def card(profile: ChipProfile) -> AsyncIterator[FakeCard]:
-    """A fresh card in the field."""
-    slot, card = VpcdSlot("127.0.0.1", vpcd_port(1)), FakeCard(profile)
+def card(profile: ChipProfile) -> FakeCard:
+    return FakeCard(profile)
+
+
+@pytest.fixture
+async def wired(card: FakeCard) -> AsyncIterator[WiredCard]:
+    """The card in the field, fresh."""
+    slot, wired = VpcdSlot("127.0.0.1", vpcd_port(1)), WiredCard(card)
     await slot.start()
-    slot.insert(WiredCard(card))
-    yield card
+    slot.insert(wired)
+    yield wired
     await slot.close()
+
+
+class Heard:
+    """What a station tells of its phases, and what crossed the wire meanwhile."""
+
+    def __init__(self) -> None:
+        self.phases: list[tuple[ChipPhase, ChipCost, str | None]] = []
+        self.wire: list[tuple[bytes, bytes]] = []
+
+    def phase(self, phase: ChipPhase, cost: ChipCost, failure: str | None) -> None:
+        self.phases.append((phase, cost, failure))
+
+    def exchange(self, command: bytes, answer: bytes) -> None:
+        self.wire.append((command, answer))
+
+    @property
+    def failures(self) -> list[tuple[ChipPhase, str | None]]:
+        return [(phase, failure) for phase, _, failure in self.phases]
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+async def measured(profile: ChipProfile, sam: FakeSam, heard: Heard) -> AsyncIterator[PcscChipStation]:
+    station = PcscChipStation(profile, reader_name(1), sam, trace=heard.exchange, watch=PhaseWatch(heard.phase))
+    yield station
+    await station.close()
 
 
 def soon() -> Deadline:
@@ -66,6 +102,7 @@ async def test_a_key_holder_in_trouble_is_told_before_a_blank_is_fed(
 
 
 @TROUBLES
+@pytest.mark.usefixtures("wired")
 async def test_at_the_first_look_it_says_nothing_of_the_card(
     station: PcscChipStation, sam: FakeSam, card: FakeCard, trouble: str, told: type[DeviceError]
 ) -> None:
@@ -75,8 +112,9 @@ async def test_at_the_first_look_it_says_nothing_of_the_card(
     assert card.written_bytes == 0
 
 
+@pytest.mark.usefixtures("wired")
 async def test_lost_between_writing_and_proof_it_leaves_the_card_unknown(
-    station: PcscChipStation, sam: FakeSam, card: FakeCard, profile: ChipProfile
+    station: PcscChipStation, sam: FakeSam, profile: ChipProfile
 ) -> None:
     await station.identify(soon())
     await station.write(contents(profile, 40), soon())
@@ -89,3 +127,51 @@ async def test_a_profile_without_channel_asks_no_key_holder() -> None:
     station = PcscChipStation(ektp(), reader_name(1), FakeSam("sam_absent"))
     await station.check()
     await station.close()
+
+
+@pytest.mark.usefixtures("wired")
+async def test_every_phase_tells_what_crossed_the_wire_in_it(
+    measured: PcscChipStation, heard: Heard, profile: ChipProfile
+) -> None:
+    await measured.identify(soon())
+    heard.wire.clear()  # the card of an earlier test may have been met first
+    await measured.write(contents(profile, 40), soon())
+    await measured.read([0x6FF1], soon())
+    await measured.finish([0x6FF1], soon())
+    assert heard.failures == [(phase, None) for phase in ChipPhase]
+    costs = [cost for _, cost, _ in heard.phases[1:]]
+    assert min(cost.commands for cost in costs) > 0
+    assert sum(cost.commands for cost in costs) == len(heard.wire)
+    assert sum(cost.sent_bytes for cost in costs) == sum(len(command) for command, _ in heard.wire)
+    assert sum(cost.received_bytes for cost in costs) == sum(len(answer) for _, answer in heard.wire)
+    assert all(0 < cost.chip_s < cost.whole_s for cost in costs)
+
+
+async def test_a_phase_that_hangs_is_told_with_the_command_that_never_came_back(
+    measured: PcscChipStation, heard: Heard, wired: WiredCard
+) -> None:
+    await measured.identify(soon())
+    wired.hang()
+    with pytest.raises(DeviceUnknown, match="chip_silent"):
+        await measured.read([0x6FF1], Deadline.after(0.2))
+    phase, cost, failure = heard.phases[-1]
+    assert (phase, cost.commands, cost.received_bytes, failure) == (ChipPhase.READ, 1, 0, "chip_silent")
+    assert cost.chip_s > 0
+
+
+async def test_a_look_at_an_empty_reader_fails_without_a_command(measured: PcscChipStation, heard: Heard) -> None:
+    with pytest.raises(DeviceRefused, match="chip_silent"):
+        await measured.identify(Deadline.after(0.05))
+    ((phase, cost, failure),) = heard.phases
+    assert (phase, cost.commands, cost.whole_s, failure) == (ChipPhase.IDENTIFY, 0, 0, "chip_silent")
+
+
+@pytest.mark.usefixtures("wired")
+async def test_what_is_refused_before_anything_is_sent_has_failed_too(
+    measured: PcscChipStation, heard: Heard, profile: ChipProfile
+) -> None:
+    await measured.identify(soon())
+    with pytest.raises(DeviceRefused, match="nothing written"):
+        await measured.write([*contents(profile, 40), *contents(profile, 40)], soon())
+    assert heard.failures == [(ChipPhase.IDENTIFY, None), (ChipPhase.WRITE, "chip_refused")]
+    assert heard.phases[-1][1].commands == 0

@@ -10,6 +10,7 @@ import pytest
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown, RenderError
 from controller.model import PrinterCare
+from tests.fakes.scripted_usb import soon
 from tests.fakes.usb_printer import Wired, panels_for, tiny_profile, wired
 
 BOTH = tiny_profile().with_ribbon("ymckok")
@@ -23,10 +24,6 @@ async def wire() -> AsyncIterator[Wired]:
         await both.driver.open()
         both.device.says |= SETTINGS | {"Rco;r": "742"}
         yield both
-
-
-def soon() -> Deadline:
-    return Deadline.after(5)
 
 
 async def test_the_printer_is_told_of_the_lanes_ribbon(wire: Wired) -> None:

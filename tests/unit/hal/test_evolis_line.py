@@ -6,26 +6,16 @@ What must hold: nothing is ever taken for the answer to another command, and the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
 from controller.model import CardPosition, PrinterIdentity, PrinterWitness
-from tests.fakes.usb_printer import BUSID, SERIAL, ScriptedPrinter, Wired, panels_for, wired
+from tests.fakes.scripted_usb import BUSID, soon
+from tests.fakes.usb_printer import SERIAL, ScriptedPrinter, Wired, opened, panels_for, wired
 
-
-@pytest.fixture
-async def wire() -> AsyncIterator[Wired]:
-    async with wired() as both:
-        await both.driver.open()
-        both.device.heard.clear()
-        yield both
-
-
-def soon() -> Deadline:
-    return Deadline.after(5)
+wire = pytest.fixture(opened)
 
 
 async def test_open_tells_who_is_there() -> None:
@@ -197,18 +187,12 @@ async def test_a_reply_without_end_leaves_the_act_unknown(wire: Wired, endless: 
 
 
 async def test_a_printer_that_talks_without_end_is_not_opened(wire: Wired) -> None:
-    async def babble() -> None:
-        while True:
-            wire.device.emit(b"OK\0" * 20)
-            await asyncio.sleep(0.02)
-
     wire.device.say("Sic")
     with pytest.raises(DeviceUnknown):
         await wire.driver.feed(soon())
-    talking = asyncio.create_task(babble())
-    with pytest.raises(DeviceUnknown, match="printer_garbled: the printer talks without end"):
-        await wire.driver.open()
-    talking.cancel()
+    async with wire.device.talking(b"OK\0" * 20):
+        with pytest.raises(DeviceUnknown, match="printer_garbled: the printer talks without end"):
+            await wire.driver.open()
 
 
 async def test_a_stall_before_an_act_is_cleared_and_open_brings_the_line_back(wire: Wired) -> None:

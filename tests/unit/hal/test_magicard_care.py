@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from controller.clock import Deadline
 from controller.errors import DeviceRefused
 from controller.model import PrinterCare
-from tests.fakes.magicard_usb import (
-    FIELDS,
-    JAM,
-    NOT_FED,
-    Wired,
-    errors,
-    info,
-    panels_for,
-    tiny_profile,
-    wired,
-)
+from tests.fakes.magicard_usb import FIELDS, JAM, NOT_FED, Wired, errors, info, opened, panels_for, tiny_profile, wired
+from tests.fakes.scripted_usb import soon
 
-
-@pytest.fixture
-async def wire() -> AsyncIterator[Wired]:
-    async with wired() as both:
-        await both.driver.open()
-        both.device.heard.clear()
-        yield both
-
-
-def soon() -> Deadline:
-    return Deadline.after(5)
+wire = pytest.fixture(opened)
 
 
 async def test_care_is_cards_until_cleaning_and_the_settings_by_name(wire: Wired) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from controller.errors import DeviceUnknown
-from controller.hal.magicard_codec import Info, Kind, Reply, ReplyReader, Status, encode, info_of, key_value, status_of
-from controller.hal.magicard_view import Port, port_of
+from controller.hal.magicard_codec import Info, Kind, Reply, ReplyReader, Status, encode, info_of, status_of
 from tests.fakes.magicard_usb import FIELDS, SERIAL, errors, info
 
 IDLE = bytes.fromhex("01535441 5072696e7465727374617475 73204f4b2e 0a 30303a3030 0a 28633033303029 03")
@@ -75,13 +74,6 @@ def test_a_reply_without_an_error_pair_at_the_end_is_garbled(text: str) -> None:
 def test_the_three_kinds_are_told_apart() -> None:
     kinds = [reply.kind for reply in read(errors() + info() + b"\x01STA,VRS1.06,\x03")]
     assert kinds == [Kind.ERRORS, Kind.INFO, Kind.KEY]
-
-
-def test_a_key_query_is_answered_with_its_key() -> None:
-    (reply,) = read(b"\x01STA,VRS1.06,\x03")
-    assert key_value(reply, "VRS") == "1.06"
-    with pytest.raises(DeviceUnknown, match=r"printer_garbled: .*came where MSR was due"):
-        key_value(reply, "MSR")
 
 
 def test_the_fields_say_who_it_is_and_what_it_has_done() -> None:
@@ -161,11 +153,3 @@ def test_a_reply_without_end_is_not_kept() -> None:
     assert reader.feed(b"\x01STA" + b"x" * 1020) == []
     with pytest.raises(DeviceUnknown, match="printer_garbled: a reply of more than 1024 bytes"):
         reader.feed(b"x")
-
-
-@pytest.mark.parametrize(
-    ("value", "port"),
-    [(0x18, Port.READY), (0x08, Port.WORKING), (0x10, Port.FAULT), (0x38, Port.OUT), (0x00, Port.FAULT), (0x99, Port.READY)],
-)
-def test_the_port_is_ready_at_work_or_at_fault(value: int, port: Port) -> None:
-    assert port_of(value) is port

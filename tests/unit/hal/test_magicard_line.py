@@ -6,23 +6,18 @@ What must hold: nothing is ever taken for the answer to a newer question, and th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from controller.errors import DeviceAbsent, DeviceUnknown
 from controller.model import CardPosition, PrinterIdentity, PrinterWitness
-from tests.fakes.magicard_usb import BUSID, FIELDS, SERIAL, ScriptedMagicard, Wired, errors, info, wired
+from tests.fakes.magicard_usb import FIELDS, SERIAL, ScriptedMagicard, Wired, errors, info, opened, wired
+from tests.fakes.scripted_usb import BUSID
 
 WITNESS = PrinterWitness(CardPosition.UNTOLD, 1000, 4000, 187)
 
 
-@pytest.fixture
-async def wire() -> AsyncIterator[Wired]:
-    async with wired() as both:
-        await both.driver.open()
-        both.device.heard.clear()
-        yield both
+wire = pytest.fixture(opened)
 
 
 def other(number: int, value: str) -> list[str]:
@@ -198,18 +193,12 @@ async def test_replies_of_one_kind_without_end_do_not_come_into_step(wire: Wired
 
 
 async def test_a_printer_that_talks_without_end_is_not_opened(wire: Wired) -> None:
-    async def babble() -> None:
-        while True:
-            wire.device.emit(errors())
-            await asyncio.sleep(0.02)
-
     wire.device.say("ERR")
     with pytest.raises(DeviceUnknown):
         await wire.driver.witness()
-    talking = asyncio.create_task(babble())
-    with pytest.raises(DeviceUnknown, match="printer_garbled: the printer talks without end"):
-        await wire.driver.open()
-    talking.cancel()
+    async with wire.device.talking(errors()):
+        with pytest.raises(DeviceUnknown, match="printer_garbled: the printer talks without end"):
+            await wire.driver.open()
 
 
 async def test_a_stall_is_cleared_and_open_brings_the_line_back(wire: Wired) -> None:

@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
 from controller.hal.magicard import MagicardPrinter
-from tests.fakes.magicard_usb import (
-    JAM,
-    NOT_FED,
-    SERIAL,
-    WORKING,
-    Wired,
-    panels_for,
-    tiny_profile,
-    wired,
-)
+from tests.fakes.magicard_usb import JAM, NOT_FED, SERIAL, WORKING, Wired, opened, tiny_profile, wired
 
-
-@pytest.fixture
-async def wire() -> AsyncIterator[Wired]:
-    async with wired() as both:
-        await both.driver.open()
-        both.device.heard.clear()
-        yield both
-
-
-def soon() -> Deadline:
-    return Deadline.after(5)
-
-
-async def do_print(wire: Wired, deadline: Deadline | None = None) -> None:
-    await wire.driver.print_by_hand(panels_for(wire.profile), deadline or soon())
+wire = pytest.fixture(opened)
 
 
 async def test_another_printer_at_the_port_is_told_before_anything_moves() -> None:
@@ -49,7 +24,7 @@ async def test_another_printer_at_the_port_is_told_before_anything_moves() -> No
 async def test_a_printer_that_was_swapped_is_found_out_before_the_job(wire: Wired) -> None:
     wire.device.fields[3] = "SIM-M-0009"
     with pytest.raises(DeviceAbsent, match="printer_swapped"):
-        await do_print(wire)
+        await wire.print()
     assert wire.device.jobs == []
 
 
@@ -96,7 +71,7 @@ async def test_a_printer_with_another_print_head_is_refused(head: str, name: str
         with pytest.raises(DeviceRefused, match=f"printer_other: its print head is {name}; profile tiny is for KGE2"):
             await wire.driver.open()
         with pytest.raises(DeviceRefused, match="printer_other"):
-            await wire.driver.print_by_hand(panels_for(wire.profile), Deadline.after(5))
+            await wire.print()
         assert wire.device.jobs == []
 
 
@@ -138,7 +113,7 @@ async def test_a_part_of_a_job_that_another_host_left_behind_is_dropped_before_a
     async with wired() as wire:
         await wire.device.bulk_out(1, b"\x05\x01,NOC1,SZB2304\x1c" + bytes(1000))
         await wire.driver.open()
-        await wire.driver.print_by_hand(panels_for(wire.profile), Deadline.after(5))
+        await wire.print()
         assert len(wire.device.jobs) == 1
 
 

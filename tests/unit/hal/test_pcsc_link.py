@@ -15,7 +15,8 @@ from controller.chips.profile import ChipProfile
 from controller.chips.transfer import read_content, write_files
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
-from controller.hal.pcsc_link import PcscLink, _no_service
+from controller.hal.pcsc_link import PcscLink
+from controller.hal.pcsc_session import no_service
 from controller.model import ChipSight
 from hwsim.wires.vpcd import VpcdSlot
 from tests.fakes.chip import UID, FakeCard, WiredCard, contents, ektp, needs_sandbox, personaliser
@@ -250,7 +251,7 @@ async def test_a_chip_that_says_no_is_kept(link: PcscLink, slot: VpcdSlot, wired
     ],
 )
 def test_every_error_word_has_its_meaning(hresult: int, kind: type[DeviceError], condition: str) -> None:
-    error = _no_service(hresult, "try")
+    error = no_service(hresult, "try")
     assert (type(error), error.condition) == (kind, condition)
     assert f"0x{hresult & 0xFFFFFFFF:08X}" in error.detail
 
@@ -292,6 +293,13 @@ async def test_a_card_that_left_before_the_reset_is_unknown(link: PcscLink, slot
     assert (type(error), error.condition) == (DeviceUnknown, "chip_silent")
     assert (await failure(read(link))).condition == "reader_lost"
     assert (await failure(take(link, PAST_POLLING_S))).condition == "chip_silent"  # else pcscd overlooks the next test's card
+
+
+async def test_a_deadline_that_passed_resets_no_card(link: PcscLink, slot: VpcdSlot, wired: WiredCard, card: FakeCard) -> None:
+    slot.insert(wired)
+    await take(link)
+    error = await failure(link.reset(Deadline.after(0)))
+    assert (type(error), error.condition, card.current) == (DeviceUnknown, "chip_silent", 0x6FF6)
 
 
 async def test_no_card_no_reset(link: PcscLink) -> None:

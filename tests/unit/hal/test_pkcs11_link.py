@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -224,3 +225,71 @@ def test_closing_twice_is_fine_and_a_later_call_opens_it_again(link: TokenLink) 
     link.close()
     link.close()
     assert link.run(lambda ring: len(ring.random(2))) == 2
+
+
+def log_out(ring: KeyRing) -> None:
+    """What some tokens do by themselves after a while: the session stays, its keys are hidden."""
+    assert ctypes.CDLL(str(MODULE)).C_Logout(ctypes.c_ulong(ring._session.handle)) == 0
+
+
+def test_a_login_that_was_lost_is_made_again(link: TokenLink) -> None:
+    make(link)
+    link.run(log_out)
+    assert link.run(lambda ring: ring.key_bytes(ring.master(MASTER, Kind.AES))) == 32
+
+
+def test_a_master_that_is_missing_is_looked_for_once_more_on_a_new_session_only(link: TokenLink) -> None:
+    looked: list[int] = []
+
+    def work(ring: KeyRing) -> None:
+        looked.append(1)
+        ring.master(MASTER, Kind.AES)
+
+    link.run(lambda ring: ring.random(1))
+    with pytest.raises(DeviceRefused, match="no AES keys named 'm'"):
+        link.run(work)
+    assert len(looked) == 2
+
+
+@pytest.mark.parametrize("data", [b"", bytes(15), bytes(17)])
+def test_what_the_token_refuses_is_no_loss_of_it(link: TokenLink, data: bytes) -> None:
+    make(link)
+    with pytest.raises(DeviceRefused, match="the token refuses what is done with a key") as refused:
+        link.run(lambda ring: ring.derive_aes(ring.master(MASTER, Kind.AES), data, 16, Use.MAC))
+    assert refused.value.condition == "sam_refused"
+
+
+def test_a_use_that_a_keys_attributes_forbid_is_refused(link: TokenLink) -> None:
+    make(link)
+    with pytest.raises(DeviceRefused, match="forbid to sign with it"):
+        link.run(lambda ring: ring.derive_aes(ring.master(MASTER, Kind.AES), bytes(16), 16, Use.WRAP).cmac(b""))
+
+
+def test_an_unknown_attribute_is_refused(link: TokenLink) -> None:
+    make(link)
+    with pytest.raises(DeviceRefused, match="AttributeTypeInvalid"):
+        link.run(lambda ring: ring.master(MASTER, Kind.AES)[Attribute.MODULUS])
+
+
+def test_two_lanes_that_ask_at_once_try_a_wrong_pin_once(token: SoftToken, link: TokenLink) -> None:
+    token.write_pin("0000")
+    with ThreadPoolExecutor(4) as lanes:
+        errors = list(lanes.map(lambda _: error_of(link).detail, range(8)))
+    assert sum("refuses the PIN" in error for error in errors) == 1
+    assert sum("was given a wrong PIN since its last login" in error for error in errors) == 7
+
+
+def test_once_more_is_one_try(token: SoftToken, link: TokenLink) -> None:
+    token.write_pin("0000")
+    error_of(link)
+    assert "refuses the PIN" in error_of(link, once_more=True).detail
+    assert "was given a wrong PIN since its last login" in error_of(link).detail
+
+
+def test_no_text_holds_the_pin(token: SoftToken, link: TokenLink) -> None:
+    token.write_pin("739154")
+    error: BaseException | None = error_of(link)
+    while error is not None:
+        assert "739154" not in f"{error!r} {error}"
+        error = error.__cause__ or error.__context__
+    assert "739154" not in repr(link._pin)

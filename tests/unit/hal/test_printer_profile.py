@@ -72,7 +72,7 @@ def test_a_ribbon_gives_its_own_panels_and_those_of_the_back_when_asked() -> Non
 
 def test_a_lane_may_have_another_ribbon_of_the_profile() -> None:
     profile = find_profile(PROFILES, "evolis-primacy").with_ribbon("ymckok")
-    assert (profile.fitted.command, profile.fitted.panels_per_card) == ("Pr;ymckok", 6)
+    assert (profile.fitted.command, *profile.fitted.panels, *profile.fitted.back_panels) == ("Pr;ymckok", *"ymckok")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from controller.errors import DeviceAbsent
 from controller.hal.usb_find import UsbRoute, UsbWanted, claim, find_device, open_backend
 from controller.hal.usbip_backend import UsbIpBackend
 from hwsim.wires.usbip import PrinterDescriptors, UsbIpServer
-from tests.fakes.usb_printer import BUSID, SERIAL, VENDOR, ScriptedPrinter
+from tests.fakes.scripted_usb import BUSID, served
+from tests.fakes.usb_printer import SERIAL, VENDOR, ScriptedPrinter
 
 WANTED = UsbWanted(VENDOR, SERIAL)
 
@@ -91,11 +92,8 @@ async def device() -> OddPrinter:
 
 @pytest.fixture
 async def server(device: OddPrinter) -> AsyncIterator[UsbIpServer]:
-    server = UsbIpServer("127.0.0.1", 0)
-    server.plug(BUSID, device)
-    await server.start()
-    yield server
-    await server.close()
+    async with served(device) as server:
+        yield server
 
 
 def claimed(backend: UsbIpBackend) -> UsbRoute:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -32,6 +32,7 @@ class Bench:
     calls: LaneCalls = field(default_factory=LaneCalls)
     doubts: LaneDoubts = field(default_factory=lambda: LaneDoubts(3))
     held: bool = False
+    policy: LanePolicy = POLICY
 
     def __post_init__(self) -> None:
         self.report = LaneReport("1", lambda _status: None)
@@ -39,7 +40,7 @@ class Bench:
         links = LaneLinks(lambda: self.held, lambda: True, lambda _status: None, lambda _stage, _seconds: None,
                           lambda _result: None, lambda _ruling: None)  # fmt: skip
         self._look = LaneLook(
-            self.lane.devices, self.store, self.spool, POLICY, links, care, self.doubts, self.calls, self.report
+            self.lane.devices, self.store, self.spool, self.policy, links, care, self.doubts, self.calls, self.report
         )
 
     async def gather(self) -> LaneSight:
@@ -82,6 +83,24 @@ async def test_a_reader_that_is_gone_is_not_the_printers_trouble(bench: Bench) -
     facts = (await bench.gather()).facts
     assert (facts.printer_trouble, facts.reader_trouble) == (None, "pcsc_absent")
     assert (bench.report.status.printer_up, bench.report.status.reader_up) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reader_up", "key_holder_up"),
+    [("", True, True), ("sam_absent", True, False), ("sam_locked", True, False), ("reader_absent", False, None)],
+)
+async def test_a_key_holder_in_trouble_is_not_the_readers(
+    store: Store, spool: Spool, trouble: str, reader_up: bool, key_holder_up: bool | None
+) -> None:
+    bench = Bench(store, spool, policy=replace(POLICY, needs_keys=True))
+    bench.lane.chip.absent = trouble
+    await bench.gather()
+    assert (bench.report.status.reader_up, bench.report.status.key_holder_up) == (reader_up, key_holder_up)
+
+
+async def test_of_chips_without_keys_no_key_holder_is_told(bench: Bench) -> None:
+    await bench.gather()
+    assert bench.report.status.key_holder_up is None
 
 
 async def test_a_fault_met_while_looking_wants_a_look_although_the_next_one_finds_nothing(bench: Bench) -> None:

@@ -127,6 +127,12 @@ async def test_the_device_that_kept_it_from_being_settled_is_told_as_down(
     assert (bench.report.status.printer_up, bench.report.status.reader_up) == up
 
 
+async def test_a_key_holder_that_kept_it_from_being_settled_is_told_as_down(bench: Bench) -> None:
+    bench.tries.outcomes = [Waiting("sam_absent")]
+    await bench.settle()
+    assert bench.report.status.key_holder_up is False
+
+
 async def test_a_fault_that_nothing_shows_to_be_gone_wants_a_look_once_the_card_is_settled(bench: Bench) -> None:
     bench.tries.outcomes = [Waiting("printer_hardware", "ERROR UNKNOW"), GOOD]
     await bench.settle()

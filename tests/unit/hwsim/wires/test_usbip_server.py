@@ -11,7 +11,8 @@ import pytest
 
 from hwsim.wires import usbip
 from hwsim.wires.usbip import UsbIpServer
-from tests.unit.hwsim.wires.usbip_host import BEYOND, BUSID, IN, OUT, Host, Printer, Reply
+from tests.fakes.scripted_usb import BUSID, served
+from tests.unit.hwsim.wires.usbip_host import BEYOND, IN, OUT, Host, Printer, Reply
 
 
 @pytest.fixture
@@ -23,11 +24,8 @@ def printer() -> Printer:
 
 @pytest.fixture
 async def server(printer: Printer) -> AsyncIterator[UsbIpServer]:
-    server = UsbIpServer("127.0.0.1", 0)
-    server.plug(BUSID, printer)
-    await server.start()
-    yield server
-    await server.close()
+    async with served(printer) as server:
+        yield server
 
 
 @pytest.fixture

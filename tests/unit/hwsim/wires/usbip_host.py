@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hwsim.wires.usbip import Setup, Stall, printer_descriptors
+from tests.fakes.scripted_usb import BUSID
 
 PATIENCE_S = 5.0
 OUT, IN = 0, 1
 OP_LIST, OP_IMPORT = 0x8005, 0x8003
 GET_DESCRIPTOR = bytes.fromhex("8006")
-BUSID = "1-1"
 BEYOND = 0x02  # an OUT endpoint number that the printer's configuration does not have
 
 

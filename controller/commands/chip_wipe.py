@@ -1,0 +1,109 @@
+"""`print-station chip wipe-test`: does this reader write? Tried on an empty blank, which is empty again afterwards.
+
+Whatever breaks the test off, short of a power cut, the blank is emptied before the command ends, or people are told that it was
+not. After a power cut the next test knows its own pattern and empties the blank; the station would reject it as used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from controller.chips.profile import ChipProfile
+from controller.clock import Deadline, monotonic_s
+from controller.commands.chip_books import Known
+from controller.commands.chip_findings import Finding, trouble
+from controller.errors import CardWrong, DeviceError
+from controller.hal.ports import ChipStation
+from controller.model import ChipFile, ChipSight
+
+WORK_S = 60.0  # 3 kB written and read at 106 kbit/s
+BACK_S = 10.0  # for a person who took the card away to lay it back
+LOOK_S = 5.0  # to see a card that lies there
+_PATTERN_BYTES = 600  # more than two blocks under any channel
+
+_FORBIDDEN = {Known.ISSUED: "not_blank", Known.OPEN: "open", Known.SPOILED: "spoiled", Known.DESTROYED: "destroyed",
+              Known.UNREADABLE: "no_books"}  # fmt: skip
+_REMARKS = {Known.NO_BOOKS: ("not_in_books",), Known.UNLISTED: ("unlisted",)}
+
+
+@dataclass(slots=True)
+class WipeTest:
+    """One test, of the card on one reader."""
+
+    station: ChipStation
+    profile: ChipProfile
+    known: Callable[[str], Known]
+    tell: Callable[[], None]  # called when a test went wrong and its blank is being emptied
+    emptied: bool | None = None  # None: nothing was written
+
+    async def run(self, wait: Deadline) -> Finding:
+        """How it went. When this is cancelled, `state` still tells what became of the blank."""
+        uid, known = None, Known.NOTHING
+        try:
+            sight = await self.station.identify(wait)
+            uid, known = sight.uid, self.known(sight.uid)
+            refusal = _FORBIDDEN.get(known) or await self._no_blank(sight)
+            found = Finding(refusal, uid) if refusal else await self._try(uid)
+        except (DeviceError, CardWrong) as error:
+            found = trouble(error, uid, "strange" if self.emptied is None else "no_write")
+        state = () if found.code == "works" else self.state
+        return replace(found, remarks=(*found.remarks, *_REMARKS.get(known, ()), *state))
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """The remark that tells what became of the blank."""
+        return () if self.emptied is None else ("emptied",) if self.emptied else ("left",)
+
+    async def _no_blank(self, sight: ChipSight) -> str:
+        """The finding that forbids the test; empty: nothing is on the chip, or only what an earlier test left."""
+        if sight.fresh:
+            return ""
+        pattern = pattern_of(self.profile)
+        found = await self.station.read([file.fid for file in pattern], Deadline.after(WORK_S))
+        return "" if _left_over(pattern, found) else "not_blank"
+
+    async def _try(self, uid: str) -> Finding:
+        pattern, whole = pattern_of(self.profile), False
+        self.emptied = False
+        try:
+            began_s = monotonic_s()
+            await self.station.write(pattern, Deadline.after(WORK_S))
+            found = await self.station.read([file.fid for file in pattern], Deadline.after(WORK_S))
+            took_s, whole = monotonic_s() - began_s, True
+        finally:
+            if not whole:
+                self.tell()
+            self.emptied = await self._empty(pattern, uid)
+        if found != pattern:
+            return Finding("writes_wrong", uid)
+        size = sum(len(file.content) for file in pattern)
+        return Finding(
+            "works" if self.emptied else "not_emptied", uid, (f"{size} byte, {took_s:.2f} s", f"{size} bytes, {took_s:.2f} s")
+        )
+
+    async def _empty(self, pattern: Sequence[ChipFile], uid: str) -> bool:
+        """Overwrite the pattern and empty every file, in a conversation of its own. Whether the chip is empty."""
+        with suppress(DeviceError, CardWrong):
+            if (await self.station.identify(Deadline.after(BACK_S))).uid == uid:
+                await self.station.write(
+                    [ChipFile(file.fid, bytes(len(file.content))) for file in pattern], Deadline.after(WORK_S)
+                )
+                await self.station.write([ChipFile(file.fid, b"") for file in pattern], Deadline.after(WORK_S))
+        with suppress(DeviceError, CardWrong):
+            sight = await self.station.identify(Deadline.after(LOOK_S))
+            return sight.uid == uid and sight.fresh
+        return False
+
+
+def pattern_of(profile: ChipProfile) -> list[ChipFile]:
+    """What the test writes: belongs to nobody."""
+    return [ChipFile(row.fid, bytes((row.fid + at) % 251 for at in range(min(row.max_bytes, _PATTERN_BYTES))))
+            for row in profile.personalised]  # fmt: skip
+
+
+def _left_over(pattern: Sequence[ChipFile], found: Sequence[ChipFile]) -> bool:
+    """Whether an earlier test was broken off: each file holds the pattern, zeros or nothing."""
+    return all(file.content in (wanted.content, bytes(len(wanted.content)), b"")
+               for wanted, file in zip(pattern, found, strict=True))  # fmt: skip

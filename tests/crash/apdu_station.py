@@ -1,0 +1,186 @@
+"""A station that can be struck at any APDU of its chips (tests/fakes/apdu_chip.py), its person, and what must be true of its blanks."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from controller.clock import Deadline
+from controller.errors import DeviceError, DeviceRefused, DeviceUnknown, RequestRefused
+from controller.jobs import questions
+from controller.jobs.evidence import Ask, ChipEvidence
+from controller.jobs.recovery import read_contents
+from controller.jobs.store import Store
+from controller.model import JobState, Verdict
+from hwsim.world import Blank
+from tests.crash.person import Person
+from tests.crash.station import Killed, MortalStore, Station, Strikes
+from tests.fakes.apdu_chip import READER, SAM, ApduLane, ChipCard, SamSlot, StaticSam
+from tests.fakes.apdu_faults import KINDS, SAM_KINDS, STATIC_SAM_KINDS
+from tests.fakes.lane import Card
+from tests.fakes.pcscd import Hung, PcscError
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens at one APDU to the chip (`where` is "chip"), at one call of the key holder ("SAM"), or when a card is presented
+    to the reader ("field", from 1 on)."""
+
+    where: str
+    number: int
+    kind: str
+    kill: bool = False  # the daemon dies at the same moment
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.number}: {self.kind}{', daemon killed' if self.kill else ''}"
+
+
+class ApduPerson(Person):
+    """Lays cards on a real desk reader. A card that is asked for while one is in the printer is taken out of there."""
+
+    def __init__(self, station: ApduStation) -> None:
+        super().__init__(station)
+        self._lane = station.lane_of_chips
+
+    async def _read(self, store: Store, card: Card) -> ChipEvidence | None:
+        assert isinstance(card, ChipCard)
+        desk, field = self._lane.desk, self._lane.desk_field
+        field.place(card.blank)
+        try:
+            sight = await desk.identify(Deadline.after(1))
+            asked = await store.read(questions.card_for, sight.uid)
+            return await read_contents(desk, sight, asked.past)
+        except (DeviceRefused, DeviceUnknown):
+            self._unreadable.append(card)
+            return None
+        except RequestRefused:
+            return None
+        finally:
+            await desk.release()
+            field.place(None)
+
+    def _candidates(self, kind: Ask) -> list[Card]:
+        if kind is Ask.DESK:
+            self._lane.take_out()
+        return super()._candidates(kind)
+
+
+class ApduStation(Station):
+    """See Station."""
+
+    def __init__(self, folder: Path, lane: ApduLane, faults: tuple[Fault, ...] = (), plan: str = "held") -> None:
+        super().__init__(folder, plan, lane, Strikes())
+        self.lane_of_chips = lane
+        self.person = ApduPerson(self)
+        self.files = lane.files
+        self.faults = faults
+        self.struck: list[Fault] = []  # those that came to pass
+        self._loop: asyncio.AbstractEventLoop | None = None
+        lane.field.before_each = lane.sam.before_each = self._alive
+        for fault in faults:
+            self._arm(fault)
+
+    async def live(self) -> None:
+        """As of every station."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            await super().live()
+        finally:
+            await self.lane_of_chips.let_go()
+            await self.lane_of_chips.desk.close()
+
+    async def _let_go(self) -> None:
+        await self.lane_of_chips.let_go()
+
+    async def _judge(self, store: MortalStore) -> list[str]:
+        return [*await super()._judge(store), *await store.read(chip_promises, self)]
+
+    def _come_back(self) -> None:
+        super()._come_back()
+        self.lane_of_chips.come_back()
+
+    def _alive(self) -> None:
+        if self._dead:
+            raise Killed
+
+    def _arm(self, fault: Fault) -> None:
+        lane = self.lane_of_chips
+        if fault.where == "field":
+            make = lane.field.make_stranger
+            lane.field.swap_at = (fault.number, fault.kind)
+            lane.field.make_stranger = lambda whose: self._note(fault, make(whose))
+        elif fault.where == "chip":
+            effect = KINDS[fault.kind].effect
+            lane.field.plan[fault.number] = lambda field, raw: self._strike_with(fault, lambda: effect(field, raw))
+        elif isinstance(lane.sam, SamSlot):
+            sam_effect = SAM_KINDS[fault.kind]
+            lane.sam.plan[fault.number] = lambda slot, raw: self._strike_with(fault, lambda: sam_effect(slot, raw))
+        else:
+            raising = STATIC_SAM_KINDS[fault.kind]
+            lane.sam.plan[fault.number] = lambda: self._strike_with(fault, raising)
+
+    def _strike_with(self, fault: Fault, effect: Callable[[], R]) -> R:
+        """Called on a reader's thread."""
+        self.struck.append(fault)
+        self.losses += 1
+        if not fault.kill:
+            return effect()
+        try:
+            with suppress(PcscError, DeviceError):
+                effect()
+        except Hung:
+            self.lane_of_chips.pcscd.readers[READER if fault.where == "chip" else SAM].stuck = True
+        self._dead = True
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._news.set)
+        raise Killed
+
+    def _note(self, fault: Fault, blank: Blank) -> Blank:
+        self.struck.append(fault)
+        self.losses += 1
+        return blank
+
+
+def chip_promises(db: sqlite3.Connection, station: ApduStation) -> list[str]:
+    """What each blank is, held against what the books say of it: every promise that was not kept."""
+    lane = station.lane_of_chips
+    verdicts: dict[str, list[Verdict]] = {}
+    for uid, verdict in db.execute("SELECT chip_uid, verdict FROM passage WHERE chip_uid IS NOT NULL ORDER BY id"):
+        verdicts.setdefault(uid, []).append(Verdict(verdict))
+    wrong = [f"ribbon was spent on {uid}, whose chip is not good" for uid in lane.spoiled_ribbon]
+    for place, cards in (("hopper", lane.hopper), ("tray", lane.output), ("bin", lane.rejected)):
+        for card in cards:
+            assert isinstance(card, ChipCard)
+            wrong += _of_card(card, place, verdicts.get(card.chip.uid, []), lane)
+    if len(station.faults) == 1:
+        wrong += _of_job(db)
+    return wrong
+
+
+def _of_card(card: ChipCard, place: str, verdicts: list[Verdict], lane: ApduLane) -> Iterator[str]:
+    uid = card.chip.uid
+    proven = card.holds(lane.files) and card.closed and not card.blank.chip.dead and card.face_complete
+    if (place == "tray") != (Verdict.GOOD in verdicts):
+        yield f"{uid} lies in the {place} and is {', '.join(verdicts) or 'nothing'} by the books"
+    if Verdict.GOOD in verdicts and not proven:
+        yield f"{uid} is good by the books and not in the world"
+    if place == "tray" and not proven:
+        yield f"{uid} is in the tray and is no good card"
+    if verdicts and all(verdict is Verdict.STILL_BLANK for verdict in verdicts) and (card.touched or card.face):
+        yield f"{uid} is still blank by the books and not in the world"
+    if place == "hopper" and (card.touched or card.face):
+        yield f"{uid} lies in the hopper and is no blank"
+
+
+def _of_job(db: sqlite3.Connection) -> Iterator[str]:
+    """One trouble is never more than one new blank can mend."""
+    state = db.execute("SELECT state FROM job WHERE id = 1").fetchone()[0]
+    if state != JobState.ISSUED:
+        yield f"one fault, and the job is {state}"
