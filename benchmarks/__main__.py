@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import cards, cards_cpu, journal_cost, rss, stalls, start, submits
+from benchmarks import cards, cards_cpu, chip, journal_cost, rss, stalls, start, submits
 from benchmarks.figures import Section, as_json, lines
 from benchmarks.proc import load_average, machine, versions
 from tools.rig import RigError
@@ -29,6 +29,7 @@ MEASUREMENTS: Mapping[str, Callable[[], list[Section]]] = {
     "stalls": stalls.measure,
     "cards": cards.measure,
     "cards-cpu": cards_cpu.measure,
+    "chip": chip.measure,
     "journal": journal_cost.measure,
 }
 

@@ -164,11 +164,12 @@ class _Parts:
         await self._count()
 
     def warn_of_unproven_profiles(self) -> None:
-        """Say which rows of the printers' profiles nobody has seen on real hardware."""
+        """Say which parts of the printers' and chips' profiles nobody has seen on real hardware."""
         for lane in self._setup.lanes:
-            if lane.printer.unproven:
-                facts = {"lane": lane.table.name, "profile": lane.printer.name, "parts": list(lane.printer.unproven)}
-                logger.warning("profile not proven on real hardware", extra={"facts": facts})
+            for name, parts in ((lane.printer.name, lane.printer.unproven), (lane.chip.name, lane.chip.unproven)):
+                if parts:
+                    facts = {"lane": lane.table.name, "profile": name, "parts": list(parts)}
+                    logger.warning("profile not proven on real hardware", extra={"facts": facts})
 
     def helpers(self, notifier: Notifier, stop: Callable[[], None]) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """The tasks that run beside the lanes, by name. The death of any of them stops the station."""

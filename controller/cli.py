@@ -17,7 +17,7 @@ from controller.errors import ConfigError, StationError
 COMMANDS = {
     "run": "run the station's daemon",
     "check-config": "check a station.toml and say every mistake",
-    "profile": "printer profiles: list, show with sources, check; explain a vendor's status words",
+    "profile": "profiles of printers and chips: list, show with sources, check; explain a vendor's status words",
     "submit": "hand in records (PRR files)",
     "preview": "show a record as the dots of a printer will look",
     "jobs": "list jobs",

@@ -5,7 +5,7 @@ Profiles are looked up by `app.py`; here only the text of the file is judged.
 
 from __future__ import annotations
 
-import difflib
+import importlib
 import re
 import tomllib
 from collections import Counter
@@ -284,6 +284,7 @@ def _from_pydantic(error: Any) -> Problem:
     place = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in error["loc"]))
     place = re.sub(r"^key_holder\.(pcsc|pkcs11)", "key_holder", place)  # pydantic names the kind it took
     if error["type"] == "extra_forbidden":
+        difflib = importlib.import_module("difflib")  # 0.3 MB of memory that a running daemon has no use for
         near = difflib.get_close_matches(str(error["loc"][-1]), _keys(Config), n=1)
         hint_id, hint_en = (f"; mungkin maksudnya '{near[0]}'", f"; did you mean '{near[0]}'") if near else ("", "")
         return _mistake("unknown_key", place, f"kunci tidak dikenal{hint_id}", f"unknown key{hint_en}")

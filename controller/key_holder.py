@@ -5,14 +5,17 @@ The token's library is loaded only where a token is used: it costs 15 MB and 50 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from controller.chips.sam import NoSam, Sam
 from controller.config import Config, ReaderTable
 from controller.config_tables import KeyHolderTable, SamTable, TokenTable
 from controller.hal.pcsc_sam import PcscSam, SamSlot
+from controller.hal.refused_pin import RefusedPin
 from controller.hal.sam_link import SamLink
 from controller.hal.stopwatch import Stopwatch
 from controller.hal.token_pin import PinSource
@@ -20,19 +23,21 @@ from controller.hal.token_pin import PinSource
 T = TypeVar("T")
 Channel = Literal["none", "icao", "scp03"]
 
+_REFUSED = "refused-pin-"  # and a digest of the key holder's name: a file in the state directory
+
 
 class KeyHolders:
     """Makes the `Sam` of each reader and owns what they share."""
 
-    def __init__(self, table: KeyHolderTable | None) -> None:
-        """Opens nothing."""
-        self._table = table
+    def __init__(self, table: KeyHolderTable | None, state_dir: Path | None = None) -> None:
+        """Opens nothing. `state_dir`: where it is remembered which PINs were refused; None: until the process ends."""
+        self._table, self._state_dir = table, state_dir
         self._token: Any = None  # the TokenLink, once a reader needs it
 
     @classmethod
     def of(cls, config: Config) -> KeyHolders:
         """Those of a station."""
-        return cls(config.key_holder)
+        return cls(config.key_holder, config.station.state_dir)
 
     def sam_for(self, reader: ReaderTable, channel: Channel, watch: Stopwatch | None = None) -> Sam:
         """The key holder of one reader whose chips speak `channel`. Opens nothing; `setup` has checked that there is one.
@@ -45,7 +50,10 @@ class KeyHolders:
         if isinstance(self._table, TokenTable):
             make: Callable[..., Sam] = importlib.import_module("controller.hal.pkcs11_sam").Pkcs11Sam
             return make(_TimedToken(self.token(self._table), watch), channel)
-        return NoSam() if reader.sam is None else PcscSam(_TimedSlot(SamLink(reader.sam.name), watch), pin_source(reader.sam))
+        if reader.sam is None:
+            return NoSam()
+        slot = _TimedSlot(SamLink(reader.sam.name), watch)
+        return PcscSam(slot, pin_source(reader.sam), self._refused(f"SAM {reader.sam.name}"))
 
     def close(self) -> None:
         """Log out of the token. The Sams are closed by whoever has them. Twice is fine."""
@@ -56,8 +64,18 @@ class KeyHolders:
     def token(self, table: TokenTable) -> Any:
         """The link to the station's token (`TokenLink`); there is one. Opens nothing."""
         if self._token is None:
-            self._token = token_link(table)
+            self._token = token_link(table, self._refused(f"token {table.token}"))
         return self._token
+
+    def forget_refusals(self) -> None:
+        """A person says that PINs which were refused are right now."""
+        for file in [] if self._state_dir is None else self._state_dir.glob(f"{_REFUSED}*"):
+            RefusedPin(file).clear()
+
+    def _refused(self, holder: str) -> RefusedPin:
+        if self._state_dir is None:
+            return RefusedPin()
+        return RefusedPin(self._state_dir / f"{_REFUSED}{hashlib.sha256(holder.encode()).hexdigest()[:16]}")
 
 
 class _TimedSlot:
@@ -88,9 +106,9 @@ class _TimedToken:
             return result
 
 
-def token_link(table: TokenTable) -> Any:
+def token_link(table: TokenTable, refused: RefusedPin | None = None) -> Any:
     """A link to a token (`TokenLink`). Opens nothing."""
-    return importlib.import_module("controller.hal.pkcs11_link").TokenLink(table.module, table.token, _pin(table))
+    return importlib.import_module("controller.hal.pkcs11_link").TokenLink(table.module, table.token, _pin(table), refused)
 
 
 def pin_source(table: SamTable) -> PinSource | None:

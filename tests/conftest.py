@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 import controller.hal.pcsc_link  # noqa: F401  before any test's own pyscard: it keeps Python 3.13 from crashing at exit
@@ -17,6 +18,8 @@ from tests.fakes.stock import memory_db
 
 ROOT = Path(__file__).parent.parent
 set_hypothesis_home_dir(ROOT / "build" / "cache" / "hypothesis")  # nothing is written beside the sources
+settings.register_profile("print-station", deadline=None)  # a busy machine is no failure
+settings.load_profile("print-station")
 
 
 @pytest.fixture(autouse=True)

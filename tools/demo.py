@@ -1,7 +1,8 @@
 """`make demo`: the 20 sample records, and 3 bad ones, through a whole station on simulated hardware, then a look at the truth.
 
 A few of them again on a printer of the other family, which a person feeds by hand. Exit 0 only when in the *world* every record
-is one good card, once, looks to the last dot as `print-station preview` draws it, and the bad ones were refused with the reason.
+is one good card, once, looks to the last dot as `print-station preview` draws it, its chip was written through the SAM and is
+closed, and the bad ones were refused with the reason.
 Leaves build/demo/report.json and build/demo/cards/ (a picture of each card, decoded from the dots that reached the printer).
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
-from tools import by_hand
+from tools import by_hand, demo_chips
 from tools.agreement import disagreements, good_cards
 from tools.by_hand import Hands
 from tools.rig import ROOT, Rig, record_json
@@ -56,8 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _issue(rig: Rig, good: Sequence[Path], bad: Sequence[Path], speed: str) -> dict[str, Any]:
     rig.start()
     url = os.environ.get("PRINT_STATION_URL")
-    _say(f"station and simulator are running (device speed {speed}x){f'; a browser sees it at {url}' if url else ''}")
+    _say(f"station and simulator are running (device speed {_pace(speed)}){f'; a browser sees it at {url}' if url else ''}")
     before = rig.load(LANE, BLANKS)
+    demo_chips.watch(rig)
     started_s = time.monotonic()
     accepted = [rig.submit(path).body for path in good]
     refused = {path.name: [problem.en for problem in rig.submit(path).problems] for path in bad}
@@ -72,6 +74,7 @@ def _issue(rig: Rig, good: Sequence[Path], bad: Sequence[Path], speed: str) -> d
     issued = [(path, _card(job, world)["blank"]) for path, job in zip(good, jobs, strict=False)]
     differing = _unlike_preview(rig, issued, OUT / "cards")
     exit_code = rig.stop_station()
+    chips = demo_chips.prove(rig, jobs, world, LANE)
     rig.stop_sim()
     records = {record["record_id"]: record for record in map(record_json, good)}
     return {
@@ -82,13 +85,14 @@ def _issue(rig: Rig, good: Sequence[Path], bad: Sequence[Path], speed: str) -> d
         "good_cards_in_the_world": sum(len(good_cards(world, record)) == 1 for record in records.values()),
         "disagreements": disagreements(world, station, jobs, records),
         "unlike_preview": differing,
+        "chips": chips,
         "exit_code": exit_code,
         "speed": speed,
         "elapsed_s": round(elapsed_s, 2),
         "cards": [_card(job, world) for job in jobs],
         "stages_s": _stages(jobs),
         "software_overhead_s": _overhead(world),
-    } | ({"passed": not differing} if _passed(world, station, jobs, records, refused, exit_code) else {})
+    } | ({"passed": not differing and chips["proved"]} if _passed(world, station, jobs, records, refused, exit_code) else {})
 
 
 def _issue_by_hand(rig: Rig, records: Sequence[Path]) -> dict[str, Any]:
@@ -205,18 +209,24 @@ def _show(report: dict[str, Any]) -> None:
     _say(f"\nissued {counts['issued']}, held {counts['held']}, failed {counts['failed']}, records refused {counts['refused']}")
     _say(f"blanks in the hopper: {blanks['before']} before, {blanks['after']} after; in the reject bin: {blanks['rejected']}")
     if overhead:
-        _say(f"{report['elapsed_s'] / max(1, len(cards)):.2f} s a card at {report['speed']}x device speed; of it software "
+        _say(f"{report['elapsed_s'] / max(1, len(cards)):.2f} s a card at {_pace(report['speed'])} device speed; of it software "
              f"{overhead['median'] * 1000:.0f} ms (most {overhead['max'] * 1000:.0f} ms), "
              f"pcscd's card detection {overhead['pcscd_card_detection_median'] * 1000:.0f} ms")  # fmt: skip
     for sentence in (*report["disagreements"], *report[BY_HAND]["disagreements"]):
         _say(f"DISAGREES: {sentence}")
     agrees = "DISAGREE" if report["disagreements"] else "agree"
     _say(f"ledger, journal and world {agrees}: {report['good_cards_in_the_world']} good cards, once each")
+    for sentence in demo_chips.sentences(report["chips"]):
+        _say(sentence)
     hand = report[BY_HAND]
     unlike = ", ".join((*report["unlike_preview"], *hand["unlike_preview"]))
     looks = f"NOT as previewed: {unlike}" if unlike else "every card looks as previewed, to the last dot"
     _say(f"on a {hand['profile']}, fed by hand: {hand['issued']} cards; {looks}")
     _say(f"{'PASSED' if report['passed'] else 'FAILED'}   pictures: build/demo/   figures: build/demo/report.json")
+
+
+def _pace(speed: str) -> str:
+    return speed if speed == "max" else f"{speed}x"
 
 
 def _say(text: str) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import re
-from functools import partial
 from pathlib import Path
 
 from controller.jobs import events, passage, states, verdict
+from tools.generated_parts import filled
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 DOCUMENTS = (DOCS / "architecture.md", DOCS / "crash-windows.md", DOCS / "event-log.md")
@@ -22,14 +21,7 @@ def render(text: str) -> str:
         "verdicts": verdict.describe(),
         "events": events.describe(),
     }
-    for name, content in parts.items():
-        pattern = rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, partial(_framed, content), text, flags=re.DOTALL)
-    return text
-
-
-def _framed(content: str, match: re.Match[str]) -> str:
-    return f"{match[1]}{content}\n{match[2]}"
+    return filled(text, parts)
 
 
 def _failures() -> str:

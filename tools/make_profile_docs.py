@@ -5,9 +5,7 @@ Run by hand: `python -m tools.make_profile_docs`. A test compares, so that the d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from pydantic import TypeAdapter
 from controller.hal.printer_profile import EvolisProfile, find_profile
 from controller.hal.profile_files import profile_names
 from controller.hal.profile_tables import EvolisTable, MagicardTable
+from tools.generated_parts import filled
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "firmware_profiles" / "README.md"
@@ -33,14 +32,7 @@ def render(text: str) -> str:
         "common": _table(schemas["evolis"], lambda key: key in _ALIKE),
         **{family: _table(schema, lambda key: key not in _ALIKE) for family, schema in schemas.items()},
     }
-    for name, content in parts.items():
-        pattern = rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, partial(_framed, content), text, flags=re.DOTALL)
-    return text
-
-
-def _framed(content: str, match: re.Match[str]) -> str:
-    return f"{match[1]}{content}\n{match[2]}"
+    return filled(text, parts)
 
 
 def _profiles() -> str:

@@ -136,7 +136,7 @@ class Rig:
     def command(self, *arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run one `print-station` command against this station, as a person would who types `stdin`."""
         command = [sys.executable, "-m", "controller", *map(str, arguments)]
-        environment = _environment() | {"PRINT_STATION": self.address}
+        environment = variables() | {"PRINT_STATION": self.address}
         return subprocess.run(
             command, input=stdin, capture_output=True, text=True, check=False, cwd=ROOT, env=environment, timeout=START_LIMIT_S
         )
@@ -271,7 +271,7 @@ class Rig:
 
     def _spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=_environment())
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=variables())
 
     def _asks_sim(self, request: dict[str, Any]) -> bool:
         try:
@@ -307,7 +307,8 @@ def _word(value: object) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _environment() -> dict[str, str]:
+def variables() -> dict[str, str]:
+    """The environment that our programs need in a process of their own."""
     path = os.pathsep.join((str(ROOT), str(ROOT / "hw-sim")))
     return {**os.environ, "PYTHONPATH": path}
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from controller.errors import Problem, RenderError
+from controller.model import Panel
 
 FRONT, BACK = "front", "back"
 
@@ -43,3 +46,19 @@ class Raster:
     def from_json(cls, value: Mapping[str, Any]) -> Raster:
         """The inverse of `to_json`. Raises TypeError or KeyError for anything else."""
         return cls(**{**value, "panels": tuple(RasterPanel(**panel) for panel in value["panels"])})
+
+
+def check_shapes(panels: Sequence[Panel], raster: Raster) -> None:
+    """Prove that the panels are those of the raster, in its order. RenderError otherwise: one byte too few, and a printer takes
+    the next commands for dots (printers.md 3.12, item 4)."""
+    wanted = [(row.name, row.levels, row.size_bytes or "*", row.side) for row in raster.panels]
+    of_any_size = {row.name for row in raster.panels if not row.size_bytes}
+    given = [(panel.name, panel.levels, "*" if panel.name in of_any_size else len(panel.data), panel.side) for panel in panels]
+    if given != wanted:
+        raise RenderError(
+            Problem(
+                "panels.wrong_shape", "panels",
+                f"panel kartu (nama, tingkat, byte, sisi) {given} tidak cocok dengan printer {wanted}; gambar ulang kartu ini",
+                f"the card's panels (name, levels, bytes, side) {given} do not fit the printer {wanted}; draw the card again",
+            )
+        )  # fmt: skip

@@ -1,7 +1,7 @@
 """A chip profile: which files a chip has, how they are selected, read and written (`firmware_profiles/chips/*.toml`).
 
 The read side of `ektp` is public, the write side is not (chip.md 1.2, 1.3): what is this project's own choice stands under
-`[invented]`, and `confidence` says how sure each table is. A profile with mistakes raises ConfigError with all of them.
+`[invented]`, and `confidence` says how sure each part is. A profile with mistakes raises ConfigError with all of them.
 """
 
 from __future__ import annotations
@@ -11,20 +11,29 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 from controller.chips.apdu import Command
+from controller.chips.profile_checks import (
+    Mistake,
+    block_mistakes,
+    channel_mistakes,
+    confidence_mistakes,
+    key_mistakes,
+    lock_mistakes,
+    signature_mistakes,
+)
 from controller.chips.profile_tables import (
     CLOSED,
     FID_MARK,
     ChannelTable,
     Confidence,
-    Do,
     FileRow,
     Keys,
     Phase,
+    ProfileMistake,
     Reading,
     Selecting,
     Step,
@@ -36,9 +45,24 @@ from controller.chips.profile_tables import (
 )
 from controller.errors import ConfigError, Problem
 
-_TEXTS = {  # pydantic's error type: Indonesian, English
+MAX_FILE_BYTES = 100_000  # a profile has some 5 kB
+UNPROVEN = ("D", "E")
+
+_TEXTS = {  # pydantic's error type: Indonesian, English; empty: what pydantic says
     "missing": ("wajib ada", "is required"),
     "unexpected_keyword_argument": ("tidak dikenal", "is not known here"),
+    "literal_error": ("harus {expected}", ""),
+    "enum": ("harus {expected}", ""),
+    "greater_than_equal": ("paling kecil {ge}", ""),
+    "less_than_equal": ("paling besar {le}", ""),
+    "int_type": ("harus bilangan bulat", ""),
+    "bool_type": ("harus true atau false", ""),
+    "string_type": ("harus teks", ""),
+    "string_too_short": ("tidak boleh kosong", ""),
+    "string_pattern_mismatch": ("harus berbentuk {pattern}", ""),
+    "dataclass_type": ("harus tabel", ""),
+    "dict_type": ("harus tabel", ""),
+    "tuple_type": ("harus larik", ""),
 }
 
 
@@ -57,12 +81,10 @@ class ChipProfile:
     confidence: dict[str, Confidence]
     keys: Keys | None = None
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> ChipProfile:
-        wrong = list(_misfits(self))
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        return self
+    @property
+    def unproven(self) -> tuple[str, ...]:
+        """Its parts that nobody has seen on a real chip, or that only one third party tells of."""
+        return tuple(part for part, row in self.confidence.items() if row.level in UNPROVEN)
 
     @property
     def personalised(self) -> tuple[FileRow, ...]:
@@ -97,27 +119,6 @@ class ChipProfile:
         return parse_command(self.select.file.replace(FID_MARK, f"{fid:04X}"))
 
 
-def _misfits(profile: ChipProfile) -> Iterator[str]:
-    """What one table says that another contradicts."""
-    command_bytes, answer_bytes = profile.channel.most_bytes
-    if profile.invented.block_bytes > command_bytes:
-        yield f"invented.block_bytes is {profile.invented.block_bytes}; this channel holds {command_bytes}"
-    if profile.read.block_bytes > answer_bytes:
-        yield f"read.block_bytes is {profile.read.block_bytes}; this channel holds {answer_bytes}"
-    asked = sum(row.do is Do.AUTHENTICATE for row in profile.steps)
-    if asked != (profile.channel.kind != "none"):
-        yield f"channel '{profile.channel.kind}' and {asked} steps 'authenticate'"
-    control = None if profile.channel.card_control is None else profile.row(profile.channel.card_control)
-    if (profile.channel.kind == "icao") != (control is not None and control.read == "free"):
-        yield "channel.card_control is for 'icao', and names a file that is free to read"
-    if (profile.keys is not None) != any(row.do is Do.KEYS for row in profile.steps):
-        yield "[keys] and a step 'keys' belong together"
-    if profile.keys is not None and profile.channel.kind != "scp03":
-        yield "[keys] is for 'scp03'"
-    if profile.invented.signature is not None and profile.invented.signature not in profile.max_bytes:
-        yield "invented.signature is no personalised file"
-
-
 def find_profile(directory: Path, name: str) -> ChipProfile:
     """The profile called `name` in `directory`. Raises ConfigError when it is missing or has mistakes."""
     names = sorted(path.stem for path in directory.glob("*.toml"))
@@ -135,26 +136,51 @@ def find_profile(directory: Path, name: str) -> ChipProfile:
 def load_profile(path: Path) -> ChipProfile:
     """The profile in the file `path`. Raises ConfigError with every mistake and its place."""
     try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ValueError(f"more than {MAX_FILE_BYTES} bytes")
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # TOML and UTF-8 mistakes are ValueErrors; RecursionError: [[[[...
         raise _refusal("unreadable", path.name, f"tidak dapat dibaca: {error}", f"cannot be read: {error}") from error
     return parse_profile(table, path.name)
 
 
 def parse_profile(table: Mapping[str, Any], source: str) -> ChipProfile:
     """The profile in a parsed TOML table; `source` names it in the ConfigError that lists every mistake."""
+    found = [_wrong(source, mistake) for mistake in confidence_mistakes(table)]
     try:
-        return TypeAdapter(ChipProfile).validate_python(dict(table))  # judged once: nothing of the judging is kept
+        profile = TypeAdapter(ChipProfile).validate_python(dict(table))  # judged once: nothing of the judging is kept
     except ValidationError as error:
-        raise ConfigError([_problem(detail, source) for detail in error.errors(include_url=False)]) from error
+        raise ConfigError([*(_problem(detail, source) for detail in error.errors(include_url=False)), *found]) from error
+    found += [_wrong(source, mistake) for mistake in _misfits(profile)]
+    if found:
+        raise ConfigError(found)
+    return profile
+
+
+def _misfits(profile: ChipProfile) -> Iterator[Mistake]:
+    """What one table says that another contradicts."""
+    yield from block_mistakes(profile.channel, profile.read, profile.invented)
+    yield from channel_mistakes(profile.channel, profile.files, profile.steps)
+    yield from key_mistakes(profile.channel, profile.keys, profile.steps)
+    yield from lock_mistakes(profile.steps)
+    yield from signature_mistakes(profile.invented, profile.files)
+
+
+def _wrong(source: str, mistake: Mistake) -> Problem:
+    place, indonesian, english = mistake
+    return Problem("chip_profile.wrong", f"{source}: {place}", indonesian, english)
 
 
 def _problem(detail: ErrorDetails, source: str) -> Problem:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"] if step != "[key]")
     place = f"{source}: {''.join(steps).removeprefix('.')}".removesuffix(": ")
     message = detail["msg"].removeprefix("Value error, ")
+    said = detail.get("ctx", {}).get("error")
+    if isinstance(said, ProfileMistake):
+        return Problem("chip_profile.wrong", place, said.indonesian, message)
     indonesian, english = _TEXTS.get(detail["type"], (f"tidak sah: {message}", message))
-    return Problem(f"chip_profile.{detail['type']}", place, indonesian, english)
+    words = {name: str(value).replace(" or ", " atau ") for name, value in detail.get("ctx", {}).items()}
+    return Problem(f"chip_profile.{detail['type']}", place, indonesian.format(**words), english or message)
 
 
 def _refusal(code: str, place: str, indonesian: str, english: str) -> ConfigError:

@@ -20,6 +20,14 @@ MAX_STEPS = 64  # far more than any script has
 FID_MARK = "{fid}"
 
 
+class ProfileMistake(ValueError):
+    """What is wrong in a table, for people."""
+
+    def __init__(self, indonesian: str, english: str) -> None:
+        super().__init__(english)
+        self.indonesian = indonesian
+
+
 def parse_command(value: object) -> Command:
     """The command in a text of hex digits. Raises ApduError."""
     if not isinstance(value, str):
@@ -33,7 +41,7 @@ def parse_command(value: object) -> Command:
 
 def _fid_template(value: str) -> str:
     if value.count(FID_MARK) != 1:
-        raise ApduError(f"must contain {FID_MARK} once")
+        raise ProfileMistake(f"harus memuat {FID_MARK} satu kali", f"must contain {FID_MARK} once")
     parse_command(value.replace(FID_MARK, "6FF1"))
     return value
 
@@ -144,7 +152,7 @@ _PHASES = {  # what belongs where; the rest may stand anywhere
     Do.STOP_IF: {Phase.LOCK}, Do.KEYS: {Phase.LOCK},
 }  # fmt: skip
 _COMMANDS = {Do.SEND, Do.STOP_IF, Do.REQUIRE}
-_NEEDED = {Phase.FRESH: Do.MEASURE, Phase.WRITE: Do.WRITE, Phase.READ: Do.READ}
+_NEEDED = {Phase.FRESH: Do.MEASURE, Phase.WRITE: Do.WRITE, Phase.READ: Do.READ, Phase.VERIFY: Do.READ}
 _LOOKING = {Do.STOP_IF, Do.REQUIRE}
 
 
@@ -161,34 +169,45 @@ class Step:
 
 
 def sound_step(row: Step) -> Step:
-    """The step, when it has what it needs and no more. Raises ValueError."""
+    """The step, when it has what it needs and no more. Raises ProfileMistake."""
     if row.phase not in _PHASES.get(row.do, {row.phase}):
-        raise ValueError(f"'{row.do}' has no place in phase '{row.phase}'")
+        raise ProfileMistake(
+            f"'{row.do}' tidak boleh dalam fase '{row.phase}'", f"'{row.do}' has no place in phase '{row.phase}'"
+        )
     if (row.command is not None) != (row.do in _COMMANDS):
-        raise ValueError(f"'{row.do}' {'needs a' if row.do in _COMMANDS else 'has no'} command")
+        wanted = row.do in _COMMANDS
+        raise ProfileMistake(f"'{row.do}' {'memerlukan' if wanted else 'tidak memakai'} command",
+                             f"'{row.do}' {'needs a' if wanted else 'has no'} command")  # fmt: skip
     if bool(row.value and row.path) != (row.do in _LOOKING) or bool(row.value) != bool(row.path):
-        raise ValueError(f"'{row.do}' {'needs' if row.do in _LOOKING else 'has no'} path and value")
+        wanted = row.do in _LOOKING
+        raise ProfileMistake(f"'{row.do}' {'memerlukan' if wanted else 'tidak memakai'} path dan value",
+                             f"'{row.do}' {'needs' if wanted else 'has no'} path and value")  # fmt: skip
+    if row.command is not None and not row.name:
+        raise ProfileMistake(f"'{row.do}' memerlukan name: itu yang dilihat teknisi bila chip menolak",
+                             f"'{row.do}' needs a name: it is what a technician sees when the chip says no")  # fmt: skip
     return row
 
 
 def sound_script(rows: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps, when nothing is missing. Raises ValueError."""
+    """The steps, when nothing is missing. Raises ProfileMistake."""
     if not len(_NEEDED) <= len(rows) <= MAX_STEPS:
-        raise ValueError(f"{len(rows)} steps; {len(_NEEDED)} to {MAX_STEPS} are possible")
-    missing = [f"'{do}' in phase '{phase}'" for phase, do in _NEEDED.items()
-               if sum((row.phase, row.do) == (phase, do) for row in rows) != 1]  # fmt: skip
+        raise ProfileMistake(f"{len(rows)} langkah; harus {len(_NEEDED)} sampai {MAX_STEPS}",
+                             f"{len(rows)} steps; {len(_NEEDED)} to {MAX_STEPS} are possible")  # fmt: skip
+    missing = ", ".join(f"'{do}' ({phase})" for phase, do in _NEEDED.items()
+                        if sum((row.phase, row.do) == (phase, do) for row in rows) != 1)  # fmt: skip
     if missing:
-        raise ValueError(f"needed exactly once: {', '.join(missing)}")
+        raise ProfileMistake(f"harus ada tepat satu kali: {missing}", f"needed exactly once: {missing}")
     return rows
 
 
 def sound_files(rows: tuple[FileRow, ...]) -> tuple[FileRow, ...]:
-    """The files, when each is listed once. Raises ValueError."""
+    """The files, when each is listed once. Raises ProfileMistake."""
     if not 1 <= len(rows) <= MAX_FILES:
-        raise ValueError(f"lists {len(rows)} files; 1 to {MAX_FILES} are possible")
-    twice = [f"{fid:04X}" for fid, times in Counter(row.fid for row in rows).items() if times > 1]
+        raise ProfileMistake(f"memuat {len(rows)} berkas; harus 1 sampai {MAX_FILES}",
+                             f"lists {len(rows)} files; 1 to {MAX_FILES} are possible")  # fmt: skip
+    twice = ", ".join(f"{fid:04X}" for fid, times in Counter(row.fid for row in rows).items() if times > 1)
     if twice:
-        raise ValueError(f"file ids listed more than once: {', '.join(twice)}")
+        raise ProfileMistake(f"nomor berkas lebih dari sekali: {twice}", f"file ids listed more than once: {twice}")
     return rows
 
 

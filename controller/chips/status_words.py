@@ -1,8 +1,9 @@
 """Status words of ISO 7816-4 as rows: meaning, condition, retryable (chip.md 2.3).
 
 `meaning` is for the technician. `condition` is a key of `controller.conditions`, whose texts tell staff in both languages what to
-do; None means the command succeeded. `retryable`: the chip did nothing and says what to change (the Le of 6Cxx), so `apdu.follow_up`
-sends the command once more. Nothing else is tried again: it may have been a write, and after a memory failure the chip is bad.
+do; None means the command succeeded. `retryable`: the chip did nothing and says what to change (the Le of 6Cxx), so that
+`apdu.follow_up` sends the command once more. Nothing else is tried again: it may have been a write, and after a memory failure
+the chip is bad.
 """
 
 from __future__ import annotations

@@ -30,4 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
               f"reader '{table.reader.name}'")  # fmt: skip
         for part in lane.printer.unproven:
             print(f"    not proven on real hardware: {part}")
+        for part in lane.chip.unproven:
+            print(f"    not proven on real chips ({lane.chip.name}): {part}")
     return 0

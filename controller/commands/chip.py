@@ -93,8 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         signature = None if arguments.verb == "wipe-test" else setup.signature_of(profile)
         station = chip_station(profile, reader, holders, signature, _trace(arguments))
         books = partial(known, setup.config.station.state_dir)
-        test = WipeTest(station, profile, books, lambda: _hint("Blangko sedang dikosongkan; jangan diangkat.",
-                                                               "The blank is being emptied; leave it there."))  # fmt: skip
+        test = WipeTest(station, profile, books, _hint_emptying, arguments.wait)
         _hint(f"Letakkan satu kartu di pembaca '{reader.name}'.", f"Lay one card on the reader '{reader.name}'.")
         try:
             finding = asyncio.run(_work(station, profile, books, test, arguments))
@@ -195,6 +194,11 @@ def _hint(indonesian: str, english: str) -> None:
     """For a person who sits before a terminal."""
     if sys.stderr.isatty():
         print(f"{indonesian}\n    {english}", file=sys.stderr)
+
+
+def _hint_emptying() -> None:
+    _hint("Blangko sedang dikosongkan: biarkan, atau letakkan kembali di pembaca.",
+          "The blank is being emptied: leave it on the reader, or lay it back.")  # fmt: skip
 
 
 def _seconds(text: str) -> float:

@@ -18,9 +18,8 @@ from controller.errors import CardWrong, DeviceError
 from controller.hal.ports import ChipStation
 from controller.model import ChipFile, ChipSight
 
-WORK_S = 60.0  # 3 kB written and read at 106 kbit/s
-BACK_S = 10.0  # for a person who took the card away to lay it back
-LOOK_S = 5.0  # to see a card that lies there
+WORK_S = 20.0  # a whole chip read or written at 106 kbit/s, many times over; a chip that hangs is told after that
+LOOK_S = 3.0  # to see a card that lies there
 _PATTERN_BYTES = 600  # more than two blocks under any channel
 
 _FORBIDDEN = {Known.ISSUED: "not_blank", Known.OPEN: "open", Known.SPOILED: "spoiled", Known.DESTROYED: "destroyed",
@@ -36,6 +35,7 @@ class WipeTest:
     profile: ChipProfile
     known: Callable[[str], Known]
     tell: Callable[[], None]  # called when a test went wrong and its blank is being emptied
+    back_s: float = LOOK_S  # how long a person who took the card away has to lay it back
     emptied: bool | None = None  # None: nothing was written
 
     async def run(self, wait: Deadline) -> Finding:
@@ -86,7 +86,7 @@ class WipeTest:
     async def _empty(self, pattern: Sequence[ChipFile], uid: str) -> bool:
         """Overwrite the pattern and empty every file, in a conversation of its own. Whether the chip is empty."""
         with suppress(DeviceError, CardWrong):
-            if (await self.station.identify(Deadline.after(BACK_S))).uid == uid:
+            if (await self.station.identify(Deadline.after(self.back_s))).uid == uid:
                 await self.station.write(
                     [ChipFile(file.fid, bytes(len(file.content))) for file in pattern], Deadline.after(WORK_S)
                 )

@@ -23,7 +23,7 @@ from controller.errors import ConfigError, DeviceError, DeviceRefused, Problem
 from controller.hal.key_ring import KeyRing, Kind
 from controller.hal.pkcs11_link import TokenLink
 from controller.hal.pkcs11_sam import AES_MASTER_BYTES, MASTERS, Needs, check_master
-from controller.key_holder import Channel, KeyHolders, token_link
+from controller.key_holder import Channel, KeyHolders
 from controller.setup import Setup, read_setup
 
 DES3_MASTER_BYTES = 24
@@ -57,12 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    table = load_config(arguments.config).key_holder
+    config = load_config(arguments.config)
+    table = config.key_holder
     if not isinstance(table, TokenTable):
         raise ConfigError([Problem("config.value", "key_holder", "kunci hanya dibuat di token (kind = \"pkcs11\").",
                                    "keys are made only in a token (kind = \"pkcs11\").")])  # fmt: skip
     known = None if arguments.synthetic is None else _read_synthetic(arguments.synthetic)
-    with closing(token_link(table)) as link:
+    with closing(KeyHolders.of(config)) as holders:
+        link: TokenLink = holders.token(table)
         said = link.run(lambda ring: [_make(ring, needs, arguments.bits // 8, known) for needs in MASTERS], write=True)
     print(f"token '{table.token}'")
     for line in said:
@@ -86,6 +88,8 @@ def _check(arguments: argparse.Namespace) -> int:
     table = setup.config.key_holder
     bad = 0
     with closing(KeyHolders.of(setup.config)) as holders:
+        if arguments.once_more:
+            holders.forget_refusals()
         if isinstance(table, TokenTable):
             bad += _tell(f"token '{table.token}'", partial(_remarks_of, holders.token(table), arguments.once_more))
         for place, reader, channel in _readers(setup):

@@ -11,6 +11,8 @@ _W, _F = Severity.WAITS, Severity.FAULT
 _SELF, _GO, _TECH = Clears.SELF, Clears.GO, Clears.TECHNICIAN
 _IN, _OUT, _MAYBE = CardInside.YES, CardInside.NO, CardInside.PERHAPS
 
+UNDESCRIBED = "printer_error"  # what a printer says in words that nobody has described: shown as they came
+
 # fmt: off
 PRINTER = table(
     # code, severity, clears, card inside, short text for the display, Indonesian, English
@@ -134,7 +136,7 @@ PRINTER = table(
     ("printer_refused", _F, _TECH, _MAYBE, "PRINTER MENOLAK",
      "Printer tidak mengenal perintah atau nilainya; catat pesannya dan panggil teknisi untuk memeriksa profilnya.",
      "The printer does not know a command or its value; note its message and call the technician to check its profile."),
-    ("printer_error", _F, _TECH, _MAYBE, "GALAT PRINTER",
+    (UNDESCRIBED, _F, _TECH, _MAYBE, "GALAT PRINTER",
      "Printer melaporkan galat yang tidak dikenal; catat pesan di bawah ini, lihat layar printer, dan panggil teknisi.",
      "The printer reports an error that is not known; note the message below, look at its screen and call the technician."),
 )

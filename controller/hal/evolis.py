@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from controller.cards.raster import BACK, FRONT
+from controller.cards.raster import BACK, FRONT, check_shapes
 from controller.clock import Deadline
 from controller.errors import DeviceRefused
-from controller.hal.evolis_codec import check_panels
 from controller.hal.evolis_line import EvolisLine
 from controller.hal.evolis_session import look, perform, serve, tend
 from controller.hal.printer_profile import EvolisProfile
@@ -101,7 +100,7 @@ class EvolisPrinter:
     def _check(self, panels: Sequence[Panel]) -> None:
         """The front's panels, or those of both sides: RenderError for anything else."""
         sides = (FRONT, BACK) if any(panel.side == BACK for panel in panels) else (FRONT,)
-        check_panels(panels, self._profile.raster_for(self._profile.ribbon, sides))
+        check_shapes(panels, self._profile.raster_for(self._profile.ribbon, sides))
 
     async def _act(self, name: str, commands: Sequence[str] | None, deadline: Deadline, panels: Sequence[Panel] = ()) -> None:
         known = self._commands(name, commands)

@@ -7,15 +7,14 @@ ended by NUL, one per command, in the order of the commands.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from controller.cards.raster import Raster
-from controller.errors import DeviceUnknown, Problem, RenderError
+from controller.conditions import UNDESCRIBED
+from controller.errors import DeviceUnknown
 from controller.model import CardPosition, Panel
 
 DONE = "OK"
 BOX_FULL = "CARD"  # the answer to queries.reject_box (printers.md 3.5)
-UNKNOWN = "printer_error"  # condition of a word that no profile knows: shown as it came
 MAX_REPLY_BYTES = 256  # the longest known reply is a model text of some 30 characters
 MAX_COUNT_DIGITS = 10  # life counters are 32 bits wide at most
 
@@ -35,21 +34,6 @@ def encode(command: str) -> bytes:
 def encode_panel(panel: Panel) -> bytes:
     """The ``Db`` command that downloads one panel."""
     return b"".join((_ESC, f"Db;{panel.name};{panel.levels};".encode("ascii"), panel.data, _CR))
-
-
-def check_panels(panels: Sequence[Panel], raster: Raster) -> None:
-    """Prove that the panels are those of the raster, in ribbon order. RenderError otherwise: one byte too few and the
-    printer takes the next commands for dots (printers.md 3.12, item 4)."""
-    wanted = [(row.side, row.name, row.levels, row.size_bytes) for row in raster.panels]
-    given = [(panel.side, panel.name, panel.levels, len(panel.data)) for panel in panels]
-    if given != wanted:
-        raise RenderError(
-            Problem(
-                "panels.wrong_shape", "panels",
-                f"panel kartu (sisi, nama, tingkat, byte) {given} tidak cocok dengan printer {wanted}; gambar ulang kartu ini",
-                f"the card's panels (side, name, levels, bytes) {given} do not fit the printer {wanted}; draw the card again",
-            )
-        )  # fmt: skip
 
 
 class ReplyReader:
@@ -89,20 +73,20 @@ def _check_reply(raw: bytes) -> None:
 def fault_of(reply: str, words: Mapping[str, str]) -> str | None:
     """The condition an error word stands for; None when the reply is no error word.
 
-    ``ERR`` and ``ERROR`` are the same. A word that begins so but is not in the table is ``printer_error``.
+    ``ERR`` and ``ERROR`` are the same. A word that begins so but is not in the table is UNDESCRIBED.
     """
     head, gap, tail = reply.partition(" ")
     plain = f"ERROR{gap}{tail}" if head == "ERR" else reply
     if plain in words:
         return words[plain]
-    return UNKNOWN if plain.split(" ")[0] == "ERROR" else None
+    return UNDESCRIBED if plain.split(" ")[0] == "ERROR" else None
 
 
 def refusal_of(reply: str, words: Mapping[str, str]) -> str | None:
     """The condition of the reply to a command that acts; None only for a plain OK."""
     if reply == DONE:
         return None
-    return fault_of(reply, words) or UNKNOWN
+    return fault_of(reply, words) or UNDESCRIBED
 
 
 def count(reply: str) -> int | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from controller.cards.raster import BACK, FRONT
+from controller.conditions import UNDESCRIBED
 from controller.errors import DeviceRefused, DeviceUnknown
 from controller.hal import evolis_codec as codec
 from controller.hal.printer_profile import BACK_MARK, PANELS_MARK, RIBBON_MARK, EvolisProfile, EvolisTimeouts
@@ -20,7 +21,7 @@ RIBBON_RETRIES = 3  # a bare OK comes first while the tag is being read (printer
 RIBBON_PAUSE_S = 0.1
 COVER_VOLTS = 2.5  # half of the supply: the switch reads 0,00 open and 5,00 closed (printers.md 3.5)
 CARE_S = 600.0  # cleaning and the test card have no known duration: the caller's deadline decides
-_LACKING = ("option_missing", "printer_refused", "printer_error")  # a printer that does not know the question has no answer
+_LACKING = ("option_missing", "printer_refused", UNDESCRIBED)  # a printer that does not know the question has no answer
 
 _T = TypeVar("_T")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-UNKNOWN = "printer_error"  # what no row knows: shown as it came
+from controller.conditions import UNDESCRIBED
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,4 +142,4 @@ def explain(words: Mapping[str, int]) -> list[StatusBit]:
 
 def _unknown(word: str) -> tuple[str, str | None]:
     """A bit nobody has described; one of the configuration is no trouble."""
-    return "not known", None if word == "CFG" else UNKNOWN
+    return "not known", None if word == "CFG" else UNDESCRIBED

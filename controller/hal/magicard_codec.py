@@ -17,6 +17,7 @@ MAX_REPLY_BYTES = 1024  # the vendor's own driver reads into 1024 bytes
 MAX_FIELD_CHARS = 64  # the vendor's own driver keeps at most 30
 MAX_DIGITS = 10  # life counters are 32 bits wide at most
 NO_ERROR = "00:00"
+INFO_FIELDS = (33, 34, 35)  # of INF; the last two are there on newer firmware only
 
 _SOH, _FS, _ETX, _NUL = 0x01, b"\x1c", 0x03, 0x00
 _HEAD = b"STA"
@@ -25,7 +26,6 @@ _PAIR = re.compile(r"(?<!\d)(\d\d):(\d\d)\s*$")
 _BUTTONS = re.compile(r"\(c\d{4}\)")  # which buttons a monitor may show
 _KEY = re.compile(r",[A-Z]{3}.*", re.DOTALL)
 _BREAKS = "\n\r\t"
-_FIELDS = (33, 34, 35)  # the last two are there on newer firmware only
 _PCB_VERSION, _BY_HAND = 7, 8
 _FLAGS = ("0", "1")
 
@@ -176,11 +176,11 @@ def _fields(body: str) -> tuple[str, ...]:
     """Split at commas and colons alike, as the vendor's own parser does; a colon within the PCB version splits nothing."""
     parts = re.split("([,:])", body.strip(_BREAKS).removesuffix(","))
     fields, marks = [field.strip() for field in parts[::2]], parts[1::2]
-    whole = len(fields) in _FIELDS and fields[_BY_HAND] in _FLAGS
-    if not whole and len(fields) - 1 in _FIELDS and marks[_PCB_VERSION] == ":":
+    whole = len(fields) in INFO_FIELDS and fields[_BY_HAND] in _FLAGS
+    if not whole and len(fields) - 1 in INFO_FIELDS and marks[_PCB_VERSION] == ":":
         fields[_PCB_VERSION : _PCB_VERSION + 2] = [":".join(fields[_PCB_VERSION : _PCB_VERSION + 2])]
-    if len(fields) not in _FIELDS:
-        raise DeviceUnknown("printer_garbled", f"REQ,INF has {len(fields)} fields, not {_FIELDS[0]} to {_FIELDS[-1]}")
+    if len(fields) not in INFO_FIELDS:
+        raise DeviceUnknown("printer_garbled", f"REQ,INF has {len(fields)} fields, not {INFO_FIELDS[0]} to {INFO_FIELDS[-1]}")
     for number, field in enumerate(fields):
         if len(field) > MAX_FIELD_CHARS:
             raise DeviceUnknown("printer_garbled", f"REQ,INF field {number} has {len(field)} characters")

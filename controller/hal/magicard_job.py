@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from controller.cards.raster import Raster
+from controller.cards.raster import Raster, check_shapes
 from controller.errors import Problem, RenderError
 from controller.hal import magicard_shift as shift
 from controller.hal.printer_profile import MagicardProfile
@@ -27,16 +27,7 @@ _MAX_UNIX_S = 0xFFFF_FFFF  # TDT has eight digits
 
 def check_panels(panels: Sequence[Panel], raster: Raster) -> None:
     """Prove that the panels are those of the raster, in its order, and the overcoat's are its keys. RenderError otherwise."""
-    wanted = [(row.name, row.levels, row.size_bytes or "keys", row.side) for row in raster.panels]
-    given = [(panel.name, panel.levels, _size(panel), panel.side) for panel in panels]
-    if given != wanted:
-        raise RenderError(
-            Problem(
-                "panels.wrong_shape", "panels",
-                f"panel kartu (nama, tingkat, byte, sisi) {given} tidak cocok dengan printer {wanted}; gambar ulang kartu ini",
-                f"the card's panels (name, levels, bytes, side) {given} do not fit the printer {wanted}; draw the card again",
-            )
-        )  # fmt: skip
+    check_shapes(panels, raster)
     for panel in panels:
         if panel.name == _OVERCOAT and not _is_overcoat(panel.data, raster):
             raise RenderError(
@@ -108,10 +99,6 @@ def _moved(panel: Panel, packing: str, dots: int) -> Panel:
     if not dots:
         return panel
     return Panel(panel.name, panel.levels, shift.move(panel.data, packing, dots))
-
-
-def _size(panel: Panel) -> int | str:
-    return "keys" if panel.name == _OVERCOAT else len(panel.data)
 
 
 def _is_overcoat(data: bytes, raster: Raster) -> bool:

@@ -23,13 +23,12 @@ from controller.hal.magicard_codec import Info
 from controller.hal.magicard_line import MagicardLine
 from controller.hal.magicard_view import View, cleaned, condition_of, identity_of, printed, refusal_of
 from controller.hal.port_status import Port, shown
+from controller.hal.ports import NOT_DRAWN_IN
 from controller.hal.printer_profile import MagicardProfile
 from controller.model import PrinterIdentity
 
 POLLS_S = (0.05, 0.1, 0.25, 0.5, 1.0)  # quick at first, for a refusal comes at once; then
 POLL_S = 2.0  # as the vendor's own monitor does
-
-NOT_DRAWN_IN = "card_not_fed"  # the printer says that it took no card
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +41,7 @@ class MagicardSession:
         self._line = MagicardLine(pipe, profile)
         self._profile = profile
         self._serial = serial
+        self._longest_s = profile.timeouts_s.hand_feed + profile.timeouts_s.print  # from the end of a job's data
         self._identity: PrinterIdentity | None = None
         self._ours: Info | None = None  # before a job of this process that has no end yet
         self._torn = True  # a part of a job may lie in the printer
@@ -130,15 +130,15 @@ class MagicardSession:
 
     def _follow(self, done: Callable[[Info, Info], bool], before: Info, deadline: Deadline) -> None:
         """Watch until it is done."""
-        longest_s = self._profile.timeouts_s.hand_feed + self._profile.timeouts_s.print
-        limit = Deadline(min(deadline.at_s, monotonic_s() + longest_s))
+        limit = Deadline(min(deadline.at_s, monotonic_s() + self._longest_s))
         for pause_s in _pauses(limit):
             self._pipe.pause(pause_s)
             view = None if self._line.port() is Port.WORKING else self._patient_look()
             if view is None:
                 continue
-            if condition_of(view.status, self._profile) is not None:
-                raise self._failure(view, before)
+            condition = condition_of(view.status, self._profile)
+            if condition is not None:
+                raise self._failure(condition, view, before)
             if done(before, view.info) and self._line.port() is Port.READY:
                 self._ours = None
                 return
@@ -154,9 +154,9 @@ class MagicardSession:
                 raise
             return None
 
-    def _failure(self, view: View, before: Info) -> DeviceRefused | DeviceUnknown:
+    def _failure(self, condition: str, view: View, before: Info) -> DeviceRefused | DeviceUnknown:
         """What an error in the middle of our job comes to. The job is dropped when no card was taken."""
-        condition, words = condition_of(view.status, self._profile) or "", view.status.text
+        words = view.status.text
         if view.info.counters != before.counters:
             said = f"{words}; a card was taken, for a counter has risen; the job was not dropped"
             return DeviceUnknown(condition, said) if condition == NOT_DRAWN_IN else DeviceRefused(condition, said)
@@ -224,10 +224,11 @@ class MagicardSession:
         if self._line.port() is not Port.WORKING:
             self._working_since_s = None
             return
-        since_s = self._working_since_s = self._working_since_s or monotonic_s()
-        longest_s = self._profile.timeouts_s.hand_feed + self._profile.timeouts_s.print
-        if monotonic_s() - since_s > longest_s:
-            raise DeviceUnknown("printer_late", f"the printer works for more than {longest_s:g} s; {shown(Port.WORKING)}")
+        now_s = monotonic_s()
+        if self._working_since_s is None:
+            self._working_since_s = now_s
+        if now_s - self._working_since_s > self._longest_s:
+            raise DeviceUnknown("printer_late", f"the printer works for more than {self._longest_s:g} s; {shown(Port.WORKING)}")
         raise DeviceRefused("printer_moving", f"it works on something; {shown(Port.WORKING)}")
 
     def _check_fault(self, view: View) -> None:

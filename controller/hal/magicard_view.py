@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.conditions import UNDESCRIBED
 from controller.errors import DeviceRefused, DeviceUnknown
 from controller.hal.magicard_codec import NO_ERROR, Info, Status
 from controller.hal.port_status import Port, shown, why_silent
 from controller.hal.printer_profile import MagicardProfile
 from controller.model import CardPosition, PrinterCare, PrinterIdentity, PrinterWitness
-
-UNKNOWN_PAIR = "printer_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,8 @@ def care_of(info: Info, profile: MagicardProfile) -> PrinterCare:
 
 
 def condition_of(status: Status, profile: MagicardProfile) -> str | None:
-    """The condition that an error pair stands for; None when there is no error. A pair nobody knows is UNKNOWN_PAIR."""
-    return None if status.pair == NO_ERROR else profile.errors.get(status.pair, UNKNOWN_PAIR)
+    """The condition that an error pair stands for; None when there is no error. A pair nobody knows is UNDESCRIBED."""
+    return None if status.pair == NO_ERROR else profile.errors.get(status.pair, UNDESCRIBED)
 
 
 def refusal_of(view: View, profile: MagicardProfile, port: Port) -> DeviceRefused | None:

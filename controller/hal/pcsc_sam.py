@@ -13,7 +13,8 @@ CLA 00 and P1 00 always; P2 is 01 in F1 for a card control of 51 bytes and 00 fo
 stays in the SAM. The status words of refusals are not public; which are taken for "locked" is our choice, after ISO 7816-4.
 
 A SAM without power has no session: each new connection starts with FF, and F0 where a blob was issued. F0 without data asks how
-many tries are left: with one left nothing is tried, and a blob that was refused is not tried again until it has changed.
+many tries are left: with one left nothing is tried. A blob that was refused is not tried again until it has changed, or until the
+SAM has as many tries as before: then it is another SAM, or that try never reached it.
 
 While a session is open the chip may have been written, so there the loss of the SAM or an answer that makes no sense is
 DeviceUnknown: only before is it certain that nothing happened.
@@ -21,7 +22,6 @@ DeviceUnknown: only before is it certain that nothing happened.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Protocol
 
 from controller.chips.apdu import ApduError, Command, Response, get_response
@@ -30,19 +30,21 @@ from controller.chips.sam import CHALLENGE_BYTES, TOKEN_BYTES, KeyBlocks, uid8
 from controller.chips.scp03 import InitializeUpdate, Scp03Session
 from controller.chips.status_words import meaning_of
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
+from controller.hal.refused_pin import RefusedPin
+from controller.hal.sam_channel import UNPROTECT, SamChannel
 from controller.hal.token_pin import PinSource
 
 OPEN_BYTES = 32  # F0
 MAX_ROUNDS = 4  # T=0 fetches an answer in parts; the longest has 256 bytes
 
-_RESET, _OPEN, _TOKEN, _VERIFY, _PROTECT, _UNPROTECT = 0xFF, 0xF0, 0xF1, 0xF2, 0xF3, 0xF4
+_RESET, _OPEN, _TOKEN, _VERIFY = 0xFF, 0xF0, 0xF1, 0xF2
 _CARD_CONTROLS = {29: 0x00, 51: 0x01}  # P2 of F1 by length
 _BLOCKED, _TRIES = 0x6983, 0x63C0  # 63Cx: x tries are left
 _LOCKED = {0x6982, _BLOCKED}  # it wants to be opened first, or is blocked
+_OWN_TROUBLE = {0x6400, 0x6581, 0x6985, 0x6D00, 0x6E00, 0x6F00}  # of F4: not the chip's answer is wrong, the SAM cannot open any
 _NO_PROOF = {0x6300, 0x6982, 0x6988, 0x6A80}  # of F2: the chip's token is wrong
 _FORGET = "forget the session"
 _DONE = 0x9000
-_SECURED = 0x0C  # in CLA: secure messaging
 
 
 class SamSlot(Protocol):
@@ -57,12 +59,13 @@ class SamSlot(Protocol):
 class PcscSam:
     """One SAM, for one lane: it holds one session at a time."""
 
-    def __init__(self, slot: SamSlot, blob: PinSource | None = None) -> None:
+    def __init__(self, slot: SamSlot, blob: PinSource | None = None, refused: RefusedPin | None = None) -> None:
         """`blob`: where the 32 bytes of F0 are, as 64 hex digits; None: this SAM needs no opening."""
         self._slot, self._blob = slot, blob
-        self._wrong: bytes | None = None  # digest of the blob that the SAM refused last
+        self._refused = RefusedPin() if refused is None else refused
+        self._left = 0  # tries before the blob was refused; 0: the SAM did not tell
         self._begun = False
-        self._channel: _SamChannel | None = None
+        self._channel: SamChannel | None = None
 
     def check(self) -> None:
         """See `Sam`. Ends a session: the SAM is asked to forget it, which also shows that it is there."""
@@ -95,7 +98,7 @@ class PcscSam:
                 "chip_refused", f"the chip's token is wrong: it has not the keys of our batch ({response.sw:04X})"
             )
         self._sized(self._judged(response, "verify the chip's token"), 0, "verify the chip's token")
-        self._channel = _SamChannel(self)
+        self._channel = SamChannel(self._translate)
         return self._channel
 
     def open_scp03(self, uid: bytes, init: InitializeUpdate) -> Scp03Session:  # noqa: ARG002 - the protocol's signature
@@ -111,15 +114,18 @@ class PcscSam:
         self._end()
         self._slot.close()
 
-    def translate(self, ins: int, data: bytes, step: str) -> bytes:
-        """F3 and F4, for the channel of this session: what fails here may have been preceded by writes."""
+    def _translate(self, ins: int, data: bytes, step: str) -> bytes:
+        """F3 and F4, for the channel of this session: what fails here may have been preceded by writes.
+
+        What the chip is blamed for is an answer that the SAM cannot believe; all else is the SAM's own trouble.
+        """
         try:
             response = self._ask(ins, data)
         except DeviceAbsent as error:
             raise DeviceUnknown("sam_absent", f"{step}: {error.detail}") from error
-        if response.sw != _DONE:
+        if ins == UNPROTECT and response.sw not in {_DONE, *_LOCKED, *_OWN_TROUBLE}:
             raise broken(f"the SAM refuses to {step}: {response.sw:04X}")
-        return response.data
+        return self._judged(response, step)
 
     def _end(self) -> None:
         """The session is over for the host; the SAM hears of it with the next FF."""
@@ -145,20 +151,22 @@ class PcscSam:
             raise
 
     def _open(self, blob: PinSource) -> None:
-        left = self._ask(_OPEN, b"").sw  # like VERIFY of ISO 7816-4: costs no try
-        if left == _DONE:
+        word = self._ask(_OPEN, b"").sw  # like VERIFY of ISO 7816-4: costs no try
+        if word == _DONE:
             return
-        if left in (_BLOCKED, _TRIES, _TRIES | 1):
-            raise DeviceRefused("sam_locked", f"the SAM is not opened: {_words(left)}; the last try is kept for a person")
+        if word in (_BLOCKED, _TRIES, _TRIES | 1):
+            raise _locked(f"the SAM is not opened: {_words(word)}; the last try is kept for a person")
         secret = _from_hex(blob)
-        digest = hashlib.sha256(secret).digest()
-        if digest == self._wrong:
-            raise DeviceRefused("sam_locked", f"the SAM has refused this blob already; correct {blob.place}")
+        left = word & 0x0F if _counts_tries(word) else 0
+        if not (left and left >= self._left > 0) and self._refused.holds(secret):
+            raise _locked(f"the SAM has refused this blob already; correct {blob.place}, "
+                          "or run 'print-station keys check --once-more' when another SAM is in the slot")  # fmt: skip
         response = self._ask(_OPEN, secret)
         if response.sw != _DONE:
-            self._wrong = digest
-            raise DeviceRefused("sam_locked", f"the SAM refuses {blob.place}: {_words(response.sw)}; it is not tried again")
-        self._wrong = None
+            self._left = left
+            self._refused.keep(secret)
+            raise _locked(f"the SAM refuses {blob.place}: {_words(response.sw)}; it is not tried again")
+        self._refused.clear()
 
     def _done(self, ins: int, data: bytes, step: str, p2: int = 0) -> bytes:
         return self._judged(self._ask(ins, data, p2), step)
@@ -166,8 +174,11 @@ class PcscSam:
     def _judged(self, response: Response, step: str) -> bytes:
         if response.sw == _DONE:
             return response.data
-        locked = response.sw in _LOCKED or response.sw & 0xFFF0 == _TRIES
-        raise DeviceRefused("sam_locked" if locked else "sam_refused", f"the SAM refuses to {step}: {_words(response.sw)}")
+        refusal = f"the SAM refuses to {step}: {_words(response.sw)}"
+        if response.sw in _LOCKED or _counts_tries(response.sw):
+            self._slot.drop()  # so that the next connection opens it
+            raise _locked(refusal)
+        raise DeviceRefused("sam_refused", refusal)
 
     def _sized(self, data: bytes, count: int, step: str) -> None:
         if len(data) != count:
@@ -195,70 +206,22 @@ class PcscSam:
             raise DeviceAbsent("sam_absent", f"the SAM's answer makes no sense: {error}") from error
 
 
-class _SamChannel:
-    """Secure messaging that the SAM does. See `Channel`."""
-
-    def __init__(self, sam: PcscSam) -> None:
-        self._sam = sam
-        self._dead = ""
-
-    def wrap(self, command: Command) -> Command:
-        """See `Channel`."""
-        plain = command.encode()
-        self._refuse_misfit(plain, "the command")
-        raw = self._translated(_PROTECT, plain, "protect a command")
-        try:
-            wrapped = Command.decode(raw)
-        except ApduError as error:
-            raise self._break(f"the SAM's protected command makes no sense: {error}") from error
-        if wrapped.cla & _SECURED != _SECURED or wrapped.header[1:] != command.header[1:]:
-            raise self._break("the SAM's protected command is not the one it was given")
-        return wrapped
-
-    def unwrap(self, command: Command, response: Response) -> Response:  # noqa: ARG002 - the protocol's signature
-        """See `Channel`. An error word without protection is the chip's way to end the session: it is passed on."""
-        if self._dead:
-            raise broken(self._dead)
-        if not response.data and not meaning_of(response.sw).success:
-            self.die(f"the chip ended the session with {response.sw:04X}")
-            return response
-        self._refuse_misfit(response.data, "the chip's answer")
-        raw = self._translated(_UNPROTECT, response.data, "open an answer")
-        try:
-            return Response.decode(raw)
-        except ApduError as error:
-            raise self._break("the SAM opens an answer to less than a status word") from error
-
-    def die(self, why: str) -> None:
-        """Be of no use from now on."""
-        self._dead = self._dead or why
-
-    def _translated(self, ins: int, data: bytes, step: str) -> bytes:
-        if self._dead:
-            raise broken(self._dead)
-        try:
-            return self._sam.translate(ins, data, step)
-        except DeviceError as error:
-            self.die(error.detail)
-            raise
-
-    def _refuse_misfit(self, data: bytes, what: str) -> None:
-        if len(data) > 255 or not data:
-            raise self._break(f"{what} has {len(data)} bytes; the SAM takes 1 to 255")
-
-    def _break(self, why: str) -> DeviceRefused:
-        self.die(why)
-        return broken(why)
-
-
 def _from_hex(blob: PinSource) -> bytes:
     try:
         secret = bytes.fromhex(blob.read())
     except ValueError as error:
-        raise DeviceRefused("sam_locked", f"{blob.place} must be hex digits") from error
+        raise _locked(f"{blob.place} must be hex digits") from error
     if len(secret) != OPEN_BYTES:
-        raise DeviceRefused("sam_locked", f"{blob.place} must have {OPEN_BYTES} bytes as hex digits, not {len(secret)}")
+        raise _locked(f"{blob.place} must have {OPEN_BYTES} bytes as hex digits, not {len(secret)}")
     return secret
+
+
+def _counts_tries(sw: int) -> bool:
+    return sw & 0xFFF0 == _TRIES
+
+
+def _locked(detail: str) -> DeviceRefused:
+    return DeviceRefused("sam_locked", detail)
 
 
 def _words(sw: int) -> str:

@@ -162,9 +162,10 @@ class Session:
         order.go_on()
         assert self._card is not None  # callers connect first; pyscard breaks on a handle of 0
         handle, header = self._card
-        order.meter.sent(len(command))
+        numbers = list(command)
+        order.meter.sent(len(numbers))
         with order.meter.chip:
-            hresult, answer = scard.SCardTransmit(handle, header, list(command))
+            hresult, answer = scard.SCardTransmit(handle, header, numbers)
         order.meter.received(len(answer))
         if hresult != scard.SCARD_S_SUCCESS:
             failure = _failure(hresult, "send a command to the card")

@@ -5,14 +5,14 @@
 What the facts force:
 - One session, one thread: sessions opened side by side fail, and a second login in the process is refused.
 - A wrong PIN is tried once. The token's flags are read before every login: one that was refused a PIN since its last login is
-  left alone until a person says that the PIN is right now, and one with a single try left always.
+  left alone until a person says that the PIN is right now, and one with a single try left always. A token may have no such flags:
+  the PIN that was refused last is remembered too.
 - Keys are derived inside, used inside and destroyed when the work ends; only results come out. Work is arithmetic without a
   trace, so it is done again on a new session when the old one turns out to be gone.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +24,7 @@ from pkcs11 import TokenFlag
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused
 from controller.hal.key_ring import KeyMissingError, KeyRing, Kind
 from controller.hal.owner_thread import OwnerThread, StuckError
+from controller.hal.refused_pin import RefusedPin
 from controller.hal.token_pin import PinSource
 
 T = TypeVar("T")
@@ -48,14 +49,14 @@ _CLEAR = {  # errors after which the session is as good as before: a new one wou
 class TokenLink:
     """One token of one module. Any thread may use it; the process has one for each token."""
 
-    def __init__(self, module: Path, token: str, pin: PinSource) -> None:
+    def __init__(self, module: Path, token: str, pin: PinSource, refused: RefusedPin | None = None) -> None:
         """Opens nothing; the first call does, and every later call survives that the token went away in between."""
         self._module, self._label, self._pin = module, token, pin
+        self._refused = RefusedPin() if refused is None else refused
         self._thread = OwnerThread(f"pkcs11 {token}")
         self._lib: Any = None
         self._session: Any = None
         self._writable = False
-        self._wrong: bytes | None = None  # digest of the PIN that the token refused last
 
     def run(self, work: Callable[[KeyRing], T], *, write: bool = False, once_more: bool = False) -> T:
         """Do `work` with the token's keys; what it derives is destroyed at its end. It may be run twice.
@@ -115,7 +116,7 @@ class TokenLink:
         try:
             self._session = token.open(rw=write, user_pin=pin)
         except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange) as error:
-            self._wrong = _digest(pin)
+            self._refused.keep(pin.encode())
             self._forget()  # python-pkcs11 leaves the session open that it could not log in
             raise _locked(f"token '{self._label}' refuses the PIN of {self._pin.place}; it is not tried again. "
                           "Correct it, then run 'print-station keys check --once-more'") from error  # fmt: skip
@@ -126,7 +127,8 @@ class TokenLink:
             raise _refused(f"token '{self._label}' is in use by another part of this process") from error
         except pkcs11.PKCS11Error as error:
             raise _LostError(DeviceAbsent("sam_absent", f"token '{self._label}' cannot be opened: {_words(error)}")) from error
-        self._writable, self._wrong = write, None
+        self._writable = write
+        self._refused.clear()
 
     def _probe(self) -> None:
         """A search on a session that is gone would complain once more from its destructor, on stderr."""
@@ -163,8 +165,9 @@ class TokenLink:
             raise _locked(f"token '{self._label}' was given a wrong PIN since its last login; "
                           "if the PIN is right now, run 'print-station keys check --once-more'")  # fmt: skip
         pin = self._pin.read()
-        if self._wrong == _digest(pin) and not once_more:
-            raise _locked(f"token '{self._label}' has refused this PIN already; correct {self._pin.place}")
+        if not once_more and self._refused.holds(pin.encode()):
+            raise _locked(f"token '{self._label}' has refused this PIN already; correct {self._pin.place}, "
+                          "or run 'print-station keys check --once-more' when the token has another PIN now")  # fmt: skip
         return pin
 
     def _forget(self) -> None:
@@ -182,10 +185,6 @@ class _LostError(Exception):
     def __init__(self, meaning: DeviceError) -> None:
         super().__init__(meaning.detail)
         self.meaning = meaning
-
-
-def _digest(pin: str) -> bytes:
-    return hashlib.sha256(pin.encode()).digest()
 
 
 def _words(error: Exception) -> str:

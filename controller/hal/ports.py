@@ -25,6 +25,8 @@ from controller.model import (
     PrinterWitness,
 )
 
+NOT_DRAWN_IN = "card_not_fed"  # `print_by_hand` is refused with it: the printer's own word that it took no card
+
 
 class ChipPhase(StrEnum):
     """A part of the conversation with a chip that is measured by itself."""
@@ -90,7 +92,7 @@ class CardPrinter(Protocol):
     async def print_by_hand(self, panels: Sequence[Panel], deadline: Deadline) -> None:
         """Print the panels on a card that a person puts into the slot, and eject it. For profiles with the plan `external`.
 
-        DeviceRefused `card_not_fed`: the printer says that no card was drawn in, and has dropped the job.
+        DeviceRefused NOT_DRAWN_IN: the printer says that no card was drawn in, and has dropped the job.
         """
 
     async def care(self) -> PrinterCare:

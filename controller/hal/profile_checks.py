@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from controller.hal.evolis_codec import DONE
 from controller.hal.profile_parts import BACK_MARK, JOB_MARKS, PANELS_MARK, RIBBON_MARK, PanelRow, ProfileTable, RasterTable
 from controller.hal.profile_tables import EvolisActs, EvolisTable, MagicardTable
 
@@ -21,7 +22,6 @@ _KGE_BYTES_PER_PLANE = 96  # of one column: 24 words of 32 bits
 _KGE_LEVELS = 64
 _RIBBON_KEY = r"LC\d{1,2}"  # of a job (printers.md 4.4)
 _OF_MARKS = ("TDT", "IMF", "XCO", "YCO", "WID", "HGT", "OVR", "PCT", "NCT", "SZB", "SZG", "SZR", "SZK")  # keys the driver writes
-_DONE = "OK"
 
 
 def mistakes_of(table: EvolisTable | MagicardTable) -> list[Mistake]:
@@ -170,7 +170,7 @@ def _ribbon_key_mistakes(table: MagicardTable) -> Iterator[Mistake]:
 
 def _reply_mistakes(replies: Mapping[str, str]) -> Iterator[Mistake]:
     for word in replies:
-        if word == _DONE:
+        if word == DONE:
             yield f"replies.{word}", "bukan kata galat", "is no error word: it says that all is well"
         if word.split(" ")[0] == "ERR":
             yield f"replies.{word}", "tulis ERROR, bukan ERR", "write ERROR, not ERR: both are read as ERROR"

@@ -20,7 +20,6 @@ JOB_MARKS = ("@time", "@planes", "@window", "@overcoat", "@ribbon", "@sizes")  #
 MAX_COMMANDS = 32  # per act; the longest known has seven
 MAX_COMMAND_CHARS = 120  # far above the longest known command without data
 MAX_KEYS = 64  # of a job's header; a real one has 27
-INFO_FIELDS = 35  # of REQ,INF (printers.md 4.2)
 
 
 def _act_command(text: str) -> str:

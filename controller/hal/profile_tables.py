@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictInt
 from pydantic.dataclasses import dataclass
 
+from controller.hal.magicard_codec import INFO_FIELDS
 from controller.hal.profile_parts import (
     CLOSED,
-    INFO_FIELDS,
     MAX_KEYS,
     Command,
     Commands,
@@ -178,7 +178,7 @@ class MagicardTable(ProfileTable):
     acts: MagicardActs
     queries: MagicardQueries
     settings: Annotated[
-        dict[SettingName, Annotated[StrictInt, Field(ge=0, lt=INFO_FIELDS)]],
+        dict[SettingName, Annotated[StrictInt, Field(ge=0, lt=INFO_FIELDS[-1])]],
         Field(max_length=64, description="what people can set: name -> field of REQ,INF; compared, never written"),
     ]
     errors: Annotated[

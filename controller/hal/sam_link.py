@@ -12,7 +12,8 @@ from __future__ import annotations
 from controller.errors import DeviceAbsent
 from controller.hal.scard_binding import ANY_PROTOCOL, HEADERS, scard
 
-_STALE = {scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED, scard.SCARD_E_INVALID_HANDLE}  # an earlier pcscd's context
+_STALE = {scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED, scard.SCARD_E_INVALID_HANDLE,
+          scard.SCARD_F_COMM_ERROR}  # fmt: skip  # an earlier pcscd's context
 _PLAIN = {
     scard.SCARD_E_NO_SERVICE: "pcscd is not running",
     scard.SCARD_E_SERVICE_STOPPED: "pcscd is not running",
@@ -64,16 +65,19 @@ class SamLink:
 
     def drop(self) -> None:
         """Let go of the card as it is (see `pcsc_link`: switching it off would hide the next one). Never fails."""
-        card, self._card = self._card, None
-        if card is not None:
-            scard.SCardDisconnect(card[0], scard.SCARD_LEAVE_CARD)
+        self._let_go(scard.SCARD_LEAVE_CARD)
 
     def close(self) -> None:
-        """Let go of card and context. Twice is fine; `connect` opens both again."""
-        self.drop()
+        """Reset the card, since one that was opened would serve anybody, and let go of it. Twice is fine."""
+        self._let_go(scard.SCARD_RESET_CARD)
         context, self._context = self._context, None
         if context is not None:
             scard.SCardReleaseContext(context)
+
+    def _let_go(self, disposition: int) -> None:
+        card, self._card = self._card, None
+        if card is not None:
+            scard.SCardDisconnect(card[0], disposition)
 
     def _attempt(self) -> tuple[int, int, int]:
         if self._context is None:

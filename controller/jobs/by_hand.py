@@ -11,8 +11,8 @@ import asyncio
 
 from controller.clock import Deadline
 from controller.errors import DeviceError, DeviceRefused, DeviceUnknown
-from controller.hal.ports import ChipStation
-from controller.jobs.evidence import NOT_DRAWN_IN, OTHER_LAID
+from controller.hal.ports import NOT_DRAWN_IN, ChipStation
+from controller.jobs.evidence import OTHER_LAID
 from controller.jobs.journal import Facts
 from controller.jobs.stages import Before, Trip, look_after_act, of_panels, witness_facts
 from controller.model import ChipSight, PrinterWitness

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from controller.hal.ports import NOT_DRAWN_IN
 from controller.model import CardPosition, PrinterWitness
 
 _T = TypeVar("_T")
@@ -15,7 +16,6 @@ _T = TypeVar("_T")
 EXAMINE = "examine"  # journal row: recovery moves the card to the reader
 VERDICT = "verdict"  # journal row: what recovery found and decided
 
-NOT_DRAWN_IN = "card_not_fed"  # by hand: the printer's own word that it took no card and dropped the job
 OTHER_LAID = "lay_other"  # by hand: another card was laid down where the printed one was awaited
 
 _ASKED_AGAIN = frozenset({"feed", "deliver", "reject", EXAMINE})  # a refusal of these says nothing of the card

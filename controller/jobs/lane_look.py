@@ -12,7 +12,7 @@ from controller.jobs.contradictions import Watch
 from controller.jobs.lane_calls import LaneCalls
 from controller.jobs.lane_doubts import LaneDoubts
 from controller.jobs.lane_links import LaneLinks, LanePolicy
-from controller.jobs.lane_report import LaneReport
+from controller.jobs.lane_report import LaneReport, of_keys
 from controller.jobs.spool import Spool
 from controller.jobs.stages import LaneDevices
 from controller.jobs.store import Store
@@ -42,7 +42,7 @@ class _Answers:
     @property
     def keys_trouble(self) -> bool:
         """The reader answers, and its key holder does not."""
-        return self.reader_trouble is not None and self.reader_trouble.condition.startswith("sam_")
+        return self.reader_trouble is not None and of_keys(self.reader_trouble.condition)
 
     @property
     def troubles(self) -> Sequence[DeviceError]:

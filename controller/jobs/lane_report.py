@@ -13,6 +13,21 @@ SILENCE_S = 25.0  # a lane that reports nothing for this long outside a stage is
 PREPARE_S = 300.0  # drawing a face may wait behind a dozen submits whose pictures each run into the child's time-out
 
 
+def of_printer(condition: str) -> bool:
+    """Whether what failed with this condition is the printer."""
+    return condition.startswith("printer_")
+
+
+def of_reader(condition: str) -> bool:
+    """The same of the chip reader, or the service in front of it."""
+    return condition.startswith(("reader_", "pcsc_"))
+
+
+def of_keys(condition: str) -> bool:
+    """The same of the key holder."""
+    return condition.startswith("sam_")
+
+
 class LaneReport:
     """One lane's status, told on when it changes."""
 

@@ -13,7 +13,7 @@ from controller.jobs.evidence import Ask
 from controller.jobs.journal import Passage
 from controller.jobs.lane_calls import LaneCalls
 from controller.jobs.lane_doubts import LaneDoubts
-from controller.jobs.lane_report import PREPARE_S, LaneReport
+from controller.jobs.lane_report import PREPARE_S, LaneReport, of_keys, of_printer, of_reader
 from controller.jobs.rescue import Rescue, Waiting
 from controller.jobs.runner import Hooks, Result
 from controller.jobs.stages import Before
@@ -81,11 +81,10 @@ class LaneRescue:
 
     async def _put_off(self, unknown: Passage, found: Waiting) -> None:
         self._doubts.met(found.condition)
-        printer_up = not found.condition.startswith("printer_")
-        reader_up = not found.condition.startswith(("reader_", "pcsc_"))
-        key_holder_up = False if found.condition.startswith("sam_") else self._report.status.key_holder_up
-        self._report.tell(activity="recover", condition=found.condition, detail=found.detail, printer_up=printer_up,
-                          reader_up=reader_up, key_holder_up=key_holder_up)  # fmt: skip
+        key_holder_up = False if of_keys(found.condition) else self._report.status.key_holder_up
+        self._report.tell(activity="recover", condition=found.condition, detail=found.detail,
+                          printer_up=not of_printer(found.condition), reader_up=not of_reader(found.condition),
+                          key_holder_up=key_holder_up)  # fmt: skip
         if found.condition == "lay_again":
             await self._calls.poll()
         else:

@@ -19,7 +19,7 @@ from controller.jobs.lane_calls import LaneCalls
 from controller.jobs.lane_doubts import LaneDoubts
 from controller.jobs.lane_links import LaneLinks, LanePolicy
 from controller.jobs.lane_look import LaneLook
-from controller.jobs.lane_report import PREPARE_S, LaneReport
+from controller.jobs.lane_report import PREPARE_S, LaneReport, of_printer
 from controller.jobs.lane_rescue import LaneRescue
 from controller.jobs.passage import TAKE_BLANK, Stage
 from controller.jobs.recovery import Recovery
@@ -146,8 +146,7 @@ class LaneWorker:
         met = await self._care.do(asked)
         if met is not None and not self._calls.stopping:
             self._doubts.met(met.condition)
-            printer_up = not met.condition.startswith("printer_")
-            self._report.tell(condition=met.condition, detail=met.detail, printer_up=printer_up)
+            self._report.tell(condition=met.condition, detail=met.detail, printer_up=not of_printer(met.condition))
             await self._calls.poll()
 
     async def _wait_for_end(self, condition: str, said: str | None) -> None:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from controller.errors import CardWrong, DeviceAbsent, DeviceRefused, StationError
+from controller.hal.ports import NOT_DRAWN_IN
 from controller.jobs import batches, by_hand, journal, ribbons, stages
-from controller.jobs.evidence import NOT_DRAWN_IN, OTHER_LAID
+from controller.jobs.evidence import OTHER_LAID
 from controller.jobs.journal import ChipRefused, Facts, Passage
 from controller.jobs.stages import Act, Before, Trip
 from controller.model import Beam, CardPosition, PrinterWitness

@@ -49,6 +49,7 @@ def _torn_chip(_s: SimStation, lane: Lane, v: Values) -> None:
         raise SimError(f"a torn page is {', '.join(TORN)}, not {v['page']!r}")
     troubles = lane.field.troubles
     troubles.cut_in_bytes, troubles.cut_kills, troubles.cut_page = v["bytes"], v["kills"], v["page"]
+    troubles.cut_back = v["back"]
 
 
 def _hung_chip(_s: SimStation, lane: Lane, v: Values) -> None:
@@ -107,9 +108,9 @@ CHIP_FAULTS: dict[str, Fault] = {
         "one bit of what is written next to a chip is kept wrong; the chip says that all is well", _flipped_chip
     ),
     "torn_chip": Fault(
-        f"the field is lost after so many more written bytes; the torn page is {', '.join(TORN)}",
+        f"the field is lost after so many more written bytes; the torn page is {', '.join(TORN)}; back: it comes back",
         _torn_chip,
-        {"bytes": 100, "kills": False, "page": "cut"},
+        {"bytes": 100, "kills": False, "page": "cut", "back": False},
     ),
     "hung_chip": Fault("the n-th APDU from now is never answered; presented anew, the chip goes on", _hung_chip, {"apdu": 1}),
     "slow_chip": Fault("each APDU takes so much longer, wall clock (0: no longer)", _slow_chip, {"ms": 200}),
@@ -124,8 +125,16 @@ CHIP_FAULTS: dict[str, Fault] = {
     "wrong_chip": Fault(
         "at a card's n-th presentation the reader hears another chip", _swap(card_too=False), {"presentation": 2}
     ),
+    "field_lost": Fault("the card inside loses its field for a moment", lambda _s, lane, _v: lane.field.blink()),
+    "swap_now": Fault(
+        "another chip answers from the next APDU on, and its reader notices nothing",
+        lambda _s, lane, v: lane.field.exchange_now(v["card"]),
+        {"card": True},
+    ),
     "swapped_card": Fault("at its n-th presentation the card was exchanged", _swap(card_too=True), {"presentation": 2}),
     "sam_absent": Fault("the SAM is taken out", lambda _s, lane, _v: lane.sam.take()),
+    "sam_silent": Fault("the SAM takes commands and never answers", lambda _s, lane, _v: lane.sam.hang()),
+    "sam_answers": Fault("the SAM goes on", lambda _s, lane, _v: lane.sam.thaw()),
     "sam_back": Fault("the right SAM is put in", lambda _s, lane, _v: lane.sam.put()),
     "sam_wrong": Fault("another office's SAM is put in", lambda _s, lane, _v: lane.sam.put_wrong()),
     "sam_locked": Fault("the SAM is blocked: all tries of its blob are used up", lambda _s, lane, _v: lane.sam.lock(on=True)),

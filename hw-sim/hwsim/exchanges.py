@@ -32,7 +32,8 @@ class Trigger:
     number: int | None  # of the exchange, counted since hw-sim started; None until `start` was seen
     when: str
     act: Callable[[], object]  # raises SimError when it cannot be done
-    start: str = ""  # counting begins at the first exchange with this label
+    start: str = ""  # counting begins at an exchange with this label
+    nth: int = 1  # which of those: 1 is the next
     ahead: int = 1
     fired: bool = False
     error: str | None = None  # why it could not be done
@@ -58,15 +59,15 @@ class Exchanges:
         """Begin a new list of labels, or stop and forget it."""
         self.labels = {wire: [] for wire in WIRES} if on else None
 
-    def arm(self, wire: str, ahead: int, when: str, act: Callable[[], object], start: str = "") -> Trigger:
-        """Let something happen at an exchange; the next one is 1 ahead, or with `start` the next one with that label.
+    def arm(self, wire: str, ahead: int, when: str, act: Callable[[], object], start: str = "", nth: int = 1) -> Trigger:
+        """Let something happen at an exchange; the next one is 1 ahead, or with `start` the `nth` one with that label.
 
         Raises SimError when too many wait.
         """
         if len(self.triggers) >= MAX_TRIGGERS:
             raise SimError(f"{MAX_TRIGGERS} triggers are remembered already; clear them first")
         number = None if start else self.counts[wire] + ahead
-        trigger = Trigger(len(self.triggers) + 1, wire, number, when, act, start, ahead)
+        trigger = Trigger(len(self.triggers) + 1, wire, number, when, act, start, nth, ahead)
         self.triggers.append(trigger)
         return trigger
 
@@ -81,7 +82,9 @@ class Exchanges:
             self.labels[wire].append(label)
         for trigger in self.triggers:
             if trigger.number is None and (trigger.wire, trigger.start) == (wire, label):
-                trigger.number = self.counts[wire] + trigger.ahead - 1
+                trigger.nth -= 1
+                if trigger.nth == 0:
+                    trigger.number = self.counts[wire] + trigger.ahead - 1
         return self.counts[wire], self._fire(wire, self.counts[wire], "before")
 
     def end(self, wire: str, number: int) -> bool:

@@ -109,6 +109,11 @@ class Lane:
         return self._sam
 
     @property
+    def has_sam(self) -> bool:
+        """Whether the lane's reader has a slot with a SAM."""
+        return self._sam is not None
+
+    @property
     def gpio_port(self) -> int | None:
         """Where the pin server listens; None without one."""
         return None if self._gpio is None else self._gpio.port

@@ -102,8 +102,8 @@ class Orders:
             exchanges.clear()
             return {}
         wire, when = _word(request, "wire", WIRES), _word(request, "when", MOMENTS)
-        ahead = _number(request, "at", None, MAX_AHEAD)
-        trigger = exchanges.arm(wire, ahead, when, self._act(request), str(request.get("start", "")))
+        ahead, nth = _number(request, "at", None, MAX_AHEAD), _number(request, "nth", 1, MAX_AHEAD)
+        trigger = exchanges.arm(wire, ahead, when, self._act(request), str(request.get("start", "")), nth)
         return {"trigger": trigger.id}
 
     async def _exchanges(self, request: Request) -> Reply:

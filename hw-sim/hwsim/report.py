@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from hwsim.devices.sam_slot import SamSlot
 from hwsim.exchanges import Exchanges
 from hwsim.lane import Lane
 from hwsim.timing import CardTimes, Span
@@ -103,12 +104,25 @@ def lane_json(lane: Lane, world: World) -> dict[str, Any]:
             "care": {"cards": care.cards, "every_cards": care.every_cards, "cleanings": care.cleanings},
         },
         "external": lane.external,
+        "sam": sam_json(lane.sam) if lane.has_sam else None,
         "reader": next(iter(world.at(Spot.READER, name)), None),
         "slot": mechanics.slot_card,
         "hopper": world.count(Spot.HOPPER, name),
         "inside": world.count(Spot.INSIDE, name),
         "output": world.count(Spot.OUTPUT, name),
         "reject": world.count(Spot.REJECT, name),
+    }
+
+
+def sam_json(slot: SamSlot) -> dict[str, Any]:
+    """The lane's own SAM: whether it lies in its slot, how many tries its blob has left, and how often it was opened and given a
+    wrong one."""
+    memory = slot.memory
+    return {
+        "inside": slot.card is not None and slot.card.memory is memory,
+        "tries": memory.tries,
+        "openings": memory.openings,
+        "refused": memory.refused,
     }
 
 

@@ -1,4 +1,7 @@
-"""Simulated chips and SAM cards under a client that nobody here wrote: opensc-tool through a real pcscd. Needs tools/sandbox."""
+"""Simulated chips and SAM cards under a client that nobody here wrote: opensc-tool through a real pcscd. Needs tools/sandbox.
+
+It has no keys: what it must see of a card, fresh and personalised by our own host, is what the chip profile says is free to read.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,21 @@ import asyncio
 import re
 import shutil
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
-from controller.chips.profile import find_profile
+from controller.chips.profile import ChipProfile
+from controller.chips.profile_tables import LENGTH_PREFIX_BYTES, Do, FileRow, Phase
+from controller.chips.script import drive
+from controller.chips.tlv import find
+from controller.hal.pcsc_sam import PcscSam
 from hwsim.clock import Clock
 from hwsim.config import Address, SamConfig
+from hwsim.devices.chip_eeprom import ChipTroubles
 from hwsim.devices.chip_keys import load_masters
-from hwsim.devices.field import Field, Speed
+from hwsim.devices.field import KINDS, Field, Speed
 from hwsim.devices.sam import ATR as SAM_ATR
 from hwsim.devices.sam_slot import SamSlot
 from hwsim.exchanges import Exchanges
@@ -24,23 +31,47 @@ from hwsim.profiles import load_chip
 from hwsim.timing import LaneMeter
 from hwsim.wires.vpcd import VpcdSlot
 from hwsim.world import Blank, World
-from tests.fakes.chip import needs_sandbox
+from tests.contract.test_chip_peers import MASTERS, NAMES, MasterSam, Peer, SamInProcess, signed
+from tests.fakes.chip import needs_sandbox, shipped
 from tools.pcscd import reader_name, vpcd_port
 
 pytestmark = [needs_sandbox, pytest.mark.skipif(shutil.which("opensc-tool") is None, reason="opensc is not installed")]
 
-PROFILES = Path(__file__).parents[2] / "firmware_profiles" / "chips"
 CHIP, SAM = reader_name(1), reader_name(1).removesuffix("00") + "01"
 SEEN_S = 5.0  # pcscd looks every 0.4 s
-SELECT_DF, CONTROL, PHOTO, BIODATA = "00A40000027F0A", "00A40000026FF0", "00A40000026FF2", "00A40000026FF1"
+SELECT_DF, CONTROL, PHOTO = "00A40000027F0A", "00A40000026FF0", "00A40000026FF2"
+
+
+def with_photo(blank: Blank, _profile: str) -> None:
+    """Nothing but a photo was written."""
+    blank.chip.write(0x6FF2, 0, b"\x00\x05PHOTO")
+
+
+def as_it_came(_blank: Blank, _profile: str) -> None:
+    """Fresh."""
+
+
+def personalised(blank: Blank, name: str) -> None:
+    """Written, locked and verified by the station's own code."""
+    chip, troubles, profile = load_chip(name), ChipTroubles(), shipped(name)
+    sam = PcscSam(SamInProcess()) if profile.channel.kind == "icao" else MasterSam()
+    peer = Peer(profile, KINDS[chip.channel](blank, chip, troubles, 1, MASTERS), troubles, sam)
+    files, talk = signed(profile), peer.talk()
+    for script in (talk.write(files), talk.lock()):
+        drive(script, peer.transmit)
+    peer.chip.reset()
+    drive(talk.verify([file.fid for file in files]), peer.transmit)
+
+
+Life = Callable[[Blank, str], None]
 
 
 @asynccontextmanager
-async def in_field(profile: str, uid_type: str = "a") -> AsyncIterator[Blank]:
-    """A chip with a photo stands over the antenna."""
+async def in_field(profile: str, uid_type: str = "a", life: Life = with_photo) -> AsyncIterator[Blank]:
+    """A chip to which this has happened stands over the antenna."""
     world, chip = World(seed=1), load_chip(profile)
     blank = world.blank(world.make(1, chip, uid_type)[0])
-    blank.chip.write(0x6FF2, 0, b"\x00\x05PHOTO")
+    life(blank, profile)
     slot = VpcdSlot("127.0.0.1", vpcd_port(1))
     await slot.start()
     field = Field("1", world, chip, slot, Clock(None), LaneMeter(), Exchanges(), load_masters(), Speed())
@@ -87,11 +118,71 @@ async def test_it_reads_what_the_profile_says_of_ektp() -> None:
     assert answers == [uid, "9000", "9000", "0033" + control + "9000", "9000", "000550484F544F9000"]
 
 
-async def test_it_reads_nothing_that_the_profile_protects() -> None:
-    async with in_field("ektp"):
-        for row in find_profile(PROFILES, "ektp").files:
-            _atr, answers = await opensc(CHIP, SELECT_DF, f"00A4000002{row.fid:04X}", "00B0000002")
-            assert (answers[-1] == "6982") == (row.read == "channel"), row.name
+def opening(profile: ChipProfile) -> list[str]:
+    """What is sent in clear to reach the files."""
+    return [step.command.encode().hex() for step in profile.phase(Phase.OPEN) if step.command is not None]
+
+
+def reading(row: FileRow, profile: ChipProfile, size: int) -> list[str]:
+    """Select a file and read so much content with its length, in blocks of the profile."""
+    block, whole = profile.read.block_bytes, LENGTH_PREFIX_BYTES + size
+    blocks = [f"00B0{at:04X}{min(block, whole - at):02X}" for at in range(0, whole, block)]
+    return [profile.select_file(row.fid).encode().hex(), *blocks]
+
+
+@pytest.mark.parametrize("life", [as_it_came, personalised])
+@pytest.mark.parametrize("name", NAMES)
+async def test_it_reads_of_every_file_what_the_profile_allows(name: str, life: Life) -> None:
+    profile = shipped(name)
+    written = {file.fid: file.content for file in signed(profile)} if life is personalised else {}
+    async with in_field(name, life=life) as blank:
+        for row in profile.files:
+            content = written.get(row.fid, b"") if row.personalised else blank.chip.content(row.fid)
+            _atr, answers = await opensc(CHIP, *opening(profile), *reading(row, profile, len(content)))
+            told = answers[len(opening(profile)) + 1 :]  # behind SELECT
+            if row.read == "channel":
+                assert set(told) == {"6982"}, row.name
+                continue
+            assert {answer[-4:] for answer in told} == {"9000"}, row.name
+            assert "".join(answer[:-4] for answer in told) == (len(content).to_bytes(2, "big") + content).hex().upper(), row.name
+
+
+@pytest.mark.parametrize(("life", "locked"), [(as_it_came, False), (personalised, True)])
+async def test_it_sees_the_life_cycle_of_ektp_that_the_profile_asks_for(life: Life, *, locked: bool) -> None:
+    step = next(step for step in shipped("ektp").phase(Phase.LOCK) if step.do is Do.STOP_IF)
+    assert step.command is not None
+    async with in_field("ektp", life=life):
+        _atr, answers = await opensc(CHIP, SELECT_DF, step.command.encode().hex())
+    told = bytes.fromhex(answers[1].removesuffix("9000"))
+    assert (find(told, step.path) == bytes.fromhex(step.value)) == locked
+
+
+@pytest.mark.parametrize(("life", "version"), [(as_it_came, 0x30), (personalised, 0x01)])
+async def test_it_sees_whose_keys_a_globalplatform_chip_has(life: Life, version: int) -> None:
+    profile = shipped("gp-scp03")
+    assert profile.keys is not None
+    assert (profile.keys.version == version) == (life is personalised)
+    status = next(step for step in profile.phase(Phase.LOCK) if step.do is Do.STOP_IF)
+    assert status.command is not None
+    async with in_field("gp-scp03", life=life):
+        _atr, answers = await opensc(
+            CHIP, *opening(profile), "80CA00E000", "80500000080001020304050607", status.command.encode().hex()
+        )
+    rows = bytes.fromhex(answers[1].removesuffix("9000"))[2:]
+    assert {rows[at + 3] for at in range(0, len(rows), 6)} == {version}
+    assert answers[2][20:24] == f"{version:02X}03"  # behind 10 bytes that name the chip: key version, SCP03
+    assert answers[3] == "6982"  # the life cycle is told within a session only
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_it_writes_nothing_to_a_personalised_chip(name: str) -> None:
+    profile = shipped(name)
+    async with in_field(name, life=personalised) as blank:
+        before = blank.chip.content(0x6FF2)
+        select = profile.select_file(0x6FF2).encode().hex()
+        _atr, answers = await opensc(CHIP, *opening(profile), select, "00D600020100", "80E2880005" + "6FF2020000", "0044000000")
+        assert all(answer.startswith("6") for answer in answers[-3:]), answers
+        assert blank.chip.content(0x6FF2) == before
 
 
 async def test_it_writes_nothing() -> None:

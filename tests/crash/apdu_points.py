@@ -1,24 +1,26 @@
 """Every APDU of a card, and everything that can happen at it: the cases, and how one is played.
 
-The points come from the running code: one undisturbed run names them. A case is a fault at one APDU to the chip, at one call of the
-key holder, or at a presentation; most of them once more with the daemon killed at the same moment. A phase begins where the chip
-is asked for its UID.
+The points come from the running code: one undisturbed run names them. A case is a fault at one APDU to the chip, at one call of
+the key holder, or at a presentation; most of them once more with the daemon killed at the same moment. A phase begins where the
+chip is asked for its UID.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from controller.hal import pcsc_link
 from tests.crash import every_point
 from tests.crash.apdu_station import ApduStation, Fault
-from tests.fakes.apdu_chip import STRANGERS, ApduLane, signed_files
+from tests.fakes.apdu_chip import STRANGERS, signed_files
 from tests.fakes.apdu_faults import KINDS, SAM_KINDS, STATIC_SAM_KINDS
+from tests.fakes.apdu_lane import ApduLane
 from tests.fakes.pcscd import installed
 
 PROFILES = ("ektp", "gp-scp03")
@@ -29,6 +31,10 @@ WHOLE_SIZES = ((0x6FF1, 1024), (0x6FF2, 4096), (0x6FF3, 1024), (0x6FF4, 1024), (
 
 QUICKENED = (*every_point.QUICKENED, (pcsc_link, "CHECK_S"), (pcsc_link, "PAST_POLL_S"), (pcsc_link, "LATE_S"))
 
+# Kinds whose outcome can be known wherever they fall: not another chip, which may be the one that is identified, and not what a
+# chip forgets after it was read for the last time.
+ANYWHERE = [name for name, kind in KINDS.items() if not name.startswith(STRANGERS) and not kind.phases]
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -37,6 +43,7 @@ class Way:
     profile: str
     plan: str = "held"
     whole_size: bool = False
+    signed: bool = True  # else only comparing shows what is wrong with contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,10 @@ class Case:
     faults: tuple[Fault, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.way.profile}, {self.way.plan}: {'; '.join(map(str, self.faults)) or 'undisturbed'}"
+        way = self.way
+        return (
+            f"{way.profile}, {way.plan}{'' if way.signed else ', unsigned'}: {'; '.join(map(str, self.faults)) or 'undisturbed'}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +76,13 @@ def quicken() -> None:
     pcsc_link.LATE_S = 30.0  # of the machine's time, which tests share; a command that hangs says so itself
 
 
-def play(case: Case) -> ApduStation:
-    """Run one case to its end; `broken` of what comes back says what was not kept."""
+def play(case: Case, tamper: Callable[[ApduLane], None] = lambda _lane: None) -> ApduStation:
+    """Run one case to its end; `broken` of what comes back says what was not kept. `tamper` does something else to the lane."""
     with tempfile.TemporaryDirectory(dir=every_point.MEMORY, prefix="print-station-apdu-") as folder:
         way = case.way
         files = signed_files(WHOLE_SIZES) if way.whole_size else signed_files()
-        lane = ApduLane(kind=way.profile, files=files, opened=False)
+        lane = ApduLane(kind=way.profile, files=files, signed=way.signed, opened=False)
+        tamper(lane)
         station = ApduStation(Path(folder), lane, case.faults, way.plan)
         with installed(lane.pcscd):
             try:
@@ -98,28 +109,78 @@ def calls(way: Way) -> tuple[str, ...]:
 
 
 def single_cases(way: Way) -> Iterator[Case]:
-    """Everything at every point."""
+    """Everything at every point; what a chip's signature would show as well is played without one."""
     for point in points(way):
         for name in possible(point):
-            yield Case(way, (Fault("chip", point.number, name),))
+            yield Case(replace(way, signed=KINDS[name].loses), (Fault("chip", point.number, name),))
             if KINDS[name].loses:
                 yield Case(way, (Fault("chip", point.number, name, kill=True),))
     for number, name in ((number, name) for number in range(len(calls(way))) for name in sam_kinds(way)):
         for kill in (False, True):
             yield Case(way, (Fault("SAM", number, name, kill=kill),))
-    for number in (2,) if way.plan == "held" else ():  # at the first it is the stranger that is identified, and made
-        for whose in STRANGERS:
-            yield Case(way, (Fault("field", number, whose),))
+    yield Case(
+        way, (Fault("field", 1, "a twin"),)
+    )  # a blank there would be made, and nobody could know before the card comes back
+    for whose in STRANGERS if way.plan == "held" else ():
+        yield Case(way, (Fault("field", 2, whose),))
+        yield Case(way, (Fault("card", 2, whose),))
 
 
 def possible(point: Point) -> Iterator[str]:
     """The kinds that make a difference at this point. What another chip says counts only once this one was identified."""
     for name, kind in KINDS.items():
         stranger = name.startswith(STRANGERS)
-        if kind.at(point.label) and not (stranger and point.number == 0):
+        here = kind.at(point.label) and point.phase in (kind.phases or PHASES)
+        if here and not (stranger and point.number == 0):
             yield name
 
 
 def sam_kinds(way: Way) -> Iterable[str]:
     """What can happen to this way's key holder."""
     return SAM_KINDS if way.profile == "ektp" else STATIC_SAM_KINDS
+
+
+def sample(way: Way) -> Iterator[Case]:
+    """Every kind, with the daemon killed and without; and of each family of kinds every phase and every distinct command."""
+    families: dict[str, list[Case]] = {}
+    for case in single_cases(way):
+        families.setdefault(_family(case.faults[0]), []).append(case)
+    for turn, cases in enumerate(families.values()):
+        start = turn * 7 % len(cases)  # the points move on from family to family
+        yield from _cover(way, [*cases[start:], *cases[:start]])
+
+
+def double_cases(way: Way, count: int, seed: int) -> Iterator[Case]:
+    """So many cases with a second fault on the recovery from a first one, or on what follows it."""
+    choose = random.Random(seed)
+    firsts = [case for case in single_cases(way) if case.faults[0].where == "chip"]
+    for _ in range(count):
+        first = choose.choice(firsts)
+        ((number, seen),) = ((fault.number, len(play(first).lane_of_chips.field.seen)) for fault in first.faults)
+        if seen > number + 1:
+            second = Fault("chip", choose.randrange(number + 1, seen), choose.choice(ANYWHERE), kill=choose.random() < 0.3)
+            yield Case(way, (*first.faults, second))
+
+
+def _cover(way: Way, cases: list[Case]) -> Iterator[Case]:
+    """Few cases that meet everything that all of them meet."""
+    left = {case: _meets(way, case.faults[0]) for case in cases}
+    met: set[object] = set()
+    while left:
+        best = max(left, key=lambda case: len(left[case] - met))
+        if not left[best] - met:
+            return
+        met |= left.pop(best)
+        yield best
+
+
+def _meets(way: Way, fault: Fault) -> frozenset[object]:
+    own = (fault.kind, fault.kill)
+    if fault.where == "chip":
+        point = points(way)[fault.number]
+        return frozenset({own, point.phase, point.label})
+    return frozenset({own, calls(way)[fault.number]} if fault.where == "SAM" else {own})
+
+
+def _family(fault: Fault) -> str:
+    return KINDS[fault.kind].family if fault.where == "chip" else fault.where

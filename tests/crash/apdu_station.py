@@ -1,4 +1,4 @@
-"""A station that can be struck at any APDU of its chips (tests/fakes/apdu_chip.py), its person, and what must be true of its blanks."""
+"""A station that can be struck at any APDU of its chips (tests/fakes/apdu_lane.py), and what must be true of its blanks then."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from controller.jobs.evidence import Ask, ChipEvidence
 from controller.jobs.recovery import read_contents
 from controller.jobs.store import Store
 from controller.model import JobState, Verdict
-from hwsim.world import Blank
 from tests.crash.person import Person
 from tests.crash.station import Killed, MortalStore, Station, Strikes
-from tests.fakes.apdu_chip import READER, SAM, ApduLane, ChipCard, SamSlot, StaticSam
+from tests.fakes.apdu_chip import SamSlot
 from tests.fakes.apdu_faults import KINDS, SAM_KINDS, STATIC_SAM_KINDS
+from tests.fakes.apdu_lane import READER, SAM, ApduLane, ChipCard, on_chip
 from tests.fakes.lane import Card
 from tests.fakes.pcscd import Hung, PcscError
 
@@ -30,8 +30,8 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens at one APDU to the chip (`where` is "chip"), at one call of the key holder ("SAM"), or when a card is presented
-    to the reader ("field", from 1 on)."""
+    """What happens: at an APDU (`where` is "chip"), at a call of the key holder ("SAM"), at the n-th presentation to the reader
+    ("field"), or to the card itself on its way back there ("card")."""
 
     where: str
     number: int
@@ -87,6 +87,11 @@ class ApduStation(Station):
         for fault in faults:
             self._arm(fault)
 
+    @property
+    def honest(self) -> bool:
+        """No chip was told to lie or to forget."""
+        return all(KINDS[fault.kind].honest for fault in self.faults if fault.where == "chip")
+
     async def live(self) -> None:
         """As of every station."""
         self._loop = asyncio.get_running_loop()
@@ -112,7 +117,9 @@ class ApduStation(Station):
 
     def _arm(self, fault: Fault) -> None:
         lane = self.lane_of_chips
-        if fault.where == "field":
+        if fault.where == "card":
+            lane.before["to_chip_station"] = lambda: self._exchange(fault)
+        elif fault.where == "field":
             make = lane.field.make_stranger
             lane.field.swap_at = (fault.number, fault.kind)
             lane.field.make_stranger = lambda whose: self._note(fault, make(whose))
@@ -142,10 +149,14 @@ class ApduStation(Station):
         self._loop.call_soon_threadsafe(self._news.set)
         raise Killed
 
-    def _note(self, fault: Fault, blank: Blank) -> Blank:
+    def _exchange(self, fault: Fault) -> None:
+        if not self.struck:
+            self.lane_of_chips.exchange(self._note(fault, fault.kind))
+
+    def _note(self, fault: Fault, thing: R) -> R:
         self.struck.append(fault)
         self.losses += 1
-        return blank
+        return thing
 
 
 def chip_promises(db: sqlite3.Connection, station: ApduStation) -> list[str]:
@@ -159,6 +170,9 @@ def chip_promises(db: sqlite3.Connection, station: ApduStation) -> list[str]:
         for card in cards:
             assert isinstance(card, ChipCard)
             wrong += _of_card(card, place, verdicts.get(card.chip.uid, []), lane)
+            if station.honest and card.seems_other(lane.files):
+                wrong.append(f"{card.chip.uid} in the {place} was not written to its end and reads as if it was")
+    wrong += [f"{blank.uid.hex()} is another's card and was written" for blank, was in lane.strangers if on_chip(blank) != was]
     if len(station.faults) == 1:
         wrong += _of_job(db)
     return wrong
@@ -166,7 +180,7 @@ def chip_promises(db: sqlite3.Connection, station: ApduStation) -> list[str]:
 
 def _of_card(card: ChipCard, place: str, verdicts: list[Verdict], lane: ApduLane) -> Iterator[str]:
     uid = card.chip.uid
-    proven = card.holds(lane.files) and card.closed and not card.blank.chip.dead and card.face_complete
+    proven = card.good_chip(lane.files) and card.face_complete
     if (place == "tray") != (Verdict.GOOD in verdicts):
         yield f"{uid} lies in the {place} and is {', '.join(verdicts) or 'nothing'} by the books"
     if Verdict.GOOD in verdicts and not proven:

@@ -1,16 +1,12 @@
-"""A lane in memory whose chips are hw-sim's and whose reader is driven by the real links, down to each APDU.
+"""hw-sim's chips and SAM card under a `Pcscd` in this process, and what may happen at each of their APDUs.
 
-    LaneWorker > PcscChipStation > Personaliser > PcscLink > pyscard's calls > Pcscd (tests/fakes/pcscd.py) > Field > hw-sim's chip
-                                                  PcscSam > SamLink > ...                             > SamSlot > hw-sim's SAM card
-
-`Field` counts the APDUs of the lane's reader from the first blank on, and `SamSlot` those of its SAM; what happens at one of them
-is an effect (tests/fakes/apdu_faults.py). `gp-scp03` has a key holder with static keys (`StaticSam`), whose calls are counted.
+`Field` is the antenna of a reader: it counts its APDUs from the first card on. `SamSlot` does so for a SAM. What happens at one
+of them is an effect (tests/fakes/apdu_faults.py). The key holder of `gp-scp03` has static keys (`StaticSam`): so its calls are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
@@ -21,29 +17,21 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from controller.chips.channel import Channel
 from controller.chips.content_signature import ContentSignature, to_be_signed
 from controller.chips.kdf import aes_cmac, kcv_aes
-from controller.chips.profile import ChipProfile
-from controller.chips.sam import KeyBlock, KeyBlocks, NoSam, Sam
+from controller.chips.sam import KeyBlock, KeyBlocks, NoSam
 from controller.chips.scp03 import InitializeUpdate, Scp03Session, derive
 from controller.errors import DeviceRefused
-from controller.hal.chip_station import PcscChipStation
-from controller.hal.pcsc_sam import PcscSam
-from controller.hal.sam_link import SamLink
-from controller.jobs.stages import LaneDevices
-from controller.model import CardPosition, ChipFile, Panel
+from controller.model import ChipFile
+from hwsim import profiles as hwsim_profiles
 from hwsim.devices.chip_apdu import Apdu, ChipDied
 from hwsim.devices.chip_eeprom import ChipTroubles
 from hwsim.devices.chip_ektp import EktpChip
 from hwsim.devices.chip_gp import GpChip
 from hwsim.devices.chip_keys import load_masters, scp03_keys
 from hwsim.devices.sam import SamCard, SamMemory
-from hwsim.profiles import load_chip
 from hwsim.world import Blank, World
-from tests.fakes.chip import FakeCard, ektp, shipped
 from tests.fakes.chip_sessions import aes_cbc
-from tests.fakes.lane import Card, FakeLane
 from tests.fakes.pcscd import Hung, Pcscd, Reader
 
-READER, SAM, DESK, DESK_SAM = "lane", "lane sam", "desk", "desk sam"
 MASTERS = load_masters()
 SIZES = {0x6FF1: 300, 0x6FF2: 212}  # two blocks each, and for STORE DATA groups that begin in the middle of a block
 SIGNATURE = 0x6FF6
@@ -58,26 +46,29 @@ Bend = Callable[[Run], bytes]
 
 
 @cache
-def profile_of(name: str) -> ChipProfile:
-    """The shipped profile as the controller reads it."""
-    return shipped(name)
+def simulated(kind: str) -> hwsim_profiles.ChipProfile:
+    """The shipped profile as hw-sim reads it."""
+    return hwsim_profiles.load_chip(kind)
 
 
 @cache
 def signed_files(sizes: tuple[tuple[int, int], ...] = tuple(SIZES.items())) -> tuple[ChipFile, ...]:
     """Contents of these sizes with the centre's signature; no byte is 0, so what is missing shows."""
     files = [ChipFile(fid, bytes(1 + (at * 7 + fid) % 255 for at in range(size))) for fid, size in sizes]
-    key = load_pem_private_key(_KEY.read_bytes(), None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return (*files, ChipFile(SIGNATURE, key.sign(to_be_signed(files, SIGNATURE), ec.ECDSA(SHA256()))))
+    how = ec.ECDSA(SHA256(), deterministic_signing=True)  # the same cases in every run
+    return (*files, ChipFile(SIGNATURE, _centre_key().sign(to_be_signed(files, SIGNATURE), how)))
 
 
 @cache
 def content_signature() -> ContentSignature:
     """What is believed."""
+    return ContentSignature(SIGNATURE, (_centre_key().public_key(),))
+
+
+def _centre_key() -> ec.EllipticCurvePrivateKey:
     key = load_pem_private_key(_KEY.read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return ContentSignature(SIGNATURE, (key.public_key(),))
+    return key
 
 
 class BentEktp(EktpChip):
@@ -102,42 +93,12 @@ class BentGp(GpChip):
         return run() if bend is None else bend(run)
 
 
-@dataclass(eq=False)
-class ChipCard(Card):
-    """One physical card; `blank` is the truth, of which `chip.memory` shows the files."""
-
-    blank: Blank = field(kw_only=True)
-
-    def holds(self, files: tuple[ChipFile, ...]) -> bool:
-        """Exactly these contents, and no more."""
-        memory = self.blank.chip
-        wanted = {file.fid: file.content for file in files}
-        return all(memory.content(fid) == wanted.get(fid, b"") for fid in memory.files if fid != 0x6FF0)
-
-    @property
-    def closed(self) -> bool:
-        """By its profile's lock, under its own keys alone where it has keys."""
-        memory = self.blank.chip
-        if not memory.key_sets:
-            return memory.life == load_chip("ektp").locked_life
-        keys = scp03_keys(MASTERS.scp03, OWN_VERSION, self.blank.uid)
-        return memory.life == load_chip("gp-scp03").locked_life and memory.key_sets == {
-            OWN_VERSION: (keys.enc, keys.mac, keys.dek)
-        }
-
-    @property
-    def touched(self) -> bool:
-        """Something of a resident was ever written to it, or it was closed."""
-        memory = self.blank.chip
-        return any(memory.written_bytes.values()) or memory.life not in (0x03, 0x07) or OWN_VERSION in memory.key_sets
-
-
 class Field:
     """The antenna of a reader, and the chip that answers there. `plan`: what happens at which APDU, counted from 0."""
 
     def __init__(self, pcscd: Pcscd, reader: str, kind: str) -> None:
         self.pcscd, self.reader = pcscd, reader
-        self.profile = load_chip(kind)
+        self.profile = simulated(kind)
         self.plan: dict[int, Effect] = {}
         self.seen: list[str] = []
         self.before_each: Callable[[], None] = lambda: None  # may raise: nobody is there any more
@@ -299,108 +260,9 @@ class StaticSam(NoSam):
             effect()
 
 
-@dataclass(eq=False)
-class ApduLane(FakeLane):
-    """See FakeLane. `kind` is the chip profile; `files` what a record brings."""
-
-    kind: str = "ektp"
-    files: tuple[ChipFile, ...] = field(default_factory=signed_files)
-    spoiled_ribbon: list[str] = field(default_factory=list)  # UIDs of cards that were printed though their chip was not good
-
-    def __post_init__(self) -> None:
-        self.pcscd = Pcscd()
-        self.world = World(seed=1)
-        self.field = Field(self.pcscd, READER, self.kind)
-        self.field.make_stranger = self.stranger
-        self.desk_field = Field(self.pcscd, DESK, self.kind)
-        self.sam: SamSlot | StaticSam = SamSlot(self.pcscd, SAM) if self.kind == "ektp" else StaticSam()
-        if self.kind == "ektp":
-            SamSlot(self.pcscd, DESK_SAM)
-        self.desk = self._chip_station(DESK, StaticSam() if self.kind != "ektp" else PcscSam(SamLink(DESK_SAM)))
-        super().__post_init__()
-
-    def new_daemon(self) -> None:
-        """As of every lane; what the dead daemon held is reset, as pcscd does."""
-        super().new_daemon()
-        self.field.reset()
-        sam: Sam = self.sam if isinstance(self.sam, StaticSam) else PcscSam(SamLink(SAM))
-        self.station = self._chip_station(READER, sam)
-        self.devices = LaneDevices(self, self.station, self.sensors)
-
-    def load(self, count: int) -> list[Card]:
-        """Blanks of the simulated world."""
-        names = self.world.make(count, load_chip(self.kind))
-        cards: list[Card] = [self.card(self.world.blank(name)) for name in names]
-        self.hopper.extend(cards)
-        return cards
-
-    def card(self, blank: Blank) -> ChipCard:
-        """The physical card of a blank."""
-        outside = ektp() if self.kind == "ektp" else profile_of(self.kind)
-        shell = FakeCard(outside, uid=blank.uid.hex().upper(), memory=blank.chip.files)
-        return ChipCard(shell, blank=blank)
-
-    def stranger(self, whose: str) -> Blank:
-        """A card that is none of this station's."""
-        blank = self.world.blank(self.world.make(1, load_chip(self.kind))[0])
-        if whose == "a twin":
-            finish(blank, self.kind, self.files)
-        return blank
-
-    def take_out(self) -> None:
-        """A person opens the printer and lays what is inside into the tray."""
-        if self.inside is not None:
-            self.output.append(self.inside)
-            self.inside = None
-            self._stand(CardPosition.NONE)
-
-    def come_back(self) -> None:
-        """Everything that people can bring back is there again. A chip that hangs for good stays as it is."""
-        if self.field.late is not None:
-            self.field.come_back()
-        self.pcscd.running = True
-        for reader in self.pcscd.readers.values():
-            reader.plugged = True
-        if isinstance(self.sam, SamSlot):
-            self.sam.come_back()
-
-    async def let_go(self) -> None:
-        """The daemon ends: its threads and connections with it."""
-        self.pcscd.free_threads()
-        await self.station.close()
-        self.pcscd.free_threads()
-
-    def _chip_station(self, reader: str, sam: Sam) -> PcscChipStation:
-        return PcscChipStation(profile_of(self.kind), reader, sam, content_signature())
-
-    def _stand(self, position: CardPosition) -> None:
-        self.position = position
-        at_reader = position is CardPosition.CONTACTLESS and isinstance(self.inside, ChipCard)
-        self.field.place(self.inside.blank if at_reader and isinstance(self.inside, ChipCard) else None)
-
-    def _put_on(self, panel: Panel) -> Iterator[str]:
-        card = self.inside
-        if isinstance(card, ChipCard) and not card.face and not (card.holds(self.files) and card.closed and not card.blank.chip.dead):
-            self.spoiled_ribbon.append(card.chip.uid)
-        yield from super()._put_on(panel)
-
-
-def finish(blank: Blank, kind: str, files: tuple[ChipFile, ...]) -> None:
-    """Make it what a personalised card is."""
-    memory = blank.chip
-    for file in files:
-        memory.write(file.fid, 0, len(file.content).to_bytes(memory.prefix_bytes, "big") + file.content)
-    memory.life = load_chip(kind).locked_life
-    if kind == "gp-scp03":
-        keys = scp03_keys(MASTERS.scp03, OWN_VERSION, blank.uid)
-        memory.key_sets = {OWN_VERSION: (keys.enc, keys.mac, keys.dek)}
-
-
 def label(raw: bytes) -> str:
     """A command by what is not enciphered of it."""
     ins, parameters = raw[1], raw[2:4].hex().upper()
     if ins in (0xB0, 0xD6):
         return f"{ins:02X} {'0' if parameters == '0000' else 'n'}"
     return f"{ins:02X} {parameters[:2] if ins == 0xE2 else parameters}"
-
-

@@ -19,6 +19,7 @@ from tests.fakes.pcscd import Hung, PcscError
 
 WORDS = (0x6581, 0x6A80, 0x6982, 0x6300, 0x6985, 0x6F00, 0x6282)
 SAM_WORDS = (0x6985, 0x6982, 0x6988, 0x6300, 0x6F00, 0x6983)
+BEFORE_PROOF = ("encode", "read", "lock")  # what a chip forgets after it was read for the last time nobody can know
 CUTS = ("first", "second", "middle", "last but one", "last")  # bytes of a write that reach the EEPROM
 LOST = {
     "died": None,  # pcscd says that all went well, and there is no answer
@@ -36,7 +37,15 @@ class Kind:
     name: str
     effect: Effect
     at: Callable[[str], bool] = lambda _label: True  # by the command's label
+    phases: tuple[str, ...] = ()  # of the card's way; none: every one
     loses: bool = True  # a device or an answer is lost, so it matters whether the daemon dies as well
+    honest: bool = True  # the chip keeps what it was given, and says nothing was done when nothing was
+    of: str = ""  # its family; none: it is one of its own
+
+    @property
+    def family(self) -> str:
+        """Kinds that differ in a word or a byte only."""
+        return self.of or self.name
 
 
 def writes(label: str) -> bool:
@@ -59,8 +68,8 @@ def gives_data(label: str) -> bool:
 
 def _lost() -> Iterator[Kind]:
     for name, word in LOST.items():
-        yield Kind(f"{name} before", partial(_gone, word, acts=False))
-        yield Kind(f"{name} after", partial(_gone, word, acts=True))
+        yield Kind(f"{name} before", partial(_gone, word, acts=False), of="lost before")
+        yield Kind(f"{name} after", partial(_gone, word, acts=True), of="lost after")
     yield Kind("dead before", lambda field, _raw: field.lose(for_good=True))
     yield Kind("dead after", _dead_after)
     yield Kind("reset by another", _reset_by_another)
@@ -69,8 +78,8 @@ def _lost() -> Iterator[Kind]:
     yield Kind("nothing yet", lambda field, _raw: field.lose())
     for acts in (False, True):
         when = "after" if acts else "before"
-        yield Kind(f"pcscd killed {when}", partial(_pcscd, acts=acts))
-        yield Kind(f"reader pulled {when}", partial(_reader, acts=acts))
+        yield Kind(f"pcscd killed {when}", partial(_pcscd, acts=acts), of=f"service {when}")
+        yield Kind(f"reader pulled {when}", partial(_reader, acts=acts), of=f"service {when}")
     yield Kind("late", _late)
 
 
@@ -124,8 +133,8 @@ def _late(field: Field, raw: bytes) -> bytes:
 def _torn() -> Iterator[Kind]:
     for page in TORN:
         for cut in CUTS:
-            yield Kind(f"torn {page}, {cut}", partial(_tear, page, cut, kills=False), writes)
-        yield Kind(f"torn {page} for good", partial(_tear, page, "middle", kills=True), writes)
+            yield Kind(f"torn {page}, {cut}", partial(_tear, page, cut, kills=False), writes, of=f"torn {page}")
+        yield Kind(f"torn {page} for good", partial(_tear, page, "middle", kills=True), writes, of=f"torn {page}")
 
 
 def _tear(page: str, cut: str, field: Field, raw: bytes, *, kills: bool) -> bytes:
@@ -161,24 +170,30 @@ def _answers() -> Iterator[Kind]:
     """On their way."""
     for word in WORDS:
         for acts in (False, True):
-            yield Kind(f"says {word:04X}{', did it' if acts else ''}", partial(_say, word, acts=acts), loses=False)
+            done = ", did it" if acts else ""
+            yield Kind(f"says {word:04X}{done}", partial(_say, word, acts=acts), loses=False, of=f"says{done}")
     yield Kind("says 9000", partial(_say, 0x9000, acts=False), loses=False)
     yield Kind("says 9000, did it", partial(_say, 0x9000, acts=True), loses=False)
-    yield Kind("answer lacks a byte", lambda field, raw: _cut(field.act(raw), 1), loses=False)
-    yield Kind("answer has one byte", lambda field, raw: field.act(raw)[:1], loses=False)
-    yield Kind("answer has a byte more", lambda field, raw: b"\0" + field.act(raw), loses=False)
-    yield Kind("answer has a wrong bit", lambda field, raw: _flip(field.act(raw)), loses=False)
+    yield Kind("answer lacks a byte", lambda field, raw: _cut(field.act(raw), 1), loses=False, of="answer")
+    yield Kind("answer has one byte", lambda field, raw: field.act(raw)[:1], loses=False, of="answer")
+    yield Kind("answer has a byte more", lambda field, raw: b"\0" + field.act(raw), loses=False, of="answer")
+    yield Kind("answer has a wrong bit", lambda field, raw: _flip(field.act(raw)), loses=False, of="answer")
 
 
 def _bent() -> Iterator[Kind]:
     """As the chip means them: its secure channel vouches for them."""
     for word in WORDS:
-        yield Kind(f"means {word:04X}", partial(_bend, partial(_refuse, word)), within, loses=False)
-        yield Kind(f"means {word:04X}, did it", partial(_bend, partial(_do_and_refuse, word)), within, loses=False)
-    yield Kind("lies: 9000", partial(_bend, lambda _run: OK), within, loses=False)
-    yield Kind("means a byte less", partial(_bend, lambda run: _cut(run(), 1)), _both(within, gives_data), loses=False)
-    yield Kind("means nothing", partial(_bend, lambda run: run()[-2:]), _both(within, gives_data), loses=False)
-    yield Kind("means a wrong bit", partial(_bend, lambda run: _flip(run())), _both(within, gives_data), loses=False)
+        yield Kind(f"means {word:04X}", partial(_bend, partial(_refuse, word)), within, loses=False, of="means")
+        yield Kind(f"means {word:04X}, did it", partial(_bend, partial(_do_and_refuse, word)), within, loses=False,
+                   of="means, did it")  # fmt: skip
+    yield Kind("lies: 9000", partial(_bend, lambda _run: OK), within, loses=False, honest=False)
+    yield Kind(
+        "means a byte less", partial(_bend, lambda run: _cut(run(), 1)), _both(within, gives_data), loses=False, of="means data"
+    )
+    yield Kind("means nothing", partial(_bend, lambda run: run()[-2:]), _both(within, gives_data), loses=False, of="means data")
+    yield Kind(
+        "means a wrong bit", partial(_bend, lambda run: _flip(run())), _both(within, gives_data), loses=False, of="means data"
+    )
 
 
 def _say(word: int, field: Field, raw: bytes, *, acts: bool) -> bytes:
@@ -220,9 +235,9 @@ def _both(*conditions: Callable[[str], bool]) -> Callable[[str], bool]:
 
 
 def _wrong_memory() -> Iterator[Kind]:
-    yield Kind("keeps a wrong bit", _keep_wrong, lambda label: label[:2] in ("D6", "E2"), loses=False)
-    yield Kind("loses a bit", _lose_bit, lambda label: label[:2] in ("D6", "E2"), loses=False)
-    yield Kind("loses a bit of a length", _lose_length, lambda label: label[:2] in ("D6", "E2"), loses=False)
+    yield Kind("keeps a wrong bit", _keep_wrong, lambda label: label[:2] in ("D6", "E2"), loses=False, honest=False)
+    yield Kind("loses a bit", partial(_wear, 2 + 17), phases=BEFORE_PROOF, loses=False, honest=False)
+    yield Kind("loses a bit of a length", partial(_wear, 1), phases=BEFORE_PROOF, loses=False, honest=False)
 
 
 def _keep_wrong(field: Field, raw: bytes) -> bytes:
@@ -232,16 +247,8 @@ def _keep_wrong(field: Field, raw: bytes) -> bytes:
     return answer
 
 
-def _lose_bit(field: Field, raw: bytes) -> bytes:
+def _wear(offset: int, field: Field, raw: bytes) -> bytes:
     """In a file that is whole by now, or in what there is of one."""
-    return _wear(field, raw, 2 + 17)
-
-
-def _lose_length(field: Field, raw: bytes) -> bytes:
-    return _wear(field, raw, 1)
-
-
-def _wear(field: Field, raw: bytes, offset: int) -> bytes:
     answer = field.act(raw)
     assert field.chip is not None
     memory, fid = field.chip.memory, next(iter(SIZES))
@@ -253,8 +260,8 @@ def _wear(field: Field, raw: bytes, offset: int) -> bytes:
 def _strangers() -> Iterator[Kind]:
     """Not from the first command on: then it is the stranger that is identified."""
     for whose in STRANGERS:
-        yield Kind(f"{whose} answers", partial(_exchange, whose, stays=False), loses=False)
-        yield Kind(f"{whose} answers for good", partial(_exchange, whose, stays=True), loses=False)
+        yield Kind(f"{whose} answers", partial(_exchange, whose, stays=False), loses=False, of=whose)
+        yield Kind(f"{whose} answers for good", partial(_exchange, whose, stays=True), loses=False, of=whose)
 
 
 def _exchange(whose: str, field: Field, raw: bytes, *, stays: bool) -> bytes:

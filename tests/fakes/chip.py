@@ -11,7 +11,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,11 +55,13 @@ OTHER_UID = "04FFEEDDCCBBAA"
 needs_sandbox = pytest.mark.skipif(SANDBOX_VARIABLE not in os.environ, reason="needs a real pcscd: run it inside tools/sandbox")
 
 
+@cache
 def shipped(name: str) -> ChipProfile:
     """A shipped profile."""
     return find_profile(Path(__file__).parents[2] / "firmware_profiles" / "chips", name)
 
 
+@cache
 def ektp() -> ChipProfile:
     """The shipped profile without its secure channel: what is said is what is sent."""
     profile = shipped("ektp")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from controller.cards.raster import check_shapes
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
-from controller.hal.evolis_codec import check_panels
 from controller.model import Panel, PrinterCare, PrinterIdentity, PrinterWitness
 from tests.fakes.fast_lane import FastLane
 
@@ -45,12 +45,12 @@ class FastPrinter:
         await self._act("feed", deadline)
 
     async def print(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        check_panels(panels, self._lane.profile.raster_for(self._lane.profile.ribbon))
+        check_shapes(panels, self._lane.profile.raster_for(self._lane.profile.ribbon))
         self._require(have=self._lane.profile.holds_card, act="print")
         await self._act("print", deadline, panels)
 
     async def print_and_deliver(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        check_panels(panels, self._lane.profile.raster_for(self._lane.profile.ribbon))
+        check_shapes(panels, self._lane.profile.raster_for(self._lane.profile.ribbon))
         self._require(have=self._lane.profile.plan == "ejecting", act="print_and_deliver")
         await self._act("print_and_deliver", deadline, panels)
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from controller.cards.raster import check_shapes
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
-from controller.hal.evolis_codec import check_panels
 from controller.hal.printer_profile import PrinterProfile
 from controller.jobs.stages import LaneDevices, Trip
 from controller.model import Beam, CardPosition, Panel, PrinterCare, PrinterIdentity, PrinterWitness
@@ -223,7 +223,7 @@ class FakeLane:
     def _check(self, panels: Sequence[Panel], act: str, *, holds: bool) -> None:
         if self.profile is None:
             return
-        check_panels(panels, self.profile.raster_for(self.profile.ribbon))
+        check_shapes(panels, self.profile.raster_for(self.profile.ribbon))
         if self.profile.holds_card is not holds:
             raise DeviceRefused("option_missing", f"no act '{act}'")
 

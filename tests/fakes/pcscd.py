@@ -1,7 +1,7 @@
 """pcscd with its readers in this process: the calls of pyscard's binding that our links use, and what they say in each trouble.
 
-It stands in the place of the C functions (`installed`), so links, drivers and scripts above run as they are. What the words mean was
-measured (chip.md 6.4). Nothing waits: where pcscd would, the station's own clock leaps, so that a deadline is over at once.
+It stands in the place of the C functions (`installed`), so links, drivers and scripts above run as they are. What the words mean
+was measured (chip.md 6.4). Nothing waits: where pcscd would, the station's own clock leaps, so that a deadline is over at once.
 
 A command that never comes back (`Hung`) ends as the link ends it, with TimeoutError; its reader is `stuck` from then on, which
 the thread that was given up meets when it lets go of everything, and so does whoever connects.
@@ -226,7 +226,7 @@ _CALLS = {
 @contextmanager
 def installed(pcscd: Pcscd) -> Iterator[Pcscd]:
     """This daemon instead of the machine's, and a station's clock that leaps where this daemon would wait."""
-    real, real_time = {name: getattr(scard, name) for name in _CALLS}, clock.time
+    real, real_time = {name: getattr(scard, name) for name in _CALLS}, vars(clock)["time"]
     for name, call in _CALLS.items():
         setattr(scard, name, call.__get__(pcscd))
     leaping = SimpleNamespace(

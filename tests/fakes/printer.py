@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from controller.cards.raster import check_shapes
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused
-from controller.hal.evolis_codec import check_panels
 from controller.hal.printer_profile import PrinterProfile
 from controller.model import CardPosition, Panel, PrinterCare, PrinterIdentity, PrinterWitness
 
@@ -55,13 +55,13 @@ class FakePrinter:
         self._do("feed", deadline, bring)
 
     async def print(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        check_panels(panels, self.profile.raster_for(self.profile.ribbon))
+        check_shapes(panels, self.profile.raster_for(self.profile.ribbon))
         if not self.profile.holds_card:
             raise DeviceRefused("option_missing", "no act 'print'")
         self._do("print", deadline, lambda: self._print(panels))
 
     async def print_and_deliver(self, panels: Sequence[Panel], deadline: Deadline) -> None:
-        check_panels(panels, self.profile.raster_for(self.profile.ribbon))
+        check_shapes(panels, self.profile.raster_for(self.profile.ribbon))
         if self.profile.holds_card:
             raise DeviceRefused("option_missing", "no act 'print_and_deliver'")
 

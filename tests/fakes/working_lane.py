@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.errors import DeviceError, DeviceRefused, Problem, RendererFailed, RenderError
-from controller.jobs import (
-    queue,
-)
+from controller.jobs import queue
 from controller.jobs.lane_links import LaneLinks, LanePolicy
 from controller.jobs.lane_worker import LaneWorker
 from controller.jobs.runner import Result
@@ -55,8 +53,35 @@ class Ribbon:
     back_panels: tuple[str, ...] = ()
 
 
+@dataclass(kw_only=True)
+class AtWork:
+    """A lane's worker, and what it told."""
+
+    results: list[Result] = field(default_factory=list)
+    rulings: list[Ruling] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    worker: LaneWorker = field(init=False)
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while not seen():
+                self.news.clear()
+                await self.news.wait()
+
+    async def until_waiting_for(self, condition: str) -> None:
+        await self.until(lambda: self.worker.status.condition == condition)
+
+    def over(self, result: Result) -> None:
+        self.results.append(result)
+        self.news.set()
+
+    def ruled(self, ruling: Ruling) -> None:
+        self.rulings.append(ruling)
+        self.news.set()
+
+
 @dataclass
-class Site:
+class Site(AtWork):
     """One lane at work."""
 
     store: Store
@@ -67,12 +92,8 @@ class Site:
     held: bool = False
     panel_up: bool = True
     statuses: list[LaneStatus] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
-    rulings: list[Ruling] = field(default_factory=list)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
     panels: list[Panel] = field(default_factory=lambda: PANELS)
     workshop: Workshop = field(init=False)
-    worker: LaneWorker = field(init=False)
 
     def __post_init__(self) -> None:
         folder = self.spool.folder.parent / "rendered"
@@ -88,8 +109,8 @@ class Site:
             panel_up=lambda: self.panel_up,
             status=self._status,
             stage_took=lambda _stage, _seconds: None,
-            passage_over=self._over,
-            ruled=self.rulings.append,
+            passage_over=self.over,
+            ruled=self.ruled,
         )
         policy = LanePolicy("held", ejects_at_power_on=False, reader="reader 1", max_remakes=1, max_rejects_in_row=3)
         worker = LaneWorker("1", self.lane.devices, self.store, self.spool, self.workshop, replace(policy, **changes), links)
@@ -106,15 +127,6 @@ class Site:
         await self.store.transact(fill, "1", count)
         self.worker.wake()
 
-    async def until(self, seen: Callable[[], bool]) -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while not seen():
-                self.news.clear()
-                await self.news.wait()
-
-    async def until_waiting_for(self, condition: str) -> None:
-        await self.until(lambda: self.worker.status.condition == condition)
-
     async def states(self) -> dict[JobState, int]:
         return {state: count for state, count in (await self.store.read(queue.counts)).items() if count}
 
@@ -126,13 +138,9 @@ class Site:
         self.statuses.append(status)
         self.news.set()
 
-    def _over(self, result: Result) -> None:
-        self.results.append(result)
-        self.news.set()
-
 
 @asynccontextmanager
-async def working(site: Site) -> AsyncIterator[None]:
+async def working(site: AtWork) -> AsyncIterator[None]:
     """The worker runs while the block does, then is told to stop and must end by itself."""
     running = asyncio.create_task(site.worker.run())
     try:
@@ -157,6 +165,20 @@ def once(site: Site, act: str, trouble: Callable[[], None]) -> None:
         trouble()
 
     site.lane.before[act] = strike
+
+
+@dataclass
+class Counted:
+    """A trouble that strikes each time, and how often it did."""
+
+    trouble: Callable[[], None]
+    news: asyncio.Event
+    times: int = 0
+
+    def __call__(self) -> None:
+        self.times += 1
+        self.news.set()
+        self.trouble()
 
 
 def refusing(condition: str, detail: str) -> Callable[[], None]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.chips.apdu import Command, Response
-from controller.chips.channel import Channel, through
+from controller.chips.channel import through
 from controller.chips.profile import ChipProfile
-from controller.chips.script import Script, ask, drive
+from controller.chips.script import ask, drive
 from controller.chips.status_words import STATUS_WORDS
 from controller.errors import DeviceRefused, DeviceUnknown
 from controller.model import ChipFile

@@ -1,6 +1,6 @@
 """A line on which replies are lost, doubled and held back: whatever happens, what the driver concludes is true.
 
-That replies keep the order of the commands: printers.md 3.2. One thing nobody could see without numbers in the protocol: a doubled
+Replies keep the order of the commands (printers.md 3.2). One thing nobody could see without numbers in the protocol: a doubled
 reply and a lost one that make up for each other.
 """
 

@@ -1,60 +1,56 @@
-"""Points of a card's way at which scenarios let something happen, learned from the running station.
+"""Points of a card's way at which scenarios let something happen: exchanges on a wire, named by what they are the n-th of.
 
-A stage is named by an exchange of it on a wire; its number is counted in a record of one whole passage.
+Nothing here counts blocks, whose number differs from record to record. While a lane is idle it says nothing to a chip, and feeds
+nothing, so counting begins with the next card.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.scenario.scene import Json, Scene
 
-FEED = "> Sic"  # what the idle lane asks before it is not counted
-
-Passage = Mapping[str, Sequence[str]]  # labels of what crossed each wire, from the first act on
+FEED = "> Sic"
+UID, AUTHENTICATE, WRITE, LENGTH, LOCK = "CA 0000", "82 0000", "D6 0002", "D6 0000", "44 0000"  # APDUs: see hwsim.exchanges
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """An exchange of a passage: the `nth` one with this label."""
+    """An exchange of a passage: so many ahead from the `nth` one with this label, which is 1 ahead itself."""
 
     wire: str
     label: str
     nth: int = 1
+    ahead: int = 1
 
 
+# The UID is asked for at the beginning of: probe, encode, read back, lock, verify, check.
 STAGES = {
-    "feed": Point("usb", "> Sic"),
-    "probe": Point("apdu", "CA 0000"),
-    "encode": Point("apdu", "D6 0002", 3),
-    "read back": Point("apdu", "B0 00D0"),
-    "lock": Point("apdu", "44 0000"),
-    "verify": Point("apdu", "82 0000", 2),
+    "feed": Point("usb", FEED),
+    "probe": Point("apdu", UID),
+    "authenticate": Point("apdu", AUTHENTICATE),
+    "first write": Point("apdu", WRITE),
+    "encode": Point("apdu", WRITE, nth=2, ahead=2),  # a later write: the second block of the second file
+    "length": Point("apdu", LENGTH, nth=2),  # the same file's length
+    "last length": Point("apdu", LENGTH, nth=6),
+    "read back": Point("apdu", UID, nth=3, ahead=4),  # UID, select, first block, second block
+    "lock": Point("apdu", LOCK),
+    "verify": Point("apdu", AUTHENTICATE, nth=2),
+    "verify read": Point("apdu", UID, nth=5, ahead=10),
     "print": Point("usb", "> Db;m;128"),
     "end of print": Point("usb", "> Se"),
-    "check": Point("usb", "> Sic", 2),
+    "check": Point("usb", FEED, nth=2),  # the printed card goes back to the reader
+    "check chip": Point("apdu", UID, nth=6),
     "before it leaves": Point("usb", "> Pneab;A;0"),
-    "deliver": Point("usb", "> Se", 2),
+    "deliver": Point("usb", "> Se", nth=2),
 }
 
 
-def learn(scene: Scene) -> Passage:
-    """Let one card be made, and record it."""
-    scene.until_free()
-    scene.rig.exchanges(record=True)
-    scene.issue()
-    labels = scene.rig.exchanges()["1"]["labels"]
-    scene.rig.exchanges(record=False)
-    return {"usb": labels["usb"][labels["usb"].index(FEED) :], "apdu": labels["apdu"]}
-
-
-def at(scene: Scene, passage: Passage, stage: str, *acts: Json, when: str = "after") -> None:
-    """These things happen at this point of the next card: before the machine acted on the exchange, or after."""
+def at(scene: Scene, stage: str, *acts: Json, when: str = "after", lane: str = "1") -> int:
+    """These things happen at this point of the next card: before the machine acted on the exchange, or after. Returns the
+    trigger's number."""
     point = STAGES[stage]
-    numbers = [number for number, label in enumerate(passage[point.wire], 1) if label == point.label]
-    start = FEED if point.wire == "usb" else ""
-    scene.rig.trigger(point.wire, numbers[point.nth - 1], when, list(acts), start=start)
+    return scene.rig.trigger(point.wire, point.ahead, when, list(acts), start=point.label, nth=point.nth, lane=lane)
 
 
 def kill(scene: Scene) -> Json:
@@ -64,4 +60,8 @@ def kill(scene: Scene) -> Json:
 
 def fault(name: str, **values: object) -> Json:
     """Something goes wrong; see `hw-sim fault list`."""
-    return {"do": "fault", "name": name, "values": {key: str(value) for key, value in values.items()}}
+    return {"do": "fault", "name": name, "values": {key: _word(value) for key, value in values.items()}}
+
+
+def _word(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -6,17 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.scenario.points import FEED, Passage, at, fault, kill, learn
+from tests.scenario.points import FEED, at, fault, kill
 from tests.scenario.scene import Scene
 from tools.pcscd import Pcscd
 
 PCSCD = Pcscd()
-
-
-@pytest.fixture(scope="module")
-def passage(shared_scene: Scene) -> Passage:
-    """One card, as it crosses the wires."""
-    return learn(shared_scene)
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +39,9 @@ KILLED = [
 
 @pytest.mark.parametrize(("stage", "row", "verdicts"), KILLED)
 def test_a_card_that_is_inside_after_a_kill_is_settled_without_a_person(
-    scene: Scene, passage: Passage, stage: str, row: str, verdicts: list[tuple[str, str]]
+    scene: Scene, stage: str, row: str, verdicts: list[tuple[str, str]]
 ) -> None:
-    at(scene, passage, stage, kill(scene))
+    at(scene, stage, kill(scene))
     (number,) = scene.submit()
     scene.until_killed()
     scene.rig.start_station()
@@ -56,8 +50,8 @@ def test_a_card_that_is_inside_after_a_kill_is_settled_without_a_person(
     assert scene.cards_of(number) == 1
 
 
-def test_a_card_that_left_during_a_kill_is_asked_for_once(scene: Scene, passage: Passage) -> None:
-    at(scene, passage, "deliver", kill(scene))
+def test_a_card_that_left_during_a_kill_is_asked_for_once(scene: Scene) -> None:
+    at(scene, "deliver", kill(scene))
     (number,) = scene.submit()
     scene.until_killed()
     scene.rig.start_station()
@@ -105,10 +99,10 @@ BACK = {"usb_unplug": "usb_replug", "printer_off": "printer_on"}
 
 @pytest.mark.parametrize(("stage", "lost", "condition", "rows", "verdicts"), LOST)
 def test_a_device_that_is_lost_and_comes_back(
-    scene: Scene, passage: Passage, stage: str, lost: str, condition: str, rows: list[str],
+    scene: Scene, stage: str, lost: str, condition: str, rows: list[str],
     verdicts: list[tuple[str, str]],
 ) -> None:  # fmt: skip
-    at(scene, passage, stage, {"do": "pcscd"} if lost == "pcscd" else fault(lost))
+    at(scene, stage, {"do": "pcscd"} if lost == "pcscd" else fault(lost))
     (number,) = scene.submit()
     lane = scene.until_waits(condition)
     assert (lane["activity"], lane["job_id"]) == ("recover", number)
@@ -120,8 +114,8 @@ def test_a_device_that_is_lost_and_comes_back(
     assert (scene.rows(number), scene.verdicts(number)) == (rows, verdicts)
 
 
-def test_a_printed_card_that_a_person_took_out_in_the_dark_is_asked_for_and_good(scene: Scene, passage: Passage) -> None:
-    at(scene, passage, "end of print", kill(scene))
+def test_a_printed_card_that_a_person_took_out_in_the_dark_is_asked_for_and_good(scene: Scene) -> None:
+    at(scene, "end of print", kill(scene))
     (number,) = scene.submit()
     scene.until_killed()
     assert len(scene.rig.take("printer")) == 1
@@ -131,8 +125,8 @@ def test_a_printed_card_that_a_person_took_out_in_the_dark_is_asked_for_and_good
     assert (scene.rows(number), scene.verdicts(number)) == (["good on the desk"], [("good", "")])
 
 
-def test_an_unprinted_card_that_a_person_took_out_in_the_dark_is_spoiled(scene: Scene, passage: Passage) -> None:
-    at(scene, passage, "read back", kill(scene))
+def test_an_unprinted_card_that_a_person_took_out_in_the_dark_is_spoiled(scene: Scene) -> None:
+    at(scene, "read back", kill(scene))
     (number,) = scene.submit()
     scene.until_killed()
     assert len(scene.rig.take("printer")) == 1
@@ -143,9 +137,9 @@ def test_an_unprinted_card_that_a_person_took_out_in_the_dark_is_spoiled(scene: 
     assert [verdict for verdict, _ in scene.verdicts(number)] == ["spoiled", "good"]
 
 
-def test_a_card_that_a_person_exchanged_inside_is_asked_for_and_the_stranger_taken_out(scene: Scene, passage: Passage) -> None:
+def test_a_card_that_a_person_exchanged_inside_is_asked_for_and_the_stranger_taken_out(scene: Scene) -> None:
     scene.rig.fault("swapped_card", presentation=2)
-    at(scene, passage, "end of print", kill(scene))
+    at(scene, "end of print", kill(scene))
     (number,) = scene.submit()
     scene.until_killed()
     scene.rig.start_station()

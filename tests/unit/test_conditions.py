@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.conditions import CONDITIONS, NOTICES, SECTIONS, CardInside, Clears, Condition, Severity
+from controller.conditions import CONDITIONS, NOTICES, SECTIONS, UNDESCRIBED, CardInside, Clears, Condition, Severity
 from controller.conditions.row import table
-from controller.hal.evolis_codec import UNKNOWN, fault_of, refusal_of
+from controller.hal.evolis_codec import fault_of, refusal_of
 from controller.hal.evolis_status import NACKS, STATUS_BITS, explain
 from controller.hal.port_status import STATES
 from controller.jobs.evidence import Ask
@@ -123,7 +123,7 @@ def test_every_condition_of_a_printer_is_said_by_some_printer() -> None:
 
 @pytest.mark.parametrize("word", ["ERR 77", "ERROR SOMETHING NEW", "ERR"])
 def test_a_word_nobody_knows_is_one_condition(word: str) -> None:
-    assert fault_of(word, {}) == refusal_of(word, {}) == UNKNOWN == "printer_error"
+    assert fault_of(word, {}) == refusal_of(word, {}) == UNDESCRIBED == "printer_error"
 
 
 @pytest.mark.parametrize(("word", "mask", "code"), [row for row in BITS if row[2] is not None])

@@ -26,6 +26,7 @@ class ChipTroubles:
     cut_in_bytes: int | None = None  # after so many more written bytes the field is lost
     cut_kills: bool = False  # and the chip never answers again
     cut_page: str = "cut"  # what the torn page holds: one of TORN
+    cut_back: bool = False  # and the field comes back a moment later
     wrong_in_apdus: int | None = None  # the n-th APDU from now gets `wrong_word`
     wrong_word: int = 0x6581
     wrong_acts: bool = False  # though the chip did what it was told

@@ -19,7 +19,7 @@ KEY_BYTES = 16
 TOKEN_BYTES = 40  # 32 of cryptogram, 8 of MAC
 SM_CLA = 0x0C
 _MISSING, _WRONG = 0x6987, 0x6988
-DATA, _DATA_ODD, LE, STATUS, MAC = 0x87, 0x85, 0x97, 0x99, 0x8E
+DATA, DATA_ODD, LE, STATUS, MAC = 0x87, 0x85, 0x97, 0x99, 0x8E
 MAC_OBJECT_BYTES = 10
 
 
@@ -62,6 +62,7 @@ class Messaging:
 
     def __init__(self, enc: bytes, mac: bytes, counter: bytes) -> None:
         self.enc, self._mac, self._counter = enc, mac, int.from_bytes(counter, "big")
+        self.odd = False  # the instruction under way is odd: its data is BER-TLV and has an object of its own
 
     @classmethod
     def agree(cls, rnd_ifd: bytes, rnd_ic: bytes, k_ifd: bytes, k_ic: bytes) -> Self:
@@ -84,19 +85,19 @@ class Messaging:
 
     def hide(self, data: bytes) -> bytes:
         """Data as an object; nothing for no data."""
-        return b"" if not data else encode_object(DATA, b"\x01" + des3_encrypt(self.enc, pad(data, DES_BLOCK)))
+        if not data:
+            return b""
+        hidden = des3_encrypt(self.enc, pad(data, DES_BLOCK))
+        return encode_object(DATA_ODD, hidden) if self.odd else encode_object(DATA, b"\x01" + hidden)
 
     def show(self, objects: dict[int, bytes]) -> bytes:
         """The data of the objects. Raises StatusWord 6988."""
-        hidden = objects.get(DATA)
-        if hidden is not None:
-            if hidden[:1] != b"\x01":
-                raise StatusWord(_WRONG)
-            hidden = hidden[1:]
-        hidden = objects.get(_DATA_ODD, hidden)
-        if hidden is None:
+        tag, start = (DATA_ODD, b"") if self.odd else (DATA, b"\x01")
+        value = objects.get(tag)
+        if value is None:
             return b""
-        if not hidden or len(hidden) % DES_BLOCK:
+        hidden = value[len(start) :]
+        if value[: len(start)] != start or not hidden or len(hidden) % DES_BLOCK:
             raise StatusWord(_WRONG)
         try:
             return unpad(des3_decrypt(self.enc, hidden))
@@ -112,8 +113,8 @@ class IcaoSession(Messaging):
         objects = parse_objects(apdu.data)
         body = b"".join(encode_object(tag, value) for tag, value in objects.items() if tag != MAC)
         self.check(pad(apdu.header, DES_BLOCK) + body, objects)
-        wanted = objects.get(LE)
-        if not set(objects) <= {DATA, _DATA_ODD, LE} or (wanted is not None and len(wanted) not in (1, 2)):
+        self.odd, wanted = bool(apdu.ins & 1), objects.get(LE)
+        if not set(objects) <= {DATA_ODD if self.odd else DATA, LE} or (wanted is not None and len(wanted) not in (1, 2)):
             raise StatusWord(_WRONG)
         data = self.show(objects)
         number = None if wanted is None else int.from_bytes(wanted, "big")

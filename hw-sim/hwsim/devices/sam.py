@@ -54,6 +54,7 @@ class SamMemory:
     blob: bytes | None = None  # that opens it; None: it is always open
     tries: int = MAX_TRIES
     openings: int = 0
+    refused: int = 0  # wrong blobs that it was ever given
 
 
 class SamCard:
@@ -134,6 +135,7 @@ class SamCard:
             raise StatusWord(0x6700)
         if not hmac.compare_digest(apdu.data, memory.blob):
             memory.tries -= 1
+            memory.refused += 1
             raise StatusWord(0x63C0 | memory.tries if memory.tries else 0x6983)
         memory.tries, self._open = MAX_TRIES, True
         memory.openings += 1

@@ -6,6 +6,7 @@ from hwsim.devices.chip_apdu import Apdu, StatusWord
 from hwsim.devices.chip_ciphers import DES_BLOCK, pad
 from hwsim.devices.chip_icao import (
     DATA,
+    DATA_ODD,
     KEY_BYTES,
     LE,
     NONCE_BYTES,
@@ -28,6 +29,7 @@ class HostMessaging(Messaging):
 
     def protect(self, apdu: Apdu) -> bytes:
         """The command to send to the chip instead."""
+        self.odd = bool(apdu.ins & 1)
         header = bytes([apdu.cla | SM_CLA, apdu.ins, apdu.p1, apdu.p2])
         body = self.hide(apdu.data) + (b"" if apdu.le is None else encode_object(LE, self._le(apdu)))
         body += self.sign(pad(header, DES_BLOCK) + body)
@@ -38,7 +40,7 @@ class HostMessaging(Messaging):
     def open(self, data: bytes) -> tuple[bytes, bytes]:
         """Plain data and status word of a response. Raises StatusWord 6987 or 6988."""
         objects = parse_objects(data)
-        body = b"".join(encode_object(tag, objects[tag]) for tag in objects if tag in (DATA, STATUS))
+        body = b"".join(encode_object(tag, objects[tag]) for tag in objects if tag in (DATA, DATA_ODD, STATUS))
         self.check(body, objects)
         status = objects.get(STATUS, b"")
         if len(status) != 2:

@@ -40,8 +40,8 @@ class SamSlot:
         self._masters, self._seed, self._blob, self._exchanges = masters, seed, config.blob, exchanges
         self._slot = VpcdSlot(config.vpcd.host, config.vpcd.port)
         uid = random.Random(seed).randbytes(_UID_BYTES)  # noqa: S311  synthetic
-        self._memory = SamMemory(uid, config.blob)
-        self.card: SamCard | None = self._card(masters, self._memory)
+        self.memory = SamMemory(uid, config.blob)  # of the lane's own SAM, wherever it is
+        self.card: SamCard | None = self._card(masters, self.memory)
         self._slot.insert(self.card)
 
     async def start(self) -> None:
@@ -59,16 +59,24 @@ class SamSlot:
 
     def put(self) -> None:
         """The SAM is put back, or exchanged for the right one."""
-        self._exchange(self._masters, self._memory)
+        self._exchange(self._masters, self.memory)
 
     def put_wrong(self) -> None:
         """The SAM of another office lies there instead: it works, but its keys fit none of these chips."""
-        self._exchange(self._masters.foreign(), replace(self._memory, uid=self._memory.uid[::-1]))
+        self._exchange(self._masters.foreign(), replace(self.memory, uid=self.memory.uid[::-1]))
+
+    def hang(self) -> None:
+        """It takes what it is sent and answers nothing, until `thaw`."""
+        self._slot.hang()
+
+    def thaw(self) -> None:
+        """It goes on."""
+        self._slot.thaw()
 
     def lock(self, on: bool) -> None:
         """All tries were used up; or the issuer has unblocked it. A SAM that never asked for its blob asks now."""
-        self._memory.blob = self._blob or (bytes(BLOB_BYTES) if on else None)
-        self._memory.tries = 0 if on else MAX_TRIES
+        self.memory.blob = self._blob or (bytes(BLOB_BYTES) if on else None)
+        self.memory.tries = 0 if on else MAX_TRIES
         if self.card is not None and on:
             self.card.reset()
 

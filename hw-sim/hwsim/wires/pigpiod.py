@@ -93,7 +93,9 @@ class PigpiodServer:
         """Listen. Raises OSError when the port is taken."""
         self._bank.on_report = self._report
         self._bank.on_unsettled = self._wait_for_filters
-        self._server = await asyncio.start_server(self._accept, self._host, self._port)
+        # In two steps: a server whose start is given up half-way would listen on without anybody to close it.
+        self._server = await asyncio.start_server(self._accept, self._host, self._port, start_serving=False)
+        await self._server.start_serving()
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:

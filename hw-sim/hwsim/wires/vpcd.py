@@ -95,8 +95,10 @@ class VpcdSlot:
         return self._socket is not None
 
     async def start(self, *, after_another: bool = False) -> None:
-        """Begin to serve the inserted card, if any, and those inserted later. `after_another`: a simulator that ended just now may
-        have had a card in this slot, which pcscd has to miss first."""
+        """Begin to serve the inserted card, if any, and those inserted later.
+
+        `after_another`: a simulator that ended just now may have had a card in this slot, which pcscd has to miss first.
+        """
         self._running = True
         if after_another:
             self._leave_gap()
@@ -109,6 +111,15 @@ class VpcdSlot:
         self._card = card
         self._untouched = True
         self._serve_card()
+
+    def exchange(self, card: ChipCard) -> None:
+        """Put another card in the place of the one inside, so quickly that the driver's connection stays: pcscd sees nothing.
+
+        It answers from the next command on. Raises ValueError when none is inside.
+        """
+        if self._card is None:
+            raise ValueError("the slot holds no card")
+        self._card = card
 
     def remove(self) -> None:
         """Take the card out; a command under way is cancelled. An empty slot is fine."""
@@ -193,7 +204,7 @@ class VpcdSlot:
         while True:
             while (frame := frames.next()) is not None:
                 await self._works.wait()
-                answer = await self._answer(card, frame)
+                answer = await self._answer(self._card or card, frame)
                 await self._works.wait()
                 if answer is not None:
                     await loop.sock_sendall(sock, encode_frame(answer))

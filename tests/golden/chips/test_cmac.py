@@ -6,10 +6,11 @@ import pytest
 
 from controller.chips.kdf import aes_cmac, an10922, kcv_aes, kcv_des
 
-_MESSAGE = bytes.fromhex(
+MESSAGE = bytes.fromhex(
     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710"
 )
 _AES_128 = bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c")
+_AES_192 = bytes.fromhex("8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b")  # not in chip.md: SP 800-38B, D.2
 _AES_256 = bytes.fromhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
 _MASTER = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
 _INPUT = bytes.fromhex("04782E21801D803042F54E585020416275")
@@ -19,6 +20,10 @@ CMACS = [
     (_AES_128, 16, "070a16b46b4d4144f79bdd9dd04a287c"),
     (_AES_128, 40, "dfa66747de9ae63030ca32611497c827"),
     (_AES_128, 64, "51f0bebf7e3b9d92fc49741779363cfe"),
+    (_AES_192, 0, "d17ddf46adaacde531cac483de7a9367"),
+    (_AES_192, 16, "9e99a7bf31e710900662f65e617c5184"),
+    (_AES_192, 40, "8a1de5be2eb31aad089a82e6ee908b0e"),
+    (_AES_192, 64, "a1d5df0eed790f794d77589659f39a11"),
     (_AES_256, 0, "028962f61b7bf89efc6b551f4667d983"),
     (_AES_256, 16, "28a7023f452e8f82bd4bf28d8c37c35c"),
     (_AES_256, 40, "aaf3d8f1de5640c232f5b169b9c911e6"),
@@ -28,11 +33,17 @@ CMACS = [
 
 @pytest.mark.parametrize(("key", "length", "mac"), CMACS)
 def test_cmac(key: bytes, length: int, mac: str) -> None:
-    assert aes_cmac(key, _MESSAGE[:length]).hex() == mac
+    assert aes_cmac(key, MESSAGE[:length]).hex() == mac
 
 
 def test_an10922_with_128_bits() -> None:
     assert an10922(_MASTER, _INPUT) == bytes.fromhex("A8DD63A3B89D54B37CA802473FDA9175")
+
+
+def test_an10922_with_192_bits() -> None:
+    """Not in chip.md: as AN10922 2.3 prints it."""
+    wanted = "CE39C8E1CD82D9A7BEDBE9D74AF59B23176755EE7586E12C"
+    assert an10922(_MASTER + bytes.fromhex("0102030405060708"), _INPUT) == bytes.fromhex(wanted)
 
 
 def test_an10922_with_256_bits() -> None:

@@ -14,6 +14,7 @@ from controller.hal.key_ring import KeyRing, TokenKey
 from controller.hal.pkcs11_link import TokenLink
 from controller.hal.pkcs11_sam import retail_mac
 from tests.fakes.token import SoftToken
+from tests.golden.chips.test_cmac import CMACS, MESSAGE
 from tests.golden.chips.test_icao import ANSWER, HOST, KENC, KEYS, KMAC, TOKEN
 from tests.golden.chips.test_scp03 import TRACES, Trace
 
@@ -59,10 +60,16 @@ def test_session_keys_of_scp03_come_out_and_prove_both_sides(link: TokenLink, tr
     def work(ring: KeyRing) -> object:
         enc, mac = (known(ring, key, KeyType.AES, MechanismFlag.SIGN) for key in static)
         keys = derive(init, 8 * len(static[0]), enc.cmac, mac.cmac)
-        assert (keys.enc.hex(), keys.mac.hex(), keys.rmac.hex()) == trace.session
+        assert trace.session in (None, (keys.enc.hex(), keys.mac.hex(), keys.rmac.hex()))
         return Scp03Session(init, keys).authenticate(trace.level)[0].encode().hex()
 
     assert with_keys(link, work) == trace.authenticate
+
+
+@pytest.mark.parametrize(("key", "length", "mac"), CMACS)
+def test_cmac(link: TokenLink, key: bytes, length: int, mac: str) -> None:
+    made = with_keys(link, lambda ring: known(ring, key, KeyType.AES, MechanismFlag.SIGN).cmac(MESSAGE[:length]))
+    assert made.hex() == mac
 
 
 @pytest.mark.parametrize(("key", "kcv"), [

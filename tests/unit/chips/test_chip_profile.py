@@ -13,7 +13,7 @@ import pytest
 from controller.chips.apdu import Command
 from controller.chips.profile import find_profile, parse_profile
 from controller.chips.profile_tables import ChannelTable
-from controller.errors import ConfigError
+from controller.errors import ConfigError, Problem
 
 SHIPPED = Path(__file__).parents[3] / "firmware_profiles" / "chips"
 
@@ -33,14 +33,24 @@ GOOD: dict[str, Any] = {
         {"phase": "fresh", "do": "measure"},
         {"phase": "write", "do": "write"},
         {"phase": "read", "do": "read"},
+        {"phase": "verify", "do": "read"},
     ],
-    "confidence": {"select": {"level": "C", "source": "somebody"}},
-}
+    "confidence": {part: {"level": "C", "source": "somebody"}
+                   for part in ("channel", "select", "read", "files", "invented", "steps")},
+}  # fmt: skip
 SCP03 = {"kind": "scp03", "size": 8, "level": 0x33}
+
+
+SURE = {"level": "C", "source": "somebody"}
 
 
 def broken(path: str, value: object) -> list[str]:
     """The texts of what is wrong once the good table has `value` at `path`."""
+    return [str(problem) for problem in problems(path, value)]
+
+
+def problems(path: str, value: object) -> list[Problem]:
+    """What is wrong then."""
     table = copy.deepcopy(GOOD)
     *steps, last = [int(step) if step.isdigit() else step for step in path.split("/")]
     place: Any = table
@@ -49,7 +59,7 @@ def broken(path: str, value: object) -> list[str]:
     place[last] = value
     with pytest.raises(ConfigError) as refusal:
         parse_profile(table, "tiny.toml")
-    return [str(problem) for problem in refusal.value.problems]
+    return refusal.value.problems
 
 
 def test_the_shipped_profile_tells_intake_what_a_record_must_bring() -> None:
@@ -98,23 +108,101 @@ def test_a_file_the_chip_has_not_has_no_row() -> None:
         ("steps/0", {"phase": "lock", "do": "send", "command": "00440000", "path": [0x62], "value": "05"},
          "tiny.toml: steps[0]: 'send' has no path and value"),
         ("steps/1", {"phase": "write", "do": "write"},
-         "tiny.toml: steps: needed exactly once: 'measure' in phase 'fresh', 'write' in phase 'write'"),
-        ("steps", [], "tiny.toml: steps: 0 steps; 3 to 64 are possible"),
-        # what one table says against another
-        ("invented/block_bytes", 240, "tiny.toml: invented.block_bytes is 240; this channel holds 239"),
-        ("read/block_bytes", 232, "tiny.toml: read.block_bytes is 232; this channel holds 231"),
+         "tiny.toml: steps: needed exactly once: 'measure' (fresh), 'write' (write)"),
+        ("steps", [], "tiny.toml: steps: 0 steps; 4 to 64 are possible"),
         ("steps/0", {"phase": "open", "do": "send", "command": "00440000"},
-         "tiny.toml: channel 'icao' and 0 steps 'authenticate'"),
-        ("channel/card_control", 0x6FF1, "tiny.toml: channel.card_control is for 'icao', and names a file that is free to read"),
+         "tiny.toml: steps[0]: 'send' needs a name: it is what a technician sees when the chip says no"),
+        ("steps/4", {"phase": "verify", "do": "require", "name": "life", "command": "00440000", "path": [0x62], "value": "05"},
+         "tiny.toml: steps: needed exactly once: 'read' (verify)"),
+        # what one table says against another
+        ("invented/block_bytes", 240, "tiny.toml: invented.block_bytes: 240; this channel holds 239"),
+        ("read/block_bytes", 232, "tiny.toml: read.block_bytes: 232; this channel holds 231"),
+        ("steps/0", {"phase": "open", "do": "send", "name": "go", "command": "00440000"},
+         "tiny.toml: steps: channel 'icao' and 0 steps 'authenticate'"),
+        ("channel/card_control", 0x6FF1, "tiny.toml: channel.card_control: is for 'icao', and names a file that is free to read"),
         ("channel", SCP03 | {"card_control": 0x6FF0},
-         "tiny.toml: channel.card_control is for 'icao', and names a file that is free to read"),
-        ("invented/signature", 0x6FF0, "tiny.toml: invented.signature is no personalised file"),
-        ("keys", {"version": 1, "block": "bare"},
-         "tiny.toml: [keys] and a step 'keys' belong together; [keys] is for 'scp03'"),
+         "tiny.toml: channel.card_control: is for 'icao', and names a file that is free to read"),
+        ("invented/signature", 0x6FF0, "tiny.toml: invented.signature: is no personalised file"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place(path: str, value: object, text: str) -> None:
     assert broken(path, value) == [text]
+
+
+LOCK = {"phase": "lock", "do": "send", "name": "close", "command": "00440000"}
+ASK = {"phase": "lock", "do": "stop if", "name": "life", "command": "00440000", "path": [0x62], "value": "05"}
+PROOF = ASK | {"phase": "verify", "do": "require"}
+
+
+@pytest.mark.parametrize(
+    ("more", "texts"),
+    [
+        ([ASK, LOCK, PROOF], []),
+        ([ASK, LOCK], ["tiny.toml: steps: there is a phase 'lock', and no 'require' in 'verify' that proves it"]),
+        ([LOCK, ASK, PROOF],
+         ["tiny.toml: steps: phase 'lock' must begin with 'stop if': after a power cut it is done again"]),
+        ([ASK, {"phase": "lock", "do": "keys"}, PROOF], ["tiny.toml: keys: [keys] and a step 'keys' belong together"]),
+    ],
+)  # fmt: skip
+def test_a_lock_is_repeatable_and_proven(more: list[dict[str, Any]], texts: list[str]) -> None:
+    table = {**GOOD, "steps": [*GOOD["steps"], *more]}
+    if not texts:
+        assert parse_profile(table, "tiny.toml").locks
+        return
+    assert broken("steps", table["steps"]) == texts
+
+
+def test_keys_are_for_scp03() -> None:
+    table = {"version": 1, "block": "bare"}
+    with pytest.raises(ConfigError) as refusal:
+        parse_profile({**GOOD, "keys": table, "confidence": {**GOOD["confidence"], "keys": SURE}}, "tiny.toml")
+    assert [str(problem) for problem in refusal.value.problems] == [
+        "tiny.toml: keys: [keys] and a step 'keys' belong together", "tiny.toml: keys: is for 'scp03'",
+    ]  # fmt: skip
+
+
+def test_a_signature_file_must_hold_a_signature() -> None:
+    files = [*GOOD["files"], {"fid": 0x6FF6, "name": "signature", "max_bytes": 71, "personalised": True, "read": "channel"}]
+    with pytest.raises(ConfigError, match=r"invented\.signature: its file holds 71 bytes; a signature takes up to 72"):
+        parse_profile({**GOOD, "files": files, "invented": {**GOOD["invented"], "signature": 0x6FF6}}, "tiny.toml")
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ("selct", "tiny.toml: confidence.selct: names no part of the profile"),
+        ("select.uid_c", "tiny.toml: confidence.select.uid_c: names no part of the profile"),
+        ("keys", "tiny.toml: confidence.keys: names no part of the profile"),
+    ],
+)
+def test_a_row_of_confidence_that_names_nothing_is_a_mistake(row: str, text: str) -> None:
+    assert broken("confidence", {**GOOD["confidence"], row: SURE}) == [text]
+
+
+def test_a_part_that_nobody_vouches_for_is_a_mistake() -> None:
+    rows = {part: row for part, row in GOOD["confidence"].items() if part != "read"}
+    assert broken("confidence", rows) == ["tiny.toml: read: has no row in [confidence]: say how sure it is, and by whom"]
+
+
+def test_a_row_may_speak_for_one_key() -> None:
+    profile = parse_profile({**GOOD, "confidence": {**GOOD["confidence"], "select.uid": SURE | {"level": "E"}}}, "tiny.toml")
+    assert profile.unproven == ("select.uid",)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "text"),
+    [
+        ("channel/kind", "scp02", "harus 'none', 'icao' atau 'scp03'"),
+        ("read/block_bytes", 257, "paling besar 255"),
+        ("files/0/max_bytes", "100", "harus bilangan bulat"),
+        ("select/file", "00A40000026FF1", "harus memuat {fid} satu kali"),
+        ("steps/0/phase", "read", "'authenticate' tidak boleh dalam fase 'read'"),
+        ("invented/block_bytes", 240, "240; saluran ini memuat 239"),
+        ("confidence/select/level", "F", "harus berbentuk ^[A-E]$"),
+    ],
+)
+def test_a_mistake_is_told_in_indonesian_too(path: str, value: object, text: str) -> None:
+    assert [problem.id for problem in problems(path, value)] == [text]
 
 
 @pytest.mark.parametrize(

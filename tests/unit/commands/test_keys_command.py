@@ -37,7 +37,7 @@ def config(tmp_path: Path, token: SoftToken) -> str:
 def write_config(folder: Path, token: SoftToken, chip: str = "ektp") -> Path:
     holder = f'kind = "pkcs11"\nmodule = "{MODULE}"\ntoken = "{LABEL}"\npin_file = "{token.pin_file}"\n'
     start, end = EXAMPLE.index('kind = "pcsc"'), EXAMPLE.index("[front_panel]\n")
-    text = EXAMPLE[:start] + holder + EXAMPLE[end:]
+    text = (EXAMPLE[:start] + holder + EXAMPLE[end:]).replace('state_dir = "build/run/state"', f'state_dir = "{folder}"')
     path = folder / "station.toml"
     path.write_text(
         re.sub(SAM, "", text, flags=re.MULTILINE).replace('profile = "ektp"', f'profile = "{chip}"'), encoding="utf-8"
@@ -88,6 +88,18 @@ def test_a_wrong_pin_is_told_and_only_a_person_lets_it_be_tried_again(
     assert "was given a wrong PIN since its last login" in capsys.readouterr().err
     assert main(["keys", "check", "--once-more", "--config", config]) == 0
     assert main(["keys", "check", "--config", config]) == 0
+
+
+def test_a_wrong_pin_is_remembered_beside_the_journal_until_a_person_has_corrected_it(
+    config: str, token: SoftToken, tmp_path: Path
+) -> None:
+    main(["keys", "init", "--config", config])
+    token.write_pin("0000")
+    main(["keys", "check", "--config", config])
+    assert len(list(tmp_path.glob("refused-pin-*"))) == 1
+    token.write_pin(PIN)
+    assert main(["keys", "check", "--once-more", "--config", config]) == 0
+    assert not list(tmp_path.glob("refused-pin-*"))
 
 
 def test_init_with_a_wrong_pin_says_what_to_do_in_both_languages(

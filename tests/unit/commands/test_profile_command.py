@@ -10,6 +10,7 @@ import pytest
 from controller import cli
 from tests.fakes.usb_printer import PROFILES
 
+CHIPS = PROFILES.parent / "chips"
 Captured = pytest.CaptureFixture[str]
 
 
@@ -20,7 +21,8 @@ def ask(*words: object) -> int:
 def test_the_list_has_every_profile_with_its_unproven_parts(capsys: Captured) -> None:
     assert ask("list") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(list(PROFILES.glob("*.toml")))
+    assert len(lines) == len(list(PROFILES.glob("*.toml"))) + len(list(CHIPS.glob("*.toml")))
+    assert any(line.split() == ["ektp", "chip", "icao", "update", "binary", "3", "parts", "not", "proven"] for line in lines)
     assert any(
         line.split() == ["magicard-alto", "Magicard", "Alto", "magicard", "external", "12", "parts", "not", "proven"]
         for line in lines
@@ -50,6 +52,30 @@ def test_only_what_is_not_proven_is_shown_on_request(capsys: Captured) -> None:
 def test_a_profile_that_is_not_there_names_those_that_are(capsys: Captured) -> None:
     assert ask("show", "hdp5000") == 1
     assert "there are: evolis-elypso, evolis-primacy" in capsys.readouterr().err
+
+
+def test_a_chip_is_shown_step_by_step_with_its_sources(capsys: Captured) -> None:
+    assert ask("show", "ektp") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("ektp: chip, channel 'icao', written by 'update binary', locked at the end\n")
+    assert 'D  channel.kind = "icao"\n     inferred from sizes' in out
+    assert 'E  steps[0] = {"phase": "open", "do": "send", "name": "select DF", "command": "00A40000027F0A"}\n' in out
+    assert 'C  files[1] = {"fid": "0x6FF1", "name": "biodata", "max_bytes": 1024, ' in out
+    assert out.endswith("3 parts not proven on real hardware: channel, invented, steps\n")
+
+
+def test_chip_profiles_are_checked_wherever_they_lie(tmp_path: Path, capsys: Captured) -> None:
+    text = (CHIPS / "ektp.toml").read_text()
+    (tmp_path / "ektp.toml").write_text(text)
+    (tmp_path / "bad.toml").write_text(
+        text.replace('name = "ektp"', 'name = "bad"').replace("block_bytes = 208", "block_bytes = 300")
+    )
+    assert ask("check", *CHIPS.glob("*.toml"), tmp_path / "ektp.toml") == 0
+    assert capsys.readouterr().out.count(": good; ") == 3
+    assert ask("check", tmp_path / "bad.toml") == 1
+    assert (
+        "bad.toml: read.block_bytes: paling besar 255\n    Input should be less than or equal to 255" in capsys.readouterr().err
+    )
 
 
 def test_good_files_are_good(capsys: Captured) -> None:

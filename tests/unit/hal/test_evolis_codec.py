@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from controller.cards.raster import check_shapes
 from controller.conditions import CONDITIONS
 from controller.errors import DeviceUnknown, RenderError
 from controller.hal import evolis_codec as codec
-from controller.hal.evolis_codec import MAX_REPLY_BYTES, ReplyReader, check_panels, encode, encode_panel, fault_of, refusal_of
+from controller.hal.evolis_codec import MAX_REPLY_BYTES, ReplyReader, encode, encode_panel, fault_of, refusal_of
 from controller.model import Panel
 from tests.fakes.usb_printer import evolis_profile, panels_for, tiny_profile
 
@@ -30,7 +31,7 @@ def test_a_panel_is_a_command_with_its_dots_before_the_return() -> None:
 
 def test_panels_of_the_right_shape_pass() -> None:
     profile = tiny_profile()
-    check_panels(panels_for(profile), profile.raster)
+    check_shapes(panels_for(profile), profile.raster)
 
 
 @pytest.mark.parametrize("spoil", ["missing", "order", "size", "levels"])
@@ -44,7 +45,7 @@ def test_panels_of_any_other_shape_are_refused(spoil: str) -> None:
         "levels": [Panel("y", 64, y.data), m, *rest],
     }
     with pytest.raises(RenderError, match=r"the card's panels .* do not fit the printer"):
-        check_panels(wrong[spoil], profile.raster)
+        check_shapes(wrong[spoil], profile.raster)
 
 
 def test_a_reply_in_pieces_is_one_reply() -> None:

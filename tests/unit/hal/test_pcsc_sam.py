@@ -11,6 +11,7 @@ from controller.chips.apdu import Command, Response
 from controller.chips.channel import Channel
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
 from controller.hal.pcsc_sam import PcscSam
+from controller.hal.refused_pin import RefusedPin
 from controller.hal.token_pin import PinSource
 from hwsim.devices.chip_icao import open_token, seal_token
 from hwsim.devices.chip_keys import bac_keys, load_masters
@@ -33,6 +34,7 @@ class Slot:
         self.answers: dict[int, bytes] = {}  # by INS
         self.sent: list[bytes] = []
         self.held = False
+        self.mute = False  # it does not tell how many tries are left
 
     def connect(self) -> bool:
         if self.card is None:
@@ -45,6 +47,8 @@ class Slot:
         if self.card is None or not self.held:
             self.held = False
             raise DeviceAbsent("sam_absent", "the SAM was lost")
+        if self.mute and command == bytes.fromhex("00F0000000"):
+            return b"\x67\x00"
         return self.answers.get(command[1]) or self.card.transmit(command)
 
     def drop(self) -> None:
@@ -91,12 +95,12 @@ def begin(sam: PcscSam) -> Callable[[], object]:
     return lambda: sam.begin(CONTROL, UID, CHALLENGE)
 
 
-def with_blob(folder: Path, slot: Slot, text: str = BLOB.hex()) -> PcscSam:
+def with_blob(folder: Path, slot: Slot, text: str = BLOB.hex(), refused: RefusedPin | None = None) -> PcscSam:
     path = folder / "blob"
     path.unlink(missing_ok=True)
     path.write_text(text)
     path.chmod(0o400)
-    return PcscSam(slot, PinSource(path))
+    return PcscSam(slot, PinSource(path), refused)
 
 
 def test_the_commands_are_those_of_the_public_set(slot: Slot, sam: PcscSam) -> None:
@@ -188,7 +192,27 @@ def test_a_command_that_is_not_rightly_protected_is_not_sent_to_the_chip(
     channel = open_session(sam)
     slot.answers[0xF3] = bytes.fromhex(answer)
     error = refusal(lambda: channel.wrap(READ))
-    assert (error.condition, word in error.detail) == ("chip_refused", True)
+    assert (error.condition, word in error.detail) == ("sam_refused", True)  # no fault of the chip's
+    assert "secure channel broken" in refusal(lambda: channel.wrap(READ)).detail
+
+
+@pytest.mark.parametrize(("answer", "condition"), [
+    ("6988", "chip_refused"), ("6987", "chip_refused"), ("6300", "chip_refused"), ("6985", "sam_refused"),
+    ("6F00", "sam_refused"), ("6982", "sam_locked"), ("6983", "sam_locked"),
+])  # fmt: skip
+def test_an_answer_that_is_not_opened_is_blamed_on_who_made_it(slot: Slot, sam: PcscSam, answer: str, condition: str) -> None:
+    channel = open_session(sam)
+    slot.answers[0xF4] = bytes.fromhex(answer)
+    assert refusal(lambda: channel.unwrap(READ, Response(b"answer", 0x9000))).condition == condition
+    assert "secure channel broken" in refusal(lambda: channel.unwrap(READ, Response(b"answer", 0x9000))).detail
+
+
+@pytest.mark.parametrize("sw", [0x6110, 0x6100, 0x9000])
+def test_a_bare_success_is_not_believed(sam: PcscSam, sw: int) -> None:
+    channel = open_session(sam)
+    channel.wrap(READ)
+    assert refusal(lambda: channel.unwrap(READ, Response(b"", sw))).condition == "chip_refused"
+    assert "secure channel broken" in refusal(lambda: channel.wrap(READ)).detail
 
 
 def test_a_command_too_long_for_the_sam_is_refused(sam: PcscSam) -> None:
@@ -201,7 +225,7 @@ def test_an_opened_answer_without_a_status_word_breaks_the_channel(slot: Slot, s
     channel = open_session(sam)
     slot.answers[0xF4] = b"\x00\x90\x00"
     error = refusal(lambda: channel.unwrap(READ, Response(b"x", 0x9000)))
-    assert "less than a status word" in error.detail
+    assert (error.condition, "less than a status word" in error.detail) == ("sam_refused", True)
 
 
 def test_a_sam_that_wants_to_be_opened_is_opened_once(slot: Slot, tmp_path: Path) -> None:
@@ -248,3 +272,71 @@ def test_what_is_no_blob_is_never_sent(slot: Slot, tmp_path: Path, text: str, wo
     slot.memory.blob = BLOB
     error = refusal(with_blob(tmp_path, slot, text).check)
     assert (error.condition, word in error.detail, slot.memory.tries) == ("sam_locked", True, 3)
+
+
+def test_a_sam_that_shut_itself_is_opened_again_by_the_next_card(slot: Slot, tmp_path: Path) -> None:
+    slot.memory.blob = BLOB
+    sam = with_blob(tmp_path, slot)
+    open_session(sam)
+    assert slot.card is not None
+    slot.card.reset()  # nobody tells the reader
+    assert refusal(begin(sam)).condition == "sam_locked"
+    open_session(sam)
+
+
+def test_a_wrong_sam_that_is_exchanged_for_the_right_one_is_opened(slot: Slot, tmp_path: Path) -> None:
+    slot.memory.blob = bytes(32)
+    sam = with_blob(tmp_path, slot)
+    assert "refuses" in refusal(sam.check).detail
+    assert "has refused this blob already" in refusal(sam.check).detail
+    slot.memory = SamMemory(bytes(8), BLOB)
+    slot.card = SamCard(MASTERS, slot.memory, seed=1)
+    sam.check()
+
+
+def test_a_sam_that_was_lost_while_it_was_opened_is_opened_when_it_is_back(slot: Slot, tmp_path: Path) -> None:
+    slot.memory.blob = BLOB
+    sam = with_blob(tmp_path, slot)
+    lose_at(slot, 3)  # FF, F0 without data, then the blob: the SAM never hears it
+    refusal(sam.check, DeviceAbsent)
+    sam.check()
+    assert slot.memory.openings == 1
+
+
+def lose_at(slot: Slot, number: int) -> None:
+    """The SAM is pulled before it hears this command, counted from 1, and put back."""
+    send = slot.send
+
+    def losing(command: bytes) -> bytes:
+        if len(slot.sent) + 1 == number:
+            slot.pull_and_put_back()
+        return send(command)
+
+    slot.send = losing  # type: ignore[method-assign]  # a wire that breaks
+
+
+def test_a_blob_is_tried_once_by_a_sam_that_does_not_tell_of_tries(slot: Slot, tmp_path: Path) -> None:
+    slot.memory.blob, slot.mute = BLOB, True
+    sam = with_blob(tmp_path, slot, bytes(32).hex())
+    assert "refuses" in refusal(sam.check).detail
+    for _ in range(3):
+        assert "has refused this blob already" in refusal(sam.check).detail
+    assert slot.memory.tries == 2
+
+
+def test_a_blob_is_tried_once_over_restarts(slot: Slot, tmp_path: Path) -> None:
+    slot.memory.blob, slot.mute = BLOB, True
+    for _ in range(5):
+        sam = with_blob(tmp_path, slot, bytes(32).hex(), RefusedPin(tmp_path / "refused"))
+        refusal(sam.check)
+    assert slot.memory.tries == 2
+    with_blob(tmp_path, slot, BLOB.hex(), RefusedPin(tmp_path / "refused")).check()  # the file is corrected
+
+
+def test_no_text_holds_the_blob(slot: Slot, tmp_path: Path) -> None:
+    slot.memory.blob = BLOB
+    sam = with_blob(tmp_path, slot, "5A" * 32)
+    error: BaseException | None = refusal(sam.check)
+    while error is not None:
+        assert "5a5a" not in f"{error!r} {error}".lower()
+        error = error.__cause__ or error.__context__

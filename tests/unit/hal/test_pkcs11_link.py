@@ -14,6 +14,8 @@ from pkcs11 import Attribute, TokenFlag
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused
 from controller.hal.key_ring import KeyRing, Kind, TokenKey, Use
 from controller.hal.pkcs11_link import TokenLink
+from controller.hal.refused_pin import RefusedPin
+from controller.hal.token_pin import PinSource
 from tests.fakes.token import LABEL, MODULE, SoftToken
 
 MASTER = "m"
@@ -293,3 +295,26 @@ def test_no_text_holds_the_pin(token: SoftToken, link: TokenLink) -> None:
         assert "739154" not in f"{error!r} {error}"
         error = error.__cause__ or error.__context__
     assert "739154" not in repr(link._pin)
+
+
+def test_a_wrong_pin_is_tried_once_over_restarts_by_a_token_without_flags(token: SoftToken, tmp_path: Path) -> None:
+    token.write_pin("0000")
+    plain = TokenFlag.USER_PIN_INITIALIZED
+    for number in range(3):
+        link = TokenLink(MODULE, LABEL, PinSource(token.pin_file), RefusedPin(tmp_path / "refused"))
+        if number == 0:
+            assert "refuses the PIN" in error_of(link).detail
+        with pytest.raises(DeviceRefused, match="has refused this PIN already"):
+            link._permitted(plain, once_more=False)
+        assert link._permitted(plain, once_more=True) == "0000"
+        link.close()
+
+
+def test_a_pin_that_is_taken_is_refused_no_more(token: SoftToken, tmp_path: Path) -> None:
+    refused = RefusedPin(tmp_path / "refused")
+    refused.keep(b"482913")
+    link = TokenLink(MODULE, LABEL, PinSource(token.pin_file), refused)
+    assert "or run 'print-station keys check --once-more'" in error_of(link).detail
+    assert link.run(lambda ring: len(ring.random(1)), once_more=True) == 1
+    assert not refused.holds(b"482913")
+    link.close()

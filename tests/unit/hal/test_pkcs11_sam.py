@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from pkcs11 import Attribute, KeyType, MechanismFlag
 
 from controller.chips.scp03 import InitializeUpdate
 from controller.errors import DeviceAbsent, DeviceError
+from controller.hal.key_ring import KeyRing, Kind, Use
 from controller.hal.pkcs11_link import TokenLink
-from controller.hal.pkcs11_sam import MASTERS, Pkcs11Sam
+from controller.hal.pkcs11_sam import MASTERS, Pkcs11Sam, ScpKeys
 from hwsim.devices.chip_ciphers import aes_blocks, aes_decrypt
 from hwsim.devices.chip_keys import scp03_keys
 from hwsim.devices.chip_scp03 import Scp03Session
@@ -133,3 +135,59 @@ def test_a_token_that_is_gone_is_absent(token: SoftToken) -> None:
     with pytest.raises(DeviceAbsent, match="no token is named 'gone'"):
         Pkcs11Sam(link, "icao").begin(bytes(51), UID, bytes(8))
     link.close()
+
+
+def test_a_thousand_cards_good_and_bad_leave_no_key_in_the_token(link: TokenLink) -> None:
+    master = bytes(range(16))
+    put_masters(link, ICAO_MASTER, master)
+    scp03, icao = Pkcs11Sam(link, "scp03"), Pkcs11Sam(link, "icao")
+    good, foreign = initialized(master), initialized(master[::-1])
+    for _ in range(250):  # four sessions each
+        scp03.open_scp03(UID, good)
+        scp03.new_keys(UID, 1)
+        with pytest.raises(DeviceError, match="cryptogram is wrong"):
+            scp03.open_scp03(UID, foreign)
+        icao.begin(bytes(51), UID, bytes(8))
+        with pytest.raises(DeviceError, match="the chip's token is wrong"):
+            icao.finish(bytes(40))
+        with pytest.raises(DeviceError, match="refuses what is done with a key"):
+            link.run(lambda ring: ring.derive_aes(ScpKeys(ring, UID, 1)._master, bytes(15), 16, Use.MAC))
+    assert link.run(lambda ring: len(list(ring._session.get_objects()))) == len(MASTERS)
+
+
+@pytest.mark.parametrize("version", [0, 1, 0x2F, 0x7F, 0xFF])
+def test_a_card_that_lies_about_its_key_version_is_not_ours(link: TokenLink, version: int) -> None:
+    master = bytes(range(16))
+    put_masters(link, ICAO_MASTER, master)
+    with pytest.raises(DeviceError, match="chip_refused: the card's cryptogram is wrong"):
+        Pkcs11Sam(link, "scp03").open_scp03(UID, replace(initialized(master), key_version=version))
+
+
+def test_new_keys_may_leave_only_wrapped_and_other_keys_not_at_all(link: TokenLink) -> None:
+    master = bytes(range(16))
+    put_masters(link, ICAO_MASTER, master)
+
+    def look(ring: KeyRing) -> None:
+        keys = ScpKeys(ring, UID, 1)
+        new, dek, mac = keys.key(1, Use.TO_CARD).handle, keys.key(3, Use.WRAP).handle, keys.key(2, Use.MAC).handle
+        assert [bool(key[Attribute.EXTRACTABLE]) for key in (new, dek, mac)] == [True, False, False]
+        assert all(key[Attribute.SENSITIVE] and not key[Attribute.TOKEN] for key in (new, dek, mac))
+
+    link.run(look)
+
+
+def test_a_key_of_the_wrong_kind_under_a_masters_name_is_no_master(link: TokenLink) -> None:
+    label, _kind = MASTERS["scp03"]
+    link.run(lambda ring: ring.make_master(label, Kind.DES3, 24), write=True)
+    assert f"the token has no AES keys named '{label}'" in refusal(Pkcs11Sam(link, "scp03"))
+
+
+def test_a_master_that_may_not_derive_is_refused_even_unchecked(link: TokenLink) -> None:
+    label, _kind = MASTERS["icao"]
+    link.run(lambda ring: ring._session.generate_key(
+        KeyType.DES3, label=label, store=True, capabilities=MechanismFlag.ENCRYPT,
+    ), write=True)  # fmt: skip
+    sam = Pkcs11Sam(link, "icao")
+    assert "CKA_DERIVE is False" in refusal(sam)
+    with pytest.raises(DeviceError, match="sam_refused: the token's attributes of a key forbid to derive with it"):
+        sam.begin(bytes(51), UID, bytes(8))

@@ -20,6 +20,7 @@ pytestmark = needs_sandbox
 
 LIMIT_S = 10.0
 RESET, OK = bytes.fromhex("00FF000000"), b"\x90\x00"
+IS_OPEN = bytes.fromhex("00F8000000")
 DAEMON = Pcscd()  # one object for all tests: it owns the process it started last
 
 
@@ -95,6 +96,17 @@ async def test_a_sam_is_connected_once_and_answers(slot: VpcdSlot, link: SamLink
     slot.insert(card())
     await connect(link)
     assert not await asyncio.to_thread(link.connect)
+
+
+async def test_a_sam_that_was_opened_is_shut_when_it_is_let_go_of(slot: VpcdSlot, link: SamLink) -> None:
+    blob = bytes(range(32))
+    slot.insert(SamCard(load_masters(), SamMemory(bytes(8), blob), seed=1))
+    await connect(link)
+    assert await asyncio.to_thread(link.send, bytes.fromhex("00F0000020") + blob) == OK
+    assert await asyncio.to_thread(link.send, IS_OPEN) == b"\1" + OK
+    await asyncio.to_thread(link.close)
+    await connect(link)
+    assert await asyncio.to_thread(link.send, IS_OPEN) == b"\0" + OK
 
 
 async def test_an_empty_slot_is_told(slot: VpcdSlot, link: SamLink) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +19,8 @@ from hwsim.devices.field import FieldCard, Speed
 from hwsim.errors import SimError
 from hwsim.exchanges import Exchanges
 from hwsim.timing import LaneMeter
+from hwsim.wires.vpcd import CardDied
+from hwsim.world import Spot
 from tests.unit.hwsim.chip_bench import SELECT_DF, SamHost, new_blank, present, sent
 from tests.unit.hwsim.station_bench import Rig, running
 
@@ -211,6 +214,48 @@ async def test_a_chip_may_die_at_one_of_its_commands(tmp_path: Path, when: str) 
     async with running(tmp_path, blanks=1) as rig:
         rig.lane.exchanges.arm("apdu", 2, when, plan(rig.station, "dead_chip", None, {"blank": "0"}))
         assert await asked(rig, GET_UID, SELECT_DF) == [rig.station.world.all()[0].uid.hex().upper() + "9000", ""]
+
+
+async def test_a_chip_whose_field_was_lost_answers_again_and_has_forgotten_what_was_selected(tmp_path: Path) -> None:
+    async with running(tmp_path, blanks=1) as rig:
+        rig.lane.exchanges.arm("apdu", 3, "before", plan(rig.station, "field_lost", None, {}))
+        assert (await asked(rig, GET_UID, SELECT_DF, SELECT))[2] == ""
+        assert await rig.reader.ask(GET_UID, SELECT) == [rig.station.world.all()[0].uid.hex().upper() + "9000", "6A82"]
+
+
+@pytest.mark.parametrize("back", [True, False])
+async def test_a_torn_chip_may_have_its_field_back(back: bool) -> None:
+    troubles, called = ChipTroubles(), asyncio.Event()
+    host = SamHost(present(new_blank(), troubles))
+    host.authenticate()
+    host.ask(SELECT)
+    troubles.cut_in_bytes, troubles.cut_back = 3, back
+    card = FieldCard(host.chip, Clock(None), LaneMeter(), Exchanges(), Speed(), troubles, called.set)
+    with pytest.raises(CardDied):
+        await card.apdu(host.wrap("00D6000264" + NEW.hex()))
+    await asyncio.sleep(0)
+    assert called.is_set() is back
+
+
+@pytest.mark.parametrize(("card", "places"), [("yes", [Spot.PERSON, Spot.INSIDE]), ("no", [Spot.INSIDE, Spot.SUPPLY])])
+async def test_a_chip_may_be_exchanged_so_quickly_that_the_driver_keeps_its_connection(
+    tmp_path: Path, card: str, places: list[Spot]
+) -> None:
+    async with running(tmp_path, blanks=1) as rig:
+        rig.lane.exchanges.arm("apdu", 1, "after", plan(rig.station, "swap_now", None, {"card": card}))
+        first, second = await asked(rig, GET_UID, GET_UID)
+        ours, other = rig.station.world.all()
+        assert [first, second] == [blank.uid.hex().upper() + "9000" for blank in (ours, other)]
+        assert [rig.station.world.where(blank.id).spot for blank in (ours, other)] == places
+
+
+async def test_a_sam_may_be_silent_for_a_while(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        arm(rig.station, "sam_silent", None, {})
+        asked = asyncio.create_task(rig.sam_reader.ask(FORGET))
+        assert not (await asyncio.wait([asked], timeout=0.05))[0]
+        arm(rig.station, "sam_answers", None, {})
+        assert await asked == ["9000"]
 
 
 async def test_a_lane_without_a_sam_says_so(tmp_path: Path) -> None:

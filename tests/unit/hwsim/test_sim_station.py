@@ -89,11 +89,16 @@ async def test_taking_the_card_out_of_the_printer_leaves_the_field_empty(tmp_pat
 # Faults
 
 
+NEED_A_CARD = {"field_lost", "swap_now"}
+
+
 @pytest.mark.parametrize("name", sorted(FAULTS))
 async def test_every_fault_of_the_table_happens(tmp_path: Path, name: str) -> None:
     magicard = "(Magicard)" in FAULTS[name].about
     values = {"name": "contrast_yellow"} if name == "setting" else {}
     async with running(tmp_path, blanks=2, printer="magicard-enduro" if magicard else "evolis-primacy") as rig:
+        if name in NEED_A_CARD:
+            await rig.ask("Sic")
         assert arm(rig.station, name, None, values) == "done"
         assert arm(rig.station, name, "1", {"at": "Rok", "delay": "1"}) == "armed"
 
@@ -115,6 +120,8 @@ async def test_every_fault_of_the_table_happens(tmp_path: Path, name: str) -> No
         ("ribbon_new", None, {"type": "gold"}, "there is no ribbon 'gold'"),
         ("dead_chip", None, {"blank": "7"}, "lane 1 has no blank 7"),
         ("dead_chip", None, {"blank": "0"}, "lane 1 has no blank 0"),
+        ("field_lost", None, {}, "no card stands over the antenna of lane 1"),
+        ("swap_now", None, {}, "no card stands over the antenna of lane 1"),
         ("twin_printer", None, {"busid": "1-1"}, "cannot be plugged in at '1-1'"),
     ],
 )

@@ -225,6 +225,14 @@ async def test_a_trigger_that_cannot_be_is_refused(tmp_path: Path, request_: dic
         assert await triggers(rig) == []
 
 
+def test_counting_may_begin_at_the_nth_exchange_with_a_label() -> None:
+    exchanges, seen = Exchanges(), []
+    exchanges.arm("apdu", 2, "before", lambda: seen.append(exchanges.counts["apdu"]), "CA 0000", 2)
+    for label in ("CA 0000", "A4 0000", "CA 0000", "A4 0000", "CA 0000", "A4 0000"):
+        exchanges.begin("apdu", label)
+    assert seen == [4]
+
+
 def test_there_is_an_end_to_the_triggers_that_are_remembered() -> None:
     exchanges = Exchanges()
     for _ in range(MAX_TRIGGERS):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -27,23 +26,21 @@ from controller.jobs import (
 from controller.jobs.evidence import Look
 from controller.jobs.lane_links import LaneLinks, LanePolicy
 from controller.jobs.lane_worker import LaneWorker
-from controller.jobs.runner import Result
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
-from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
 from controller.model import Balance, JobState, LaneStatus, Verdict
 from tests.crash.station import Painter
 from tests.fakes.by_hand import HandLane
 from tests.fakes.chip import Faults
 from tests.fakes.lane import FILES, PANELS, Card
+from tests.fakes.working_lane import AtWork, working
 
-LIMIT_S = 20.0  # generous: only a broken test waits so long
 STACK = 5
 
 
 @dataclass
-class Site:
+class Site(AtWork):
     """One lane at work, and a person who obeys the display unless `ignores` says otherwise."""
 
     store: Store
@@ -52,10 +49,6 @@ class Site:
     taken: set[int] = field(default_factory=set)
     ignores: set[str] = field(default_factory=set)
     seen: list[str] = field(default_factory=list)  # every condition, once in a row
-    results: list[Result] = field(default_factory=list)
-    rulings: list[Ruling] = field(default_factory=list)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    worker: LaneWorker = field(init=False)
 
     def __post_init__(self) -> None:
         self.start_anew()
@@ -64,7 +57,7 @@ class Site:
         """A new daemon over the same world."""
         workshop = Workshop(self.store, self.spool, Painter(), self.spool.folder.parent / "rendered", lambda _path: PANELS,
                             lambda _record: FILES, self.taken)  # fmt: skip
-        links = LaneLinks(lambda: False, lambda: True, self._status, lambda _stage, _seconds: None, self._over, self._ruled)
+        links = LaneLinks(lambda: False, lambda: True, self._status, lambda _stage, _seconds: None, self.over, self.ruled)
         policy = LanePolicy("external", True, "reader 1", max_remakes=1, max_rejects_in_row=3)
         self.worker = LaneWorker("1", self.lane.devices, self.store, self.spool, workshop, policy, links)
 
@@ -75,15 +68,6 @@ class Site:
         await self.store.transact(stock.load, "1", STACK, "ani", "new")
         for number in range(jobs):
             await self.store.transact(queue.accept, self.spool, f"d{number}", f"r{number}", b"{}")
-
-    async def until(self, seen: Callable[[], bool]) -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while not seen():
-                self.news.clear()
-                await self.news.wait()
-
-    async def until_shown(self, condition: str) -> None:
-        await self.until(lambda: self.worker.status.condition == condition)
 
     async def until_over(self, count: int = 1) -> None:
         await self.until(lambda: len(self.results) >= count)
@@ -104,14 +88,6 @@ class Site:
             self.lane.obey(status.condition)
         self.news.set()
 
-    def _over(self, result: Result) -> None:
-        self.results.append(result)
-        self.news.set()
-
-    def _ruled(self, ruling: Ruling) -> None:
-        self.rulings.append(ruling)
-        self.news.set()
-
 
 @pytest.fixture
 async def site(store: Store, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Site:
@@ -120,17 +96,6 @@ async def site(store: Store, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> S
                                 (lane_rescue, "RESCUE_BACK_OFF_S", (0.01, 0.02))):  # fmt: skip
         monkeypatch.setattr(module, name, value)  # constants, not behaviour
     return Site(store, spool)
-
-
-@asynccontextmanager
-async def working(site: Site) -> AsyncIterator[None]:
-    """The worker runs while the block does, then is told to stop and must end by itself."""
-    running = asyncio.create_task(site.worker.run())
-    try:
-        yield
-    finally:
-        site.worker.stop()
-        await asyncio.wait_for(running, LIMIT_S)
 
 
 async def test_the_display_leads_a_person_through_two_cards(site: Site) -> None:
@@ -162,7 +127,7 @@ async def _shows(site: Site, condition: str) -> None:
     """The lane asks for something else than the card that lies there, and no passage is begun."""
     site.ignores.add(condition)
     async with working(site):
-        await site.until_shown(condition)
+        await site.until_waiting_for(condition)
     assert (await site.job(), await site.balance(), site.results) == (JobState.READY, Balance(STACK), [])
 
 
@@ -202,7 +167,7 @@ async def test_a_finished_card_is_never_taken_for_a_blank(site: Site) -> None:
     await site.begin(jobs=2)
     site.ignores.add("take_card_away")
     async with working(site):
-        await site.until_shown("take_card_away")
+        await site.until_waiting_for("take_card_away")
         await site.until(lambda: site.worker.status.condition == "take_card_away")
     assert (len(site.results), site.lane.reader is not None) == (1, True)
 
@@ -212,7 +177,7 @@ async def test_another_lane_may_have_the_job_while_nobody_lays_a_blank(site: Sit
     await site.begin()
     site.ignores.add("lay_blank")
     async with working(site):
-        await site.until_shown("lay_blank")
+        await site.until_waiting_for("lay_blank")
         assert site.taken == {1}
         while site.taken:
             await asyncio.sleep(0.001)
@@ -223,10 +188,10 @@ async def test_the_next_blank_laid_down_for_the_printed_card_costs_one_look(site
     await site.begin()
     site.lane.mistaken = True
     async with working(site):
-        await site.until_shown("ask_look")
+        await site.until_waiting_for("ask_look")
         (question,) = await site.store.read(questions.open_all)
         await site.store.transact(questions.look, question.id, Look.COMPLETE, "budi", "seen", 1)
-        await site.until_shown("take_card_away")
+        await site.until_waiting_for("take_card_away")
     assert site.seen[:5] == ["lay_blank", "feed_by_hand", "lay_printed", "lay_other", "ask_look"]
     assert (await site.job(), len(site.lane.hopper), await site.balance()) == (JobState.ISSUED, STACK - 1, Balance(STACK - 1))
 
@@ -236,7 +201,7 @@ async def test_a_face_that_went_onto_another_blank_is_found_out_and_the_blanks_a
     await site.begin()
     site.lane.swapped = True
     async with working(site):
-        await site.until_shown("ask_look")
+        await site.until_waiting_for("ask_look")
         (question,) = await site.store.read(questions.open_all)
         assert site.lane.reader is not None
         assert site.lane.reader.prints == 0
@@ -259,13 +224,13 @@ async def test_a_printed_card_answers_on_the_lanes_own_reader(site: Site) -> Non
     await site.begin()
     await _interrupt_at_print(site)
     async with working(site):
-        await site.until_shown("ask_desk")
+        await site.until_waiting_for("ask_desk")
         site.lane.bring(site.lane.loose()[0])
-        await site.until_shown("ask_look")
+        await site.until_waiting_for("ask_look")
         (question,) = await site.store.read(questions.open_all)
         assert question.evidence.desk is not None
         await site.store.transact(questions.look, question.id, Look.COMPLETE, "budi", "seen", 1)
-        await site.until_shown("take_card_away")
+        await site.until_waiting_for("take_card_away")
     assert (await site.job(), site.rulings[-1].row) == (JobState.ISSUED, "look once")
 
 
@@ -273,7 +238,7 @@ async def test_another_card_on_the_lanes_reader_answers_nothing(site: Site) -> N
     await site.begin()
     await _interrupt_at_print(site)
     async with working(site):
-        await site.until_shown("ask_desk")
+        await site.until_waiting_for("ask_desk")
         site.lane.bring(site.lane.hopper[-1])
         looks = len(site.lane.hopper[-1].chip.log)
         while len(site.lane.hopper[-1].chip.log) == looks:
@@ -304,13 +269,13 @@ async def test_a_card_that_does_not_come_back_is_asked_for_in_the_end(site: Site
     site.ignores.add("lay_again")
     site.lane.feeds = False
     async with working(site):
-        await site.until_shown("card_not_fed")
+        await site.until_waiting_for("card_not_fed")
     site.lane.new_daemon()
     site.start_anew()
     await site.store.transact(journal.suspect_all)
     async with working(site):
-        await site.until_shown("lay_again")
-        await site.until_shown("ask_desk")
+        await site.until_waiting_for("lay_again")
+        await site.until_waiting_for("ask_desk")
     assert len(await site.store.read(questions.open_all)) == 1
 
 
@@ -318,7 +283,7 @@ async def test_a_reader_that_is_gone_is_named_before_a_blank_is_asked_for(site: 
     await site.begin()
     site.lane.chip.absent = "reader_absent"
     async with working(site):
-        await site.until_shown("reader_absent")
+        await site.until_waiting_for("reader_absent")
     assert site.seen == ["reader_absent"]
 
 

@@ -7,17 +7,12 @@ from dataclasses import replace
 import pytest
 
 from controller.errors import DeviceUnknown
-from controller.jobs import (
-    care_acts,
-    incidents,
-    lane_calls,
-    ledger,
-)
+from controller.jobs import care_acts, incidents, lane_calls, ledger
 from controller.jobs.care_acts import Kind
 from controller.jobs.pace import Rule
 from controller.model import Balance, JobState, Panel, PrinterCare, Verdict
 from tests.fakes.lane import PANELS
-from tests.fakes.working_lane import Ribbon, Site, refusing, working
+from tests.fakes.working_lane import Counted, Ribbon, Site, raising, refusing, working
 
 
 async def test_a_test_card_that_meets_a_broken_head_holds_the_lane_until_go(site: Site) -> None:
@@ -34,19 +29,17 @@ async def test_a_test_card_that_meets_a_broken_head_holds_the_lane_until_go(site
 
 async def test_what_keeps_an_act_from_being_settled_is_said_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane_calls, "POLL_S", 0.01)
-    tries = 0
+    gone = Counted(raising(DeviceUnknown("printer_lost", "pulled")), site.news)
 
-    def gone() -> None:
-        nonlocal tries
-        tries += 1
-        site.news.set()
-        raise DeviceUnknown("printer_lost", "pulled")
+    def pulled() -> None:
+        site.lane.before["witness"] = gone
+        gone()
 
     await site.load(2)
     await site.store.transact(care_acts.ask, "1", Kind.TEST_CARD, "ani", "pale cards")
-    site.lane.before["print_test_card"] = lambda: site.lane.before.update(witness=gone) or gone()  # type: ignore[func-returns-value]  # both
+    site.lane.before["print_test_card"] = pulled
     async with working(site):
-        await site.until(lambda: tries > 4)
+        await site.until(lambda: gone.times > 4)
     said = [status.condition for status in site.statuses if status.activity == "test card"]
     assert (said, site.worker.status.printer_up) == ([None, "printer_lost"], False)
 

@@ -7,13 +7,10 @@ import pytest
 from controller.conditions import Clears
 from controller.conditions.printer import PRINTER
 from controller.errors import DeviceRefused
-from controller.jobs import (
-    lane_calls,
-    lane_doubts,
-)
+from controller.jobs import lane_calls, lane_doubts
 from controller.model import Beam, CardPosition, JobState, Verdict
 from tests.fakes.chip import Faults
-from tests.fakes.working_lane import Site, asked_for_nothing, refusing, working
+from tests.fakes.working_lane import Counted, Site, asked_for_nothing, refusing, working
 
 
 async def test_a_dead_front_panel_stops_feeding(site: Site) -> None:
@@ -26,25 +23,18 @@ async def test_a_dead_front_panel_stops_feeding(site: Site) -> None:
 
 
 async def test_a_full_bin_is_asked_again_with_pauses_not_at_wire_speed(site: Site) -> None:
-    asked = 0
-
-    def full() -> None:
-        nonlocal asked
-        asked += 1
-        site.news.set()
-        raise DeviceRefused("bin_full", "HOPPER FULL")
-
+    full = Counted(refusing("bin_full", "HOPPER FULL"), site.news)
     site.lane.before["deliver"] = full
     await site.load(1)
     await site.submit(b"a")
     async with working(site):
         await site.until_waiting_for("bin_full")
         site.worker.wake()  # as the opening of a lid would
-        await site.until(lambda: asked == 2)
+        await site.until(lambda: full.times == 2)
         del site.lane.before["deliver"]
         site.worker.wake()
         await site.until(lambda: len(site.results) == 1)
-    assert (asked, site.verdicts) == (2, [Verdict.GOOD])
+    assert (full.times, site.verdicts) == (2, [Verdict.GOOD])
 
 
 async def test_rejects_in_a_row_stop_the_lane_until_go(site: Site) -> None:
@@ -133,13 +123,7 @@ async def test_a_beam_that_flickers_does_not_drive_the_motor(site: Site, monkeyp
 
 async def test_a_feeder_that_jams_each_time_is_asked_ever_more_rarely(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane_doubts, "BACK_OFF_S", (0.01, 0.02, 60.0))  # constants, not behaviour
-    asked = 0
-
-    def jam() -> None:
-        nonlocal asked
-        asked += 1
-        raise DeviceRefused("card_jam", "CARD JAM")
-
+    jam = Counted(refusing("card_jam", "CARD JAM"), site.news)
     site.lane.before["feed"] = jam
     await site.load(1)
     await site.submit(b"a")
@@ -148,7 +132,7 @@ async def test_a_feeder_that_jams_each_time_is_asked_ever_more_rarely(site: Site
         await site.until_waiting_for("card_jam")
         site.worker.wake()
         await site.until_waiting_for("card_jam")
-    assert asked == 3
+    assert jam.times == 3
 
 
 async def test_a_feeder_that_runs_dry_waits_with_the_job_ready(site: Site) -> None:
@@ -168,14 +152,8 @@ async def test_a_feeder_that_runs_dry_waits_with_the_job_ready(site: Site) -> No
 
 async def test_a_refused_feed_is_tried_ever_more_rarely(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane_doubts, "BACK_OFF_S", (0.01, 0.02, 60.0))  # constants, not behaviour
-    asked = 0
-
-    def wrong_ribbon() -> None:
-        nonlocal asked
-        asked += 1
-        raise DeviceRefused("ribbon_wrong", "ERROR RIBBON TYPE")
-
-    site.lane.before["feed"] = wrong_ribbon
+    refused = Counted(refusing("ribbon_wrong", "ERROR RIBBON TYPE"), site.news)
+    site.lane.before["feed"] = refused
     await site.load(1)
     await site.submit(b"a")
     async with working(site):
@@ -183,7 +161,7 @@ async def test_a_refused_feed_is_tried_ever_more_rarely(site: Site, monkeypatch:
         await site.until_waiting_for("ribbon_wrong")  # for a minute now, and a wake-up asks nothing of the printer
         site.worker.wake()
         await site.until_waiting_for("ribbon_wrong")
-        assert asked == 3
+        assert refused.times == 3
 
 
 @pytest.mark.parametrize("condition", sorted(row.code for row in PRINTER.values() if row.clears is Clears.GO))
