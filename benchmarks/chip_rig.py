@@ -58,7 +58,7 @@ class Run:
 
     def total_ms(self, part: str) -> float:
         """Over all phases: whole_s, chip_s, keys_s or own_s."""
-        return sum(getattr(cost, part) for cost in self.costs.values()) * _MS
+        return sum((float(getattr(cost, part)) for cost in self.costs.values()), 0.0) * _MS
 
     @property
     def commands(self) -> int:

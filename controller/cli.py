@@ -11,11 +11,12 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from controller import __version__
+from controller import __version__, lean_libraries
 from controller.errors import ConfigError, StationError
 
+DAEMON = "run"
 COMMANDS = {
-    "run": "run the station's daemon",
+    DAEMON: "run the station's daemon",
     "check-config": "check a station.toml and say every mistake",
     "profile": "profiles of printers and chips: list, show with sources, check; explain a vendor's status words",
     "submit": "hand in records (PRR files)",
@@ -72,6 +73,8 @@ def _load(name: str) -> ModuleType:
     through them costs a tenth of the start, and later stops the daemon's loop for 50 ms at a time."""
     gc.disable()
     try:
+        if name == DAEMON:
+            lean_libraries.prepare()
         return importlib.import_module(f"controller.commands.{name.replace('-', '_')}")
     finally:
         gc.freeze()

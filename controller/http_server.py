@@ -13,8 +13,9 @@ import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.config import Config
+from uvicorn.server import Server
 
 from controller.errors import ConfigError, Problem
 
@@ -25,7 +26,7 @@ class HttpServer:
     """One uvicorn server on several sockets."""
 
     def __init__(self, app: ASGIApp, sockets: Sequence[socket.socket]) -> None:
-        config = uvicorn.Config(
+        config = Config(
             app, lifespan="off", log_config=None, access_log=False, http="h11", ws="none",
             timeout_graceful_shutdown=5, timeout_keep_alive=20, limit_concurrency=64, backlog=128,
         )  # fmt: skip
@@ -45,8 +46,8 @@ class HttpServer:
         self._server.should_exit = True
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
+class _Server(Server):
+    def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.answering = asyncio.Event()
 

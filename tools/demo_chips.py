@@ -48,7 +48,7 @@ def prove(rig: Rig, jobs: Sequence[Any], world: Any, lane: str) -> dict[str, Any
         "commands": chip.total(),
         **(_on_the_desk(rig, uids[0]) if uids else {}),
     }
-    return {"proved": _proved(found), **found}
+    return {"proved": proved(found), **found}
 
 
 def sentences(found: dict[str, Any]) -> Iterator[str]:
@@ -63,7 +63,8 @@ def sentences(found: dict[str, Any]) -> Iterator[str]:
                f"{_PROTECTED.name} {_word(found['opensc']['protected'])}")  # fmt: skip
 
 
-def _proved(found: dict[str, Any]) -> bool:
+def proved(found: dict[str, Any]) -> bool:
+    """Whether the figures show what the demo promises of chips."""
     cards = found["personalised"]
     told = found.get("opensc")
     return (
@@ -71,7 +72,7 @@ def _proved(found: dict[str, Any]) -> bool:
         and cards == found["closed"] == found["read_back"]
         and found["sessions"] >= 2 * cards  # before the lock, and after it
         and found["protected_commands"] == found["opened_answers"]
-        and found["check"].startswith("GOOD: ")
+        and str(found.get("check")).startswith("GOOD: ")
         and (told is None or (told["free"], told["protected"]) == ("9000", "6982"))
     )
 

@@ -1,4 +1,4 @@
-"""Writes the generated parts of firmware_profiles/README.md from the tables of a printer profile: every key, form and meaning.
+"""Writes the generated parts of firmware_profiles/README.md: the shipped profiles, and a printer's keys with form and meaning.
 
 Run by hand: `python -m tools.make_profile_docs`. A test compares, so that the document stays true.
 """
@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from controller.chips import profile as chip_profile
+from controller.chips.profile_checks import PARTS
 from controller.hal.printer_profile import EvolisProfile, find_profile
 from controller.hal.profile_files import profile_names
 from controller.hal.profile_tables import EvolisTable, MagicardTable
@@ -18,7 +20,7 @@ from tools.generated_parts import filled
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "firmware_profiles" / "README.md"
-PRINTERS = ROOT / "firmware_profiles" / "printers"
+PRINTERS, CHIPS = ROOT / "firmware_profiles" / "printers", ROOT / "firmware_profiles" / "chips"
 _TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
 _ALIKE = ("usb", "firmware", "raster", "ribbons", "stations", "cool_down", "timing_s", "confidence", "format", "model", "ribbon")
 _LEVELS = "ABCDE"
@@ -29,6 +31,7 @@ def render(text: str) -> str:
     schemas = {"evolis": TypeAdapter(EvolisTable).json_schema(), "magicard": TypeAdapter(MagicardTable).json_schema()}
     parts = {
         "profiles": _profiles(),
+        "chips": _chips(),
         "common": _table(schemas["evolis"], lambda key: key in _ALIKE),
         **{family: _table(schema, lambda key: key not in _ALIKE) for family, schema in schemas.items()},
     }
@@ -44,6 +47,16 @@ def _profiles() -> str:
         counts = [str(sum(row.level == level for row in profile.confidence.values())) for level in _LEVELS]
         ribbons = ", ".join(profile.ribbons)
         rows.append(f"| `{name}` | {profile.model} | {family} | {profile.plan} | {ribbons} | {' | '.join(counts)} |")
+    return "\n".join(rows)
+
+
+def _chips() -> str:
+    """The shipped chip profiles: part by part, how sure each is."""
+    rows = ["| profile | channel | written by | " + " | ".join(PARTS) + " |", "|---|---|---|" + "---|" * len(PARTS)]
+    for name in profile_names(CHIPS):
+        profile = chip_profile.find_profile(CHIPS, name)
+        levels = [profile.confidence[part].level if part in profile.confidence else "" for part in PARTS]
+        rows.append(f"| `{name}` | {profile.channel.kind} | {profile.invented.write} | {' | '.join(levels)} |")
     return "\n".join(rows)
 
 

@@ -35,6 +35,13 @@ def act(arguments: argparse.Namespace, path: str, command: Mapping[str, object])
     return answer if accepted(answer) else None
 
 
+def look_up(station: str | None, path: str, query: Mapping[str, object] | None = None) -> Answer | None:
+    """Get what is there; None when it was refused, after saying why."""
+    with StationClient(station) as client:
+        answer = client.get(path, query)
+    return answer if accepted(answer) else None
+
+
 def accepted(answer: Answer, about: str = "") -> bool:
     """Whether the answer is a yes; otherwise say every problem on stderr."""
     if answer.status < 400:

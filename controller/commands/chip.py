@@ -1,7 +1,7 @@
 """print-station chip check | read [--whose] | wipe-test --yes   [--lane LANE | --desk] [--json] [--trace [--unmasked]]
 
 For the counter and the technician: lay one card on a reader. The command talks to reader and key holder itself. A running station
-keeps its readers and SAM cards for itself: stop it first, or give the counter a station.toml with a reader and SAM of its own.
+keeps its SAM cards: stop it first, or give the counter a station.toml with a reader and SAM of its own (docs/chips.md).
 
 check      is it complete, closed and signed by the centre, or an empty blank? Says nothing of whose it is.
 read       as check, and how much each file holds. With --whose the NIK and the name, for members of the group `ktp-counter`.
@@ -157,7 +157,8 @@ async def _empty(station: ChipStation, profile: ChipProfile) -> str:
 def owner(files: Sequence[ChipFile]) -> tuple[str, str]:
     """NIK and name in the biodata: 21 quoted fields (chip.md 1.2); "?" where they cannot be read."""
     text = next((file.content for file in files if file.fid == _BIODATA), b"").decode("utf-8", "replace")
-    fields = next(csv.reader([text]), [])
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text)  # nothing that steers a terminal
+    fields = next(csv.reader([shown]), [])
     return (fields[_NIK], fields[_NAME]) if len(fields) > _NAME else ("?", "?")
 
 

@@ -6,8 +6,7 @@ import argparse
 import json
 import uuid
 
-from controller.client import StationClient
-from controller.commands.asking import accepted, act, add_station, add_who_and_why
+from controller.commands.asking import act, add_station, add_who_and_why, look_up
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    with StationClient(arguments.station) as client:
-        answer = client.get("/api/v1/incidents")
-    if not accepted(answer):
+    answer = look_up(arguments.station, "/api/v1/incidents")
+    if answer is None:
         return 1
     if arguments.json:
         print(json.dumps(answer.body, indent=2, ensure_ascii=False))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from controller.client import StationClient
 from controller.clock import wall_text
-from controller.commands.asking import accepted, add_station
+from controller.commands.asking import add_station, look_up
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,9 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the job, its passages and their stages."""
-    with StationClient(arguments.station) as client:
-        answer = client.get(f"/api/v1/jobs/{arguments.job}")
-    if not accepted(answer):
+    answer = look_up(arguments.station, f"/api/v1/jobs/{arguments.job}")
+    if answer is None:
         return 1
     job = answer.body["job"]
     reason = f" - {job['reason']}" if job["reason"] else ""

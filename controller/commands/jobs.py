@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from controller.client import StationClient
-from controller.commands.asking import accepted, add_station
+from controller.commands.asking import add_station, look_up
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,9 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one line per job."""
     query = {"after": arguments.after, "limit": arguments.limit} | ({"state": arguments.state} if arguments.state else {})
-    with StationClient(arguments.station) as client:
-        answer = client.get("/api/v1/jobs", query)
-    if not accepted(answer):
+    answer = look_up(arguments.station, "/api/v1/jobs", query)
+    if answer is None:
         return 1
     print(f"{'job':>6}  {'state':11}  {'received':20}  {'record':24}  reason")
     for job in answer.body["jobs"]:

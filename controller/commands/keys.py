@@ -90,8 +90,10 @@ def _check(arguments: argparse.Namespace) -> int:
     with closing(KeyHolders.of(setup.config)) as holders:
         if arguments.once_more:
             holders.forget_refusals()
-        if isinstance(table, TokenTable):
-            bad += _tell(f"token '{table.token}'", partial(_remarks_of, holders.token(table), arguments.once_more))
+        if isinstance(table, TokenTable) and _tell(
+            f"token '{table.token}'", partial(_remarks_of, holders.token(table), arguments.once_more)
+        ):
+            return 1  # every lane would say the same
         for place, reader, channel in _readers(setup):
             with closing(holders.sam_for(reader, channel)) as sam:
                 bad += _tell(place, sam.check)

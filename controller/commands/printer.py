@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from controller.client import StationClient
-from controller.commands.asking import accepted, act, add_station, add_who_and_why, say_problems
+from controller.commands.asking import act, add_station, add_who_and_why, look_up, say_problems
 from controller.errors import Problem
 
 _DONE = {
@@ -62,9 +61,8 @@ def _act(verbs: Any, name: str, text: str, reason: str | None) -> None:
 
 def _only_lane(station: str | None) -> str | None:
     """The station's lane; None, after saying so, when there are several."""
-    with StationClient(station) as client:
-        answer = client.get("/api/v1/printers")
-    if not accepted(answer):
+    answer = look_up(station, "/api/v1/printers")
+    if answer is None:
         return None
     lanes = [row["lane"] for row in answer.body["printers"]]
     if len(lanes) == 1:
@@ -100,9 +98,8 @@ def _accepted(body: Mapping[str, Any]) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    with StationClient(arguments.station) as client:
-        answer = client.get("/api/v1/printers")
-    if not accepted(answer):
+    answer = look_up(arguments.station, "/api/v1/printers")
+    if answer is None:
         return 1
     rows = [row for row in answer.body["printers"] if arguments.lane in (None, row["lane"])]
     if not rows:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from controller.client import StationClient
-from controller.commands.asking import accepted, act, add_station, add_who_and_why
+from controller.commands.asking import act, add_station, add_who_and_why, look_up
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    with StationClient(arguments.station) as client:
-        answer = client.get("/api/v1/questions")
-    if not accepted(answer):
+    answer = look_up(arguments.station, "/api/v1/questions")
+    if answer is None:
         return 1
     for row in answer.body["questions"]:
         print(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from controller.client import StationClient
-from controller.commands.asking import accepted, add_station
+from controller.commands.asking import add_station, look_up
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,9 +16,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the station and each lane: what it does, what it waits for, its blanks."""
-    with StationClient(arguments.station) as client:
-        answer = client.get("/api/v1/station")
-    if not accepted(answer):
+    answer = look_up(arguments.station, "/api/v1/station")
+    if answer is None:
         return 1
     now = answer.body
     if arguments.json:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.client import Answer, StationClient, StationUnreachable
-from controller.commands.asking import accepted, add_station, add_who_and_why, say_problems
+from controller.commands.asking import accepted, add_station, add_who_and_why, look_up, say_problems
 from controller.errors import Problem
 
 MAX_UID_FILE_BYTES = 1024 * 1024  # what the station takes is half of that
@@ -109,9 +109,8 @@ def _return(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    with StationClient(arguments.station) as client:
-        answer = client.get("/api/v1/stock")
-    if not accepted(answer):
+    answer = look_up(arguments.station, "/api/v1/stock")
+    if answer is None:
         return 1
     books = answer.body
     for name, held in books["accounts"].items():

@@ -35,7 +35,7 @@ class MagicardLine:
     """One conversation with one printer. Blocks; used on the link's thread only."""
 
     def __init__(self, pipe: BytePipe, profile: MagicardProfile) -> None:
-        self.pipe = pipe
+        self._pipe = pipe
         self._profile = profile
         self._reader = ReplyReader()
         self._in_step = False
@@ -57,7 +57,7 @@ class MagicardLine:
 
     def port(self) -> Port:
         """The port's status, which is there whatever the printer does."""
-        return port_of(self.pipe.port_status())
+        return port_of(self._pipe.port_status())
 
     def look(self) -> View:
         """ERR and INF. DeviceAbsent before `synchronise`; DeviceUnknown, and out of step, when no sound answer comes."""
@@ -76,14 +76,14 @@ class MagicardLine:
         """Drop whatever is on its way and look anew. DeviceUnknown when the printer does not answer or makes no sense."""
         self._in_step = False
         self._reader.reset()
-        drain(self.pipe)
+        drain(self._pipe)
         try:
             view = self._call_up()
         except DeviceUnknown as error:
-            if error.condition != "printer_late" or not is_ready(self.pipe):
+            if error.condition != "printer_late" or not is_ready(self._pipe):
                 raise
             _log.warning("the printer is ready and says nothing: its port is reset")
-            self.pipe.soft_reset()
+            self._pipe.soft_reset()
             view = self._call_up()
         self._in_step, self._owed = True, 0
         return view
@@ -118,14 +118,14 @@ class MagicardLine:
     def _send(self, request: str) -> None:
         _log.debug("> %s", request)
         self._owed += 1
-        self.pipe.write(encode(request), Deadline.after(self._profile.timeouts_s.query))
+        self._pipe.write(encode(request), Deadline.after(self._profile.timeouts_s.query))
 
     def _hear(self, kind: Kind) -> list[Reply]:
         """At least one reply."""
-        replies = hear(self.pipe, self._reader, kind, Deadline.after(self._profile.timeouts_s.query))
+        replies = hear(self._pipe, self._reader, kind, Deadline.after(self._profile.timeouts_s.query))
         if not replies:
             begun = "; a reply has begun and does not end" if self._reader.unfinished else ""
-            raise DeviceUnknown("printer_late", f"no reply to {kind} in time{begun}{port_words(self.pipe)}")
+            raise DeviceUnknown("printer_late", f"no reply to {kind} in time{begun}{port_words(self._pipe)}")
         _log.debug("< %s", [reply.kind.value for reply in replies])
         self._owed = max(0, self._owed - len(replies))
         return replies

@@ -30,6 +30,10 @@ T = TypeVar("T")
 CHECK_S = 2.0  # pcscd answers in under a millisecond; one that needs longer is frozen
 LATE_S = 0.5  # the thread ends its call this long after the deadline, unless it is stuck
 PAST_POLL_S = 0.05  # how often we look whether a thread that was given up has come back
+_CARD_STUCK = ("reader_lost", "an earlier command to the card or its SAM has not come back; take the card out of the reader, "
+                              "or restart pcscd")  # fmt: skip
+_KEYS_STUCK = ("sam_absent", "the key holder has not answered an earlier command; take the SAM out and put it in again, "
+                             "or restart pcscd")  # fmt: skip
 
 
 class PcscLink:
@@ -43,6 +47,7 @@ class PcscLink:
         self._reader_name = reader_name
         self._trace = trace
         self._past: Session | None = None  # its thread was given up
+        self._stuck = _CARD_STUCK  # what it was given up for: condition and words
         self._session, self._thread = self._fresh()
 
     async def check(self) -> None:
@@ -84,7 +89,7 @@ class PcscLink:
 
         TimeoutError when it does not come back; the thread is given up then.
         """
-        return await self._call(lambda _order: work(), deadline)
+        return await self._call(lambda _order: work(), deadline, stuck=_KEYS_STUCK)
 
     async def release(self) -> None:
         """Let go of the card, so that it may be moved or used by others. Never fails, nothing to do without a card."""
@@ -105,7 +110,8 @@ class PcscLink:
         except TimeoutError as error:
             raise DeviceUnknown("chip_silent", "the card did not answer before the deadline; its reader is given up") from error
 
-    async def _call(self, work: Callable[[Order], T], deadline: Deadline, meter: CostMeter | None = None) -> T:
+    async def _call(self, work: Callable[[Order], T], deadline: Deadline, meter: CostMeter | None = None,
+                    stuck: tuple[str, str] = _CARD_STUCK) -> T:  # fmt: skip
         """Run `work` on the reader's thread. TimeoutError when the thread is stuck; it is then given up."""
         order = Order(deadline, CostMeter() if meter is None else meter)
         try:
@@ -113,7 +119,7 @@ class PcscLink:
                 return await self._thread.call(work, order)
         except TimeoutError:
             await self._thread.close(last=self._session.shut, wait_s=0)
-            self._past = self._session
+            self._past, self._stuck = self._session, stuck
             self._session, self._thread = self._fresh()
             raise
         finally:
@@ -123,8 +129,7 @@ class PcscLink:
         """Wait for a thread that was given up: while it is stuck, a new one would only get stuck beside it."""
         while self._past is not None and not self._past.over.is_set():
             if deadline.passed:
-                raise DeviceAbsent("reader_lost", "an earlier command to the card has not come back; "
-                                                  "take the card out of the reader, or restart pcscd")  # fmt: skip
+                raise DeviceAbsent(*self._stuck)
             await asyncio.sleep(min(PAST_POLL_S, deadline.left_s()))
         self._past = None
 

@@ -120,8 +120,8 @@ def peer(name: str, uid_type: str = "a", *, foreign: bool = False) -> Peer:
     profile, world, troubles = load_chip(name), World(seed=7), ChipTroubles()
     blank = world.blank(world.make(1, profile, uid_type)[0])
     blank.chip.foreign = foreign
-    kind = EktpChip if name == "ektp" else GpChip
-    sam: Sam = PcscSam(SamInProcess()) if name == "ektp" else MasterSam()
+    kind = GpChip if profile.channel == "scp03" else EktpChip
+    sam: Sam = MasterSam() if profile.channel == "scp03" else PcscSam(SamInProcess())
     return Peer(shipped(name), kind(blank, profile, troubles, 3, MASTERS), troubles, sam)
 
 

@@ -20,11 +20,12 @@ from tests.crash import every_point
 from tests.crash.apdu_station import ApduStation, Fault
 from tests.fakes.apdu_chip import STRANGERS, signed_files
 from tests.fakes.apdu_faults import KINDS, SAM_KINDS, STATIC_SAM_KINDS
-from tests.fakes.apdu_lane import ApduLane
+from tests.fakes.apdu_lane import ApduHandLane, ApduLane, ChipBench
+from tests.fakes.lane import FakeLane
 from tests.fakes.pcscd import installed
 
 PROFILES = ("ektp", "gp-scp03")
-PLANS = ("held", "ejecting")
+PLANS = ("held", "ejecting", "external")
 PHASES = ("probe", "encode", "read", "lock", "verify", "check")
 UID = "CA 0000"
 WHOLE_SIZES = ((0x6FF1, 1024), (0x6FF2, 4096), (0x6FF3, 1024), (0x6FF4, 1024), (0x6FF5, 1024))
@@ -44,6 +45,11 @@ class Way:
     plan: str = "held"
     whole_size: bool = False
     signed: bool = True  # else only comparing shows what is wrong with contents
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """In order. By hand the lane looks what lies on its reader before anything begins."""
+        return ("look", *PHASES) if self.plan == "external" else PHASES
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +82,15 @@ def quicken() -> None:
     pcsc_link.LATE_S = 30.0  # of the machine's time, which tests share; a command that hangs says so itself
 
 
-def play(case: Case, tamper: Callable[[ApduLane], None] = lambda _lane: None) -> ApduStation:
+def play(case: Case, tamper: Callable[[FakeLane], None] = lambda _lane: None) -> ApduStation:
     """Run one case to its end; `broken` of what comes back says what was not kept. `tamper` does something else to the lane."""
     with tempfile.TemporaryDirectory(dir=every_point.MEMORY, prefix="print-station-apdu-") as folder:
         way = case.way
-        files = signed_files(WHOLE_SIZES) if way.whole_size else signed_files()
-        lane = ApduLane(kind=way.profile, files=files, signed=way.signed, opened=False)
+        bench = ChipBench(way.profile, signed_files(WHOLE_SIZES) if way.whole_size else (), signed=way.signed)
+        lane = (ApduHandLane if way.plan == "external" else ApduLane)(opened=False, bench=bench)
         tamper(lane)
         station = ApduStation(Path(folder), lane, case.faults, way.plan)
-        with installed(lane.pcscd):
+        with installed(bench.pcscd):
             try:
                 asyncio.run(station.live())
             except TimeoutError:
@@ -96,42 +102,46 @@ def play(case: Case, tamper: Callable[[ApduLane], None] = lambda _lane: None) ->
 def points(way: Way) -> tuple[Point, ...]:
     """Every APDU of an undisturbed run."""
     found, phase = [], -1
-    for number, label in enumerate(play(Case(way)).lane_of_chips.field.seen):
+    for number, label in enumerate(play(Case(way)).bench.field.seen):
         phase += label == UID
-        found.append(Point(number, PHASES[phase], label))
+        found.append(Point(number, way.phases[phase], label))
     return tuple(found)
 
 
 @cache
 def calls(way: Way) -> tuple[str, ...]:
     """Every call of the key holder in an undisturbed run."""
-    return tuple(play(Case(way)).lane_of_chips.sam.seen)
+    return tuple(play(Case(way)).bench.sam.seen)
 
 
 def single_cases(way: Way) -> Iterator[Case]:
     """Everything at every point; what a chip's signature would show as well is played without one."""
     for point in points(way):
-        for name in possible(point):
+        for name in possible(way, point):
             yield Case(replace(way, signed=KINDS[name].loses), (Fault("chip", point.number, name),))
             if KINDS[name].loses:
                 yield Case(way, (Fault("chip", point.number, name, kill=True),))
     for number, name in ((number, name) for number in range(len(calls(way))) for name in sam_kinds(way)):
         for kill in (False, True):
             yield Case(way, (Fault("SAM", number, name, kill=kill),))
-    yield Case(
-        way, (Fault("field", 1, "a twin"),)
-    )  # a blank there would be made, and nobody could know before the card comes back
+    if way.plan != "external":
+        yield from _exchanges(way)
+
+
+def _exchanges(way: Way) -> Iterator[Case]:
+    """At the first presentation a blank in a card's place would be the one that is made: nobody could know of it."""
+    yield from (Case(way, (Fault("field", 1, whose),)) for whose in STRANGERS[1:])
     for whose in STRANGERS if way.plan == "held" else ():
         yield Case(way, (Fault("field", 2, whose),))
         yield Case(way, (Fault("card", 2, whose),))
 
 
-def possible(point: Point) -> Iterator[str]:
+def possible(way: Way, point: Point) -> Iterator[str]:
     """The kinds that make a difference at this point. What another chip says counts only once this one was identified."""
     for name, kind in KINDS.items():
         stranger = name.startswith(STRANGERS)
-        here = kind.at(point.label) and point.phase in (kind.phases or PHASES)
-        if here and not (stranger and point.number == 0):
+        here = kind.at(point.label) and point.phase in (kind.phases or way.phases)
+        if here and not (stranger and (point.number == 0 or way.plan == "external")):
             yield name
 
 
@@ -141,13 +151,22 @@ def sam_kinds(way: Way) -> Iterable[str]:
 
 
 def sample(way: Way) -> Iterator[Case]:
-    """Every kind, with the daemon killed and without; and of each family of kinds every phase and every distinct command."""
+    """Every kind, and of each family of kinds every phase and every distinct command; every other time the daemon is killed."""
     families: dict[str, list[Case]] = {}
     for case in single_cases(way):
-        families.setdefault(_family(case.faults[0]), []).append(case)
+        if not case.faults[0].kill:
+            families.setdefault(_family(case.faults[0]), []).append(case)
     for turn, cases in enumerate(families.values()):
         start = turn * 7 % len(cases)  # the points move on from family to family
-        yield from _cover(way, [*cases[start:], *cases[:start]])
+        for number, case in enumerate(_cover(way, [*cases[start:], *cases[:start]])):
+            yield _killed(case) if number % 2 else case
+
+
+def _killed(case: Case) -> Case:
+    """With the daemon killed at the same moment, where that matters."""
+    (fault,) = case.faults
+    dies = fault.where == "SAM" or (fault.where == "chip" and KINDS[fault.kind].loses)
+    return replace(case, faults=(replace(fault, kill=True),)) if dies else case
 
 
 def double_cases(way: Way, count: int, seed: int) -> Iterator[Case]:
@@ -156,7 +175,7 @@ def double_cases(way: Way, count: int, seed: int) -> Iterator[Case]:
     firsts = [case for case in single_cases(way) if case.faults[0].where == "chip"]
     for _ in range(count):
         first = choose.choice(firsts)
-        ((number, seen),) = ((fault.number, len(play(first).lane_of_chips.field.seen)) for fault in first.faults)
+        ((number, seen),) = ((fault.number, len(play(first).bench.field.seen)) for fault in first.faults)
         if seen > number + 1:
             second = Fault("chip", choose.randrange(number + 1, seen), choose.choice(ANYWHERE), kill=choose.random() < 0.3)
             yield Case(way, (*first.faults, second))
@@ -175,7 +194,7 @@ def _cover(way: Way, cases: list[Case]) -> Iterator[Case]:
 
 
 def _meets(way: Way, fault: Fault) -> frozenset[object]:
-    own = (fault.kind, fault.kill)
+    own = (fault.where, fault.kind)
     if fault.where == "chip":
         point = points(way)[fault.number]
         return frozenset({own, point.phase, point.label})

@@ -19,9 +19,9 @@ from controller.jobs.store import Store
 from controller.model import JobState, Verdict
 from tests.crash.person import Person
 from tests.crash.station import Killed, MortalStore, Station, Strikes
-from tests.fakes.apdu_chip import SamSlot
+from tests.fakes.apdu_chip import SamSlot, on_chip
 from tests.fakes.apdu_faults import KINDS, SAM_KINDS, STATIC_SAM_KINDS
-from tests.fakes.apdu_lane import READER, SAM, ApduLane, ChipCard, on_chip
+from tests.fakes.apdu_lane import READER, SAM, ApduHandLane, ApduLane, ChipBench, ChipCard
 from tests.fakes.lane import Card
 from tests.fakes.pcscd import Hung, PcscError
 
@@ -45,13 +45,13 @@ class Fault:
 class ApduPerson(Person):
     """Lays cards on a real desk reader. A card that is asked for while one is in the printer is taken out of there."""
 
-    def __init__(self, station: ApduStation) -> None:
+    def __init__(self, station: ApduStation, lane: ApduLane) -> None:
         super().__init__(station)
-        self._lane = station.lane_of_chips
+        self._lane = lane
 
     async def _read(self, store: Store, card: Card) -> ChipEvidence | None:
         assert isinstance(card, ChipCard)
-        desk, field = self._lane.desk, self._lane.desk_field
+        desk, field = self._lane.bench.desk, self._lane.bench.desk_field
         field.place(card.blank)
         try:
             sight = await desk.identify(Deadline.after(1))
@@ -75,15 +75,16 @@ class ApduPerson(Person):
 class ApduStation(Station):
     """See Station."""
 
-    def __init__(self, folder: Path, lane: ApduLane, faults: tuple[Fault, ...] = (), plan: str = "held") -> None:
+    def __init__(self, folder: Path, lane: ApduLane | ApduHandLane, faults: tuple[Fault, ...] = (), plan: str = "held") -> None:
         super().__init__(folder, plan, lane, Strikes())
-        self.lane_of_chips = lane
-        self.person = ApduPerson(self)
-        self.files = lane.files
+        self.bench = lane.bench
+        if isinstance(lane, ApduLane):
+            self.person = ApduPerson(self, lane)
+        self.files = self.bench.files
         self.faults = faults
         self.struck: list[Fault] = []  # those that came to pass
         self._loop: asyncio.AbstractEventLoop | None = None
-        lane.field.before_each = lane.sam.before_each = self._alive
+        self.bench.field.before_each = self.bench.sam.before_each = self._alive
         for fault in faults:
             self._arm(fault)
 
@@ -98,40 +99,44 @@ class ApduStation(Station):
         try:
             await super().live()
         finally:
-            await self.lane_of_chips.let_go()
-            await self.lane_of_chips.desk.close()
+            await self.bench.let_go()
+            await self.bench.desk.close()
 
     async def _let_go(self) -> None:
-        await self.lane_of_chips.let_go()
+        await self.bench.let_go()
 
     async def _judge(self, store: MortalStore) -> list[str]:
         return [*await super()._judge(store), *await store.read(chip_promises, self)]
 
+    def _look_again(self) -> None:
+        if isinstance(self.lane, ApduHandLane):
+            self.lane.look_again(self.status.condition)
+
     def _come_back(self) -> None:
         super()._come_back()
-        self.lane_of_chips.come_back()
+        self.bench.come_back()
 
     def _alive(self) -> None:
         if self._dead:
             raise Killed
 
     def _arm(self, fault: Fault) -> None:
-        lane = self.lane_of_chips
+        field, sam = self.bench.field, self.bench.sam
         if fault.where == "card":
-            lane.before["to_chip_station"] = lambda: self._exchange(fault)
+            self.lane.before["to_chip_station"] = lambda: self._exchange(fault)
         elif fault.where == "field":
-            make = lane.field.make_stranger
-            lane.field.swap_at = (fault.number, fault.kind)
-            lane.field.make_stranger = lambda whose: self._note(fault, make(whose))
+            make = field.make_stranger
+            field.swap_at = (fault.number, fault.kind)
+            field.make_stranger = lambda whose: self._note(fault, make(whose))
         elif fault.where == "chip":
             effect = KINDS[fault.kind].effect
-            lane.field.plan[fault.number] = lambda field, raw: self._strike_with(fault, lambda: effect(field, raw))
-        elif isinstance(lane.sam, SamSlot):
+            field.plan[fault.number] = lambda field, raw: self._strike_with(fault, lambda: effect(field, raw))
+        elif isinstance(sam, SamSlot):
             sam_effect = SAM_KINDS[fault.kind]
-            lane.sam.plan[fault.number] = lambda slot, raw: self._strike_with(fault, lambda: sam_effect(slot, raw))
+            sam.plan[fault.number] = lambda slot, raw: self._strike_with(fault, lambda: sam_effect(slot, raw))
         else:
             raising = STATIC_SAM_KINDS[fault.kind]
-            lane.sam.plan[fault.number] = lambda: self._strike_with(fault, raising)
+            sam.plan[fault.number] = lambda: self._strike_with(fault, raising)
 
     def _strike_with(self, fault: Fault, effect: Callable[[], R]) -> R:
         """Called on a reader's thread."""
@@ -143,15 +148,15 @@ class ApduStation(Station):
             with suppress(PcscError, DeviceError):
                 effect()
         except Hung:
-            self.lane_of_chips.pcscd.readers[READER if fault.where == "chip" else SAM].stuck = True
+            self.bench.pcscd.readers[READER if fault.where == "chip" else SAM].stuck = True
         self._dead = True
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self._news.set)
         raise Killed
 
     def _exchange(self, fault: Fault) -> None:
-        if not self.struck:
-            self.lane_of_chips.exchange(self._note(fault, fault.kind))
+        if not self.struck and isinstance(self.lane, ApduLane):
+            self.lane.exchange(self._note(fault, fault.kind))
 
     def _note(self, fault: Fault, thing: R) -> R:
         self.struck.append(fault)
@@ -161,26 +166,27 @@ class ApduStation(Station):
 
 def chip_promises(db: sqlite3.Connection, station: ApduStation) -> list[str]:
     """What each blank is, held against what the books say of it: every promise that was not kept."""
-    lane = station.lane_of_chips
+    lane, bench = station.lane, station.bench
     verdicts: dict[str, list[Verdict]] = {}
     for uid, verdict in db.execute("SELECT chip_uid, verdict FROM passage WHERE chip_uid IS NOT NULL ORDER BY id"):
         verdicts.setdefault(uid, []).append(Verdict(verdict))
-    wrong = [f"ribbon was spent on {uid}, whose chip is not good" for uid in lane.spoiled_ribbon]
+    wrong = [f"ribbon was spent on {uid}, whose chip is not good" for uid in bench.spoiled_ribbon]
     for place, cards in (("hopper", lane.hopper), ("tray", lane.output), ("bin", lane.rejected)):
         for card in cards:
             assert isinstance(card, ChipCard)
-            wrong += _of_card(card, place, verdicts.get(card.chip.uid, []), lane)
-            if station.honest and card.seems_other(lane.files):
+            wrong += _of_card(card, place, verdicts.get(card.chip.uid, []), bench)
+            if station.honest and card.seems_other(bench.files):
                 wrong.append(f"{card.chip.uid} in the {place} was not written to its end and reads as if it was")
-    wrong += [f"{blank.uid.hex()} is another's card and was written" for blank, was in lane.strangers if on_chip(blank) != was]
-    if len(station.faults) == 1:
+    wrong += [f"{uid} was written again after it had been begun" for uid in bench.field.rewritten]
+    wrong += [f"{blank.uid.hex()} is another's card and was written" for blank, was in bench.strangers if on_chip(blank) != was]
+    if len(station.faults) == 1 and isinstance(lane, ApduLane):  # by hand a person may have to say what shall be done
         wrong += _of_job(db)
     return wrong
 
 
-def _of_card(card: ChipCard, place: str, verdicts: list[Verdict], lane: ApduLane) -> Iterator[str]:
+def _of_card(card: ChipCard, place: str, verdicts: list[Verdict], bench: ChipBench) -> Iterator[str]:
     uid = card.chip.uid
-    proven = card.good_chip(lane.files) and card.face_complete
+    proven = card.good_chip(bench.files) and card.face_complete
     if (place == "tray") != (Verdict.GOOD in verdicts):
         yield f"{uid} lies in the {place} and is {', '.join(verdicts) or 'nothing'} by the books"
     if Verdict.GOOD in verdicts and not proven:

@@ -181,6 +181,7 @@ class Station:
                     return
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), LOOK_AGAIN_S)
+                self._look_again()
                 if self.status.condition in COMES_BACK:  # a device that is lost a second time is no news
                     self._come_back()
 
@@ -192,6 +193,9 @@ class Station:
             rest = group.split(Killed)[1]
             if rest is not None:
                 raise rest from None
+
+    def _look_again(self) -> None:
+        """A while has passed."""
 
     async def _judge(self, store: MortalStore) -> list[str]:
         """Every promise that was not kept, in words."""

@@ -11,7 +11,8 @@ from tests.crash.apdu_points import PHASES, PROFILES, Case, Way, calls, double_c
 from tests.crash.apdu_station import ApduStation, Fault
 from tests.fakes.apdu_chip import OWN_VERSION, STRANGERS, signed_files
 from tests.fakes.apdu_faults import KINDS, SAM_KINDS, STATIC_SAM_KINDS
-from tests.fakes.apdu_lane import ApduLane, ChipCard
+from tests.fakes.apdu_lane import ChipCard
+from tests.fakes.lane import FakeLane
 
 DOUBLES = 10
 WAYS = [Way(profile) for profile in PROFILES]
@@ -58,7 +59,8 @@ def test_the_points_come_from_the_running_code(way: Way) -> None:
 def test_the_sample_meets_every_kind_and_every_family_at_every_command(way: Way) -> None:
     faults = [case.faults[0] for case in sample(way)]
     all_of_them = [case.faults[0] for case in single_cases(way)]
-    assert {(fault.kind, fault.kill) for fault in faults} == {(fault.kind, fault.kill) for fault in all_of_them}
+    assert {(fault.where, fault.kind) for fault in faults} == {(fault.where, fault.kind) for fault in all_of_them}
+    assert 0.2 < sum(fault.kill for fault in faults) / len(faults) < 0.6
     sam_kinds = set(SAM_KINDS) if way.profile == "ektp" else set(STATIC_SAM_KINDS)
     assert {fault.kind for fault in faults} == {*KINDS, *sam_kinds, *STRANGERS}
     for family in ("lost before", "lost after", "says", "means", "hung", "nothing"):
@@ -93,6 +95,15 @@ def test_a_chip_that_was_written_whole_is_not_thrown_away_for_a_lost_connection(
         for kill in (False, True):
             station = struck(way, phase, "CA 0000", kind, kill=kill)
             assert (station.broken, len(station.lane.rejected)) == ([], 0)
+
+
+@EVERY
+def test_a_status_word_while_a_chip_is_judged_after_an_interruption_costs_no_card(way: Way) -> None:
+    """It is read once more, through a channel of its own."""
+    first = Fault("chip", at(way, "read", "B0 0"), "died before")
+    judged = play(Case(way, (first,))).bench.field.seen.index("B0 n", first.number + 1)
+    station = play(Case(way, (first, Fault("chip", judged, "says 6F00"))))
+    assert (station.broken, len(station.struck), len(station.lane.rejected)) == ([], 2, 0)
 
 
 @EVERY
@@ -143,7 +154,7 @@ def test_a_twin_that_comes_back_from_the_printer_is_not_taken_for_the_card(way: 
 def with_delivery(way: Way, how: Callable[[ChipCard], object]) -> str:
     """What the oracle says of an undisturbed run when something else happens to the card at the moment of delivery."""
 
-    def tamper(lane: ApduLane) -> None:
+    def tamper(lane: FakeLane) -> None:
         def strike() -> None:
             card = lane.output[-1]
             assert isinstance(card, ChipCard)
@@ -186,7 +197,7 @@ def test_the_oracle_sees_keys_that_are_not_the_cards_own() -> None:
 
 @EVERY
 def test_the_oracle_sees_ribbon_on_a_chip_that_is_not_good(way: Way) -> None:
-    def tamper(lane: ApduLane) -> None:
+    def tamper(lane: FakeLane) -> None:
         def die() -> None:
             assert isinstance(lane.inside, ChipCard)
             lane.inside.blank.chip.dead = True
@@ -198,7 +209,7 @@ def test_the_oracle_sees_ribbon_on_a_chip_that_is_not_good(way: Way) -> None:
 
 @EVERY
 def test_the_oracle_sees_a_blank_that_is_none_any_more(way: Way) -> None:
-    def tamper(lane: ApduLane) -> None:
+    def tamper(lane: FakeLane) -> None:
         def write() -> None:
             card = lane.hopper[0]
             assert isinstance(card, ChipCard)

@@ -36,7 +36,9 @@ MASTERS = load_masters()
 SIZES = {0x6FF1: 300, 0x6FF2: 212}  # two blocks each, and for STORE DATA groups that begin in the middle of a block
 SIGNATURE = 0x6FF6
 OWN_VERSION = 0x01  # of the keys that a finished gp-scp03 chip has
-STRANGERS = ("a blank", "a twin")  # the twin is a finished card with the very contents that are wanted
+# A twin is a finished card with the very contents that are wanted; a leftover holds another's contents and was never closed.
+STRANGERS = ("a blank", "a twin", "a leftover")
+_WRITES = (0xD6, 0xE2)
 _KEY = Path(__file__).parents[2] / "examples" / "keys" / "contoh-chip-2026.key.pem"
 
 Effect = Callable[["Field", bytes], bytes]
@@ -110,6 +112,9 @@ class Field:
         self.make_stranger: Callable[[str], Blank] = lambda _whose: World(seed=2).blank("none")
         self.swap_at: tuple[int, str] | None = None  # at this presentation, counted from 1, this stranger answers
         self.late: Callable[[], object] | None = None  # is done when a command that hung comes back
+        self.rewritten: list[str] = []  # UIDs of chips whose contents were written in more than one go
+        self._goes: dict[bytes, int] = {}  # by UID: the go in which it was written, counted by the times a UID was asked for
+        self._go = 0
         self._placed = self._presented = 0  # cards, and chips
         pcscd.readers[reader] = Reader()
 
@@ -166,13 +171,22 @@ class Field:
 
     def act(self, raw: bytes) -> bytes:
         """What the chip does and answers; nothing when it loses its power meanwhile."""
-        assert self.chip is not None  # nobody is connected without one
+        chip = self.chip
+        assert chip is not None  # nobody is connected without one
+        self._go += raw[1] == 0xCA
+        before = on_chip(chip.blank)
         try:
-            answer = self.chip.transmit(raw)
+            answer = chip.transmit(raw)
         except ChipDied:
             return self.lose()
         finally:
-            self.chip.bend = None
+            chip.bend = None
+            if (
+                raw[1] in _WRITES
+                and on_chip(chip.blank) != before
+                and self._goes.setdefault(chip.blank.uid, self._go) != self._go
+            ):
+                self.rewritten.append(chip.blank.uid.hex().upper())
         if answer is None:
             raise Hung
         return answer
@@ -266,3 +280,26 @@ def label(raw: bytes) -> str:
     if ins in (0xB0, 0xD6):
         return f"{ins:02X} {'0' if parameters == '0000' else 'n'}"
     return f"{ins:02X} {parameters[:2] if ins == 0xE2 else parameters}"
+
+
+def on_chip(blank: Blank) -> bytes:
+    """All of its memory that a station may write."""
+    memory = blank.chip
+    return b"".join((*memory.files.values(), bytes([memory.life, OWN_VERSION in memory.key_sets])))
+
+
+def fill(blank: Blank, files: tuple[ChipFile, ...]) -> None:
+    """Write these contents to it."""
+    memory = blank.chip
+    for file in files:
+        memory.write(file.fid, 0, len(file.content).to_bytes(memory.prefix_bytes, "big") + file.content)
+
+
+def finish(blank: Blank, kind: str, files: tuple[ChipFile, ...]) -> None:
+    """Make it what a personalised card is."""
+    fill(blank, files)
+    memory = blank.chip
+    memory.life = simulated(kind).locked_life
+    if kind == "gp-scp03":
+        keys = scp03_keys(MASTERS.scp03, OWN_VERSION, blank.uid)
+        memory.key_sets = {OWN_VERSION: (keys.enc, keys.mac, keys.dek)}

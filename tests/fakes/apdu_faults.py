@@ -133,8 +133,8 @@ def _late(field: Field, raw: bytes) -> bytes:
 def _torn() -> Iterator[Kind]:
     for page in TORN:
         for cut in CUTS:
-            yield Kind(f"torn {page}, {cut}", partial(_tear, page, cut, kills=False), writes, of=f"torn {page}")
-        yield Kind(f"torn {page} for good", partial(_tear, page, "middle", kills=True), writes, of=f"torn {page}")
+            yield Kind(f"torn {page}, {cut}", partial(_tear, page, cut, kills=False), writes, of="torn")
+        yield Kind(f"torn {page} for good", partial(_tear, page, "middle", kills=True), writes, of="torn")
 
 
 def _tear(page: str, cut: str, field: Field, raw: bytes, *, kills: bool) -> bytes:
@@ -260,8 +260,8 @@ def _wear(offset: int, field: Field, raw: bytes) -> bytes:
 def _strangers() -> Iterator[Kind]:
     """Not from the first command on: then it is the stranger that is identified."""
     for whose in STRANGERS:
-        yield Kind(f"{whose} answers", partial(_exchange, whose, stays=False), loses=False, of=whose)
-        yield Kind(f"{whose} answers for good", partial(_exchange, whose, stays=True), loses=False, of=whose)
+        yield Kind(f"{whose} answers", partial(_exchange, whose, stays=False), loses=False, of="another chip")
+        yield Kind(f"{whose} answers for good", partial(_exchange, whose, stays=True), loses=False, of="another chip")
 
 
 def _exchange(whose: str, field: Field, raw: bytes, *, stays: bool) -> bytes:

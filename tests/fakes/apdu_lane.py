@@ -13,17 +13,32 @@ from dataclasses import dataclass, field
 
 from controller.chips.sam import Sam
 from controller.hal.chip_station import PcscChipStation
+from controller.hal.no_sensors import NoSensors
 from controller.hal.pcsc_sam import PcscSam
 from controller.hal.sam_link import SamLink
 from controller.jobs.stages import LaneDevices
 from controller.model import CardPosition, ChipFile, Panel
 from hwsim.devices.chip_keys import scp03_keys
 from hwsim.world import Blank, World
-from tests.fakes.apdu_chip import MASTERS, OWN_VERSION, Field, SamSlot, StaticSam, content_signature, signed_files, simulated
+from tests.fakes.apdu_chip import (
+    MASTERS,
+    OWN_VERSION,
+    Field,
+    SamSlot,
+    StaticSam,
+    content_signature,
+    fill,
+    finish,
+    on_chip,
+    signed_files,
+    simulated,
+)
+from tests.fakes.by_hand import HandLane
 from tests.fakes.chip import FakeCard, ektp, shipped
 from tests.fakes.lane import Card, FakeLane
 from tests.fakes.pcscd import Pcscd
 
+PATIENCE = 3  # looks at the display
 READER, SAM, DESK, DESK_SAM = "lane", "lane sam", "desk", "desk sam"
 
 
@@ -67,42 +82,36 @@ class ChipCard(Card):
         return any(memory.written_bytes.values()) or memory.life not in (0x03, 0x07) or OWN_VERSION in memory.key_sets
 
 
-@dataclass(eq=False)
-class ApduLane(FakeLane):
-    """See FakeLane. `kind` is the chip profile; `files` what a record brings."""
+class ChipBench:
+    """Everything of a lane that has to do with chips: reader, key holder, the station's driver, and the cards' truth."""
 
-    kind: str = "ektp"
-    files: tuple[ChipFile, ...] = field(default_factory=signed_files)
-    signed: bool = True  # the station knows whose signature contents must carry
-    spoiled_ribbon: list[str] = field(default_factory=list)  # UIDs of cards that were printed though their chip was not good
-
-    def __post_init__(self) -> None:
+    def __init__(self, kind: str = "ektp", files: tuple[ChipFile, ...] = (), *, signed: bool = True) -> None:
+        """`kind`: chip profile; `files`: what a record brings; `signed`: the station knows whose signature they must carry."""
+        self.kind, self.files, self._signed = kind, files or signed_files(), signed
         self.pcscd = Pcscd()
         self.world = World(seed=1)
         self.loaded: list[Card] = []
         self.strangers: list[tuple[Blank, bytes]] = []  # and what was on their chips
-        self.field = Field(self.pcscd, READER, self.kind)
+        self.spoiled_ribbon: list[str] = []  # UIDs of cards that were printed though their chip was not good
+        self.field = Field(self.pcscd, READER, kind)
         self.field.make_stranger = self.stranger
-        self.desk_field = Field(self.pcscd, DESK, self.kind)
-        self.sam: SamSlot | StaticSam = SamSlot(self.pcscd, SAM) if self.kind == "ektp" else StaticSam()
-        if self.kind == "ektp":
+        self.desk_field = Field(self.pcscd, DESK, kind)
+        self.sam: SamSlot | StaticSam = SamSlot(self.pcscd, SAM) if kind == "ektp" else StaticSam()
+        if kind == "ektp":
             SamSlot(self.pcscd, DESK_SAM)
-        self.desk = self._chip_station(DESK, StaticSam() if self.kind != "ektp" else PcscSam(SamLink(DESK_SAM)))
-        super().__post_init__()
+        self.desk = self._chip_station(DESK, PcscSam(SamLink(DESK_SAM)) if kind == "ektp" else StaticSam())
+        self.station = self.new_station()
 
-    def new_daemon(self) -> None:
-        """As of every lane; what the dead daemon held is reset, as pcscd does."""
-        super().new_daemon()
+    def new_station(self) -> PcscChipStation:
+        """A new daemon's; what a dead one held is reset, as pcscd does."""
         self.field.reset()
         sam: Sam = self.sam if isinstance(self.sam, StaticSam) else PcscSam(SamLink(SAM))
         self.station = self._chip_station(READER, sam)
-        self.devices = LaneDevices(self, self.station, self.sensors)
+        return self.station
 
     def load(self, count: int) -> list[Card]:
         """Blanks of the simulated world."""
-        names = self.world.make(count, simulated(self.kind))
-        cards: list[Card] = [self.card(self.world.blank(name)) for name in names]
-        self.hopper.extend(cards)
+        cards: list[Card] = [self.card(self.world.blank(name)) for name in self.world.make(count, simulated(self.kind))]
         self.loaded += cards
         return cards
 
@@ -117,22 +126,15 @@ class ApduLane(FakeLane):
         blank = self.world.blank(self.world.make(1, simulated(self.kind))[0])
         if whose == "a twin":
             finish(blank, self.kind, self.files)
+        elif whose == "a leftover":
+            fill(blank, tuple(ChipFile(file.fid, file.content[::-1]) for file in self.files))
         self.strangers.append((blank, on_chip(blank)))
         return blank
 
-    def take_out(self) -> None:
-        """A person opens the printer and lays what is inside into the tray, unless it is none of the station's."""
-        if self.inside is not None:
-            if self.inside in self.loaded:
-                self.output.append(self.inside)
-            self.inside = None
-            self._stand(CardPosition.NONE)
-
-    def exchange(self, whose: str) -> None:
-        """Somebody exchanges the card in the printer; the one that was there lies in the tray now."""
-        assert self.inside is not None
-        self.output.append(self.inside)
-        self.inside = self.card(self.stranger(whose))
+    def watch_ribbon(self, card: Card | None) -> None:
+        """A panel is put on this card next."""
+        if isinstance(card, ChipCard) and not card.face and not card.good_chip(self.files):
+            self.spoiled_ribbon.append(card.chip.uid)
 
     def come_back(self) -> None:
         """Everything that people can bring back is there again. A chip that hangs for good stays as it is."""
@@ -151,32 +153,85 @@ class ApduLane(FakeLane):
         self.pcscd.free_threads()
 
     def _chip_station(self, reader: str, sam: Sam) -> PcscChipStation:
-        return PcscChipStation(shipped(self.kind), reader, sam, content_signature() if self.signed else None)
+        return PcscChipStation(shipped(self.kind), reader, sam, content_signature() if self._signed else None)
+
+
+@dataclass(eq=False)
+class ApduLane(FakeLane):
+    """See FakeLane."""
+
+    bench: ChipBench = field(default_factory=ChipBench)
+
+    def new_daemon(self) -> None:
+        """As of every lane."""
+        super().new_daemon()
+        self.devices = LaneDevices(self, self.bench.new_station(), self.sensors)
+
+    def load(self, count: int) -> list[Card]:
+        """Put fresh blanks into the hopper."""
+        cards = self.bench.load(count)
+        self.hopper.extend(cards)
+        return cards
+
+    def take_out(self) -> None:
+        """A person opens the printer and lays what is inside into the tray, unless it is none of the station's."""
+        if self.inside is not None:
+            if self.inside in self.bench.loaded:
+                self.output.append(self.inside)
+            self.inside = None
+            self._stand(CardPosition.NONE)
+
+    def exchange(self, whose: str) -> None:
+        """Somebody exchanges the card in the printer; the one that was there lies in the tray now."""
+        assert self.inside is not None
+        self.output.append(self.inside)
+        self.inside = self.bench.card(self.bench.stranger(whose))
 
     def _stand(self, position: CardPosition) -> None:
         self.position = position
         at_reader = position is CardPosition.CONTACTLESS and isinstance(self.inside, ChipCard)
-        self.field.place(self.inside.blank if at_reader and isinstance(self.inside, ChipCard) else None)
+        self.bench.field.place(self.inside.blank if at_reader and isinstance(self.inside, ChipCard) else None)
 
     def _put_on(self, panel: Panel) -> Iterator[str]:
-        card = self.inside
-        if isinstance(card, ChipCard) and not card.face and not card.good_chip(self.files):
-            self.spoiled_ribbon.append(card.chip.uid)
+        self.bench.watch_ribbon(self.inside)
         yield from super()._put_on(panel)
 
 
-def on_chip(blank: Blank) -> bytes:
-    """All of its memory that a station may write."""
-    memory = blank.chip
-    return b"".join((*memory.files.values(), bytes([memory.life, OWN_VERSION in memory.key_sets])))
+@dataclass(eq=False)
+class ApduHandLane(HandLane):
+    """See HandLane."""
 
+    bench: ChipBench = field(default_factory=ChipBench)
+    asked_in_vain: int = 0  # so often the display has said the same although a card lies there
 
-def finish(blank: Blank, kind: str, files: tuple[ChipFile, ...]) -> None:
-    """Make it what a personalised card is."""
-    memory = blank.chip
-    for file in files:
-        memory.write(file.fid, 0, len(file.content).to_bytes(memory.prefix_bytes, "big") + file.content)
-    memory.life = simulated(kind).locked_life
-    if kind == "gp-scp03":
-        keys = scp03_keys(MASTERS.scp03, OWN_VERSION, blank.uid)
-        memory.key_sets = {OWN_VERSION: (keys.enc, keys.mac, keys.dek)}
+    def look_again(self, condition: str | None) -> None:
+        """The person looks at the display, which still says this. A blank that it does not see goes to the bottom of the stack; a
+        card whose reader is lost for it is lifted."""
+        vain = self.reader is not None and condition in ("lay_blank", "reader_lost")
+        self.asked_in_vain = self.asked_in_vain + 1 if vain else 0
+        if self.asked_in_vain > PATIENCE and self.reader is not None:
+            if condition == "reader_lost":
+                self.hand = self.reader
+            else:
+                self.hopper.append(self.reader)
+            self._lay(None)
+            self.obey(condition)
+
+    def new_daemon(self) -> None:
+        """As of every lane."""
+        super().new_daemon()
+        self.devices = LaneDevices(self, self.bench.new_station(), NoSensors())
+
+    def load(self, count: int) -> list[Card]:
+        """Put fresh blanks on the stack."""
+        cards = self.bench.load(count)
+        self.hopper.extend(cards)
+        return cards
+
+    def _lay(self, card: Card | None) -> None:
+        self.reader = card
+        self.bench.field.place(card.blank if isinstance(card, ChipCard) else None)
+
+    def _put_on(self, panel: Panel) -> Iterator[str]:
+        self.bench.watch_ribbon(self.inside)
+        yield from super()._put_on(panel)

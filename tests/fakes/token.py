@@ -22,10 +22,11 @@ class SoftToken:
 
     def __init__(self, folder: Path, without: str = "") -> None:
         """Without master keys; its PIN lies beside it. `without`: a mechanism it shall not have."""
-        (folder / "tokens").mkdir()
+        self._tokens = folder / "tokens"
+        self._tokens.mkdir()
         config = folder / "softhsm2.conf"
         kept = f"-NONE,{without}" if without else "ALL"  # SoftHSM 2.6.1 overlooks the first of those it shall leave out
-        config.write_text(f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n"
+        config.write_text(f"directories.tokendir = {self._tokens}\nobjectstore.backend = file\nlog.level = ERROR\n"
                           f"slots.mechanisms = {kept}\n")  # fmt: skip
         self._before = os.environ.get(_VARIABLE)
         os.environ[_VARIABLE] = str(config)
@@ -47,6 +48,16 @@ class SoftToken:
     def link(self, label: str = LABEL, module: Path = MODULE) -> TokenLink:
         """A link to it, not opened. One at a time: a process logs in once."""
         return TokenLink(module, label, PinSource(self.pin_file))
+
+    def unplug(self) -> None:
+        """Take it out."""
+        self._tokens.rename(self._tokens.with_name("drawer"))
+        self._tokens.mkdir()
+
+    def plug_in(self) -> None:
+        """Put it back."""
+        self._tokens.rmdir()
+        self._tokens.with_name("drawer").rename(self._tokens)
 
     def restore(self) -> None:
         """The environment as it was."""

@@ -167,6 +167,7 @@ def test_a_reader_is_tried_with_a_blank_that_is_empty_again_afterwards(counter: 
         ("foreign_chip", {}, "strange", 3),
         ("dead_chip", {}, "silent", 1),
         ("wrong_uid", {"kind": "b"}, "empty", 4),
+        ("wrong_uid", {"kind": "single"}, "strange", 3),
     ],
 )
 def test_every_kind_of_blank_is_called_by_its_name(
@@ -201,7 +202,7 @@ def test_a_chip_of_type_b_can_be_written(counter: Counter) -> None:
     ],
 )
 def test_a_test_that_goes_wrong_says_so_and_leaves_the_blank_empty(
-    counter: Counter, fault: str, values: dict[str, object], finding: str, code: int
+    counter: Counter, fault: str, values: dict[str, Any], finding: str, code: int
 ) -> None:
     card = counter.lay()
     counter.rig.fault(fault, **values)

@@ -73,13 +73,15 @@ def test_what_is_gone_reads_zero(scene: Scene, gone: str, back: str, series: str
 
 def test_what_goes_on_at_the_chip_is_counted_as_it_crossed_the_wire(scene: Scene) -> None:
     scene.until_free()
-    before, apdus = _scrape(scene), scene.rig.exchanges()["1"]["counts"]["apdu"]
+    before, apdus = _scrape(scene), scene.rig.exchanges()["1"]["apdu"]
     scene.issue()
     scene.until_free()
     after = _scrape(scene)
     rise = {key: after[key] - before[key] for key in after.keys() & before.keys() if "_chip_" in key}
-    counted = sum(value for key, value in rise.items() if "_chip_apdus_total" in key)
-    assert counted == scene.rig.exchanges()["1"]["counts"]["apdu"] - apdus
+    sent = {phase: rise[f'print_station_chip_apdus_total{{lane="1",phase="{phase}"}}'] for phase in ChipPhase}
+    came = scene.rig.exchanges()["1"]["apdu"] - apdus
+    assert came <= sum(sent.values()) <= came + 2  # what pcscd still takes for the card that left before gets one that is lost
+    assert min(sent.values()) >= 2
     took = {phase: rise[f'print_station_chip_phase_duration_seconds_count{{lane="1",phase="{phase}"}}'] for phase in ChipPhase}
     assert took == {"identify": 2, "write": 1, "read": 1, "lock": 1, "verify": 1}  # identified again after printing
     assert all(rise[f'print_station_chip_seconds_total{{lane="1",phase="{phase}",where="keys"}}'] > 0 for phase in ChipPhase)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.scenario.points import fault
 from tests.scenario.scene import Scene
 
 LATE_S = 1.0  # how long the printer keeps the reply to itself, so that the stop comes in the middle
@@ -36,6 +37,16 @@ def test_a_stop_waits_for_no_card_that_was_not_begun(scene: Scene) -> None:
     scene.until_waits("cover_open")
     assert scene.rig.stop_station() == 0
     scene.rig.fault("cover_close")
+    scene.rig.start_station()
+    scene.until_state("issued", number)
+
+
+def test_a_stop_ends_although_the_reader_hangs_for_good(scene: Scene) -> None:
+    scene.rig.trigger("apdu", 1, "before", [fault("reader_hang")], start="CA 0000")
+    (number,) = scene.submit()
+    scene.until_stage("probe")
+    assert scene.rig.stop_station() == 0
+    scene.rig.fault("reader_thaw")
     scene.rig.start_station()
     scene.until_state("issued", number)
 

@@ -45,6 +45,7 @@ PARTS: Mapping[str, Part] = {
     "random_kills": Part(minutes=55, cores=0.5, lanes=6, shares=3, kills=1000),
     "kill_points": Part(minutes=55, cores=0.5),
     "power_cuts": Part(minutes=25, lanes=None),
+    "apdu_points": Part(minutes=35, lanes=None),
     "in_process": Part(minutes=20, lanes=None),
     "cups": Part(minutes=15, cores=0.5),
 }

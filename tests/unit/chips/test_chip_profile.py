@@ -234,9 +234,15 @@ def test_the_write_side_of_the_ektp_is_marked_as_invented() -> None:
 
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as refusal:
-        parse_profile({**GOOD, "format": 1, "read": {}, "files": [{"fid": 0}]}, "tiny.toml")
+        parse_profile({**GOOD, "format": 1, "read": {}, "files": [{"fid": 0}], "confidence": {}}, "tiny.toml")
     places = {problem.place for problem in refusal.value.problems}
-    assert {"tiny.toml: format", "tiny.toml: read.block_bytes", "tiny.toml: files[0].fid", "tiny.toml: files[0].name"} <= places
+    assert {
+        "tiny.toml: format",
+        "tiny.toml: read.block_bytes",
+        "tiny.toml: files[0].fid",
+        "tiny.toml: files[0].name",
+        "tiny.toml: channel",
+    } <= places
 
 
 def test_a_missing_profile_is_refused_with_those_that_exist() -> None:

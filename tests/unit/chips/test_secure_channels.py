@@ -155,7 +155,7 @@ NONSENSE = {
     "no padding": (tlv(0x87, b"\x01" + Des3(KEYS.enc).encipher(bytes(8))) + OK, "padding is wrong"),
     "half a block": (tlv(0x87, b"\x01" + bytes(7)) + OK, "padding is wrong"),
     "no block": (tlv(0x87, b"\x01") + OK, "padding is wrong"),
-    "unpadded by its own word": (tlv(0x87, b"\x02" + bytes(8)) + OK, "padding is wrong"),
+    "nothing said of padding": (tlv(0x87, Des3(KEYS.enc).encipher(b"content\x80")) + OK, "padding is wrong"),
 }
 
 

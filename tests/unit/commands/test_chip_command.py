@@ -100,8 +100,13 @@ async def test_whose_it_is_is_told_when_asked(station: FakeChipStation, profile:
     assert (as_json(finding)["nik"], as_json(finding)["name"]) == ("3171234567890123", "SUTEJO, S.H.")
 
 
-def test_biodata_that_makes_no_sense_names_nobody() -> None:
-    assert chip.owner([ChipFile(0x6FF1, b"\xff\x00")]) == ("?", "?")
+@pytest.mark.parametrize("content", [b"", b"\xff\x00", b"a\rb", b'"' * 20])
+def test_biodata_that_makes_no_sense_names_nobody(content: bytes) -> None:
+    assert chip.owner([ChipFile(0x6FF1, content)]) == ("?", "?")
+
+
+def test_a_name_does_not_steer_the_terminal() -> None:
+    assert chip.owner([ChipFile(0x6FF1, _biodata().replace(b"SUTEJO", b"\x1b[2JSUTEJO"))])[1] == "?[2JSUTEJO, S.H."
 
 
 async def test_a_card_that_was_not_closed_is_not_good(station: FakeChipStation, profile: ChipProfile) -> None:

@@ -83,6 +83,7 @@ def test_a_wrong_pin_is_told_and_only_a_person_lets_it_be_tried_again(
     main(["keys", "init", "--config", config])
     token.write_pin("0000")
     assert main(["keys", "check", "--config", config]) == 1
+    assert capsys.readouterr().err.count("[sam_locked: token 'perso' refuses the PIN of ") == 1  # not once more for each lane
     token.write_pin(PIN)
     assert main(["keys", "check", "--config", config]) == 1
     assert "was given a wrong PIN since its last login" in capsys.readouterr().err

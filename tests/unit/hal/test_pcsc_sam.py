@@ -196,6 +196,13 @@ def test_a_command_that_is_not_rightly_protected_is_not_sent_to_the_chip(
     assert "secure channel broken" in refusal(lambda: channel.wrap(READ)).detail
 
 
+@pytest.mark.parametrize("sw", ["6988", "6A80", "6300", "6F00"])
+def test_a_command_that_the_sam_does_not_protect_is_no_fault_of_the_chips(slot: Slot, sam: PcscSam, sw: str) -> None:
+    channel = open_session(sam)
+    slot.answers[0xF3] = bytes.fromhex(sw)
+    assert refusal(lambda: channel.wrap(READ)).condition == "sam_refused"
+
+
 @pytest.mark.parametrize(("answer", "condition"), [
     ("6988", "chip_refused"), ("6987", "chip_refused"), ("6300", "chip_refused"), ("6985", "sam_refused"),
     ("6F00", "sam_refused"), ("6982", "sam_locked"), ("6983", "sam_locked"),
@@ -292,6 +299,20 @@ def test_a_wrong_sam_that_is_exchanged_for_the_right_one_is_opened(slot: Slot, t
     slot.memory = SamMemory(bytes(8), BLOB)
     slot.card = SamCard(MASTERS, slot.memory, seed=1)
     sam.check()
+
+
+def test_a_blob_that_was_taken_is_refused_no_more(slot: Slot, tmp_path: Path) -> None:
+    refused = RefusedPin(tmp_path / "refused")
+    refused.keep(BLOB)
+    slot.memory.blob = BLOB
+    sam = with_blob(tmp_path, slot, refused=refused)
+    assert "or run 'print-station keys check --once-more'" in refusal(sam.check).detail
+    refused.clear()  # as that does
+    sam.check()
+    refused.keep(bytes(32))
+    slot.pull_and_put_back()
+    sam.check()
+    assert not refused.holds(bytes(32))
 
 
 def test_a_sam_that_was_lost_while_it_was_opened_is_opened_when_it_is_back(slot: Slot, tmp_path: Path) -> None:

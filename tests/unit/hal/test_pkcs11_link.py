@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,9 +39,9 @@ def make(link: TokenLink, kind: Kind = Kind.AES, key_bytes: int = 32) -> None:
     link.run(lambda ring: ring.make_master(MASTER, kind, key_bytes), write=True)
 
 
-def error_of(link: TokenLink, **how: bool) -> DeviceError:
+def error_of(link: TokenLink, work: Callable[[KeyRing], object] = lambda ring: ring.random(1), **how: bool) -> DeviceError:
     with pytest.raises(DeviceError) as caught:
-        link.run(lambda ring: ring.random(1), **how)
+        link.run(work, **how)
     return caught.value
 
 
@@ -318,3 +318,28 @@ def test_a_pin_that_is_taken_is_refused_no_more(token: SoftToken, tmp_path: Path
     assert link.run(lambda ring: len(ring.random(1)), once_more=True) == 1
     assert not refused.holds(b"482913")
     link.close()
+
+
+def test_a_token_that_is_unplugged_and_put_back_needs_nobody(token: SoftToken, link: TokenLink) -> None:
+    make(link)
+    token.unplug()
+    assert error_of(link, work=lambda ring: ring.master(MASTER, Kind.AES)).condition == "sam_absent"
+    token.plug_in()
+    assert link.run(lambda ring: ring.key_bytes(ring.master(MASTER, Kind.AES))) == 32
+
+
+@pytest.mark.parametrize("lost", [
+    pkcs11.SessionHandleInvalid, pkcs11.SessionClosed, pkcs11.UserNotLoggedIn, pkcs11.DeviceError, pkcs11.DeviceMemory,
+    pkcs11.GeneralError, pkcs11.FunctionFailed, pkcs11.KeyHandleInvalid, pkcs11.ObjectHandleInvalid, pkcs11.TokenNotPresent,
+])  # fmt: skip
+def test_work_that_a_lost_session_broke_off_is_done_again(link: TokenLink, lost: type[Exception]) -> None:
+    runs: list[int] = []
+
+    def work(ring: KeyRing) -> int:
+        runs.append(1)
+        if len(runs) == 1:
+            raise lost
+        return len(ring.random(3))
+
+    link.run(lambda ring: ring.random(1))
+    assert link.run(work) == 3

@@ -58,6 +58,38 @@ def test_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
     assert "is not a file" in refusal(PinSource(tmp_path / "pin"))
 
 
+@pytest.mark.parametrize(("mode", "read"), [(0o400, True), (0o444, False)])
+def test_of_a_link_the_file_it_leads_to_is_judged(tmp_path: Path, mode: int, read: bool) -> None:
+    pin_file(tmp_path, b"482913", mode)
+    (tmp_path / "link").symlink_to("pin")
+    source = PinSource(tmp_path / "link")
+    assert source.read() == "482913" if read else "has mode 0444" in refusal(source)
+
+
+def test_a_huge_file_is_read_no_further_than_a_pin_may_be(tmp_path: Path) -> None:
+    source = pin_file(tmp_path, b"")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)  # sparse: reading all of it would never end
+    (tmp_path / "huge").chmod(0o400)
+    assert "must be one line" in refusal(PinSource(tmp_path / "huge"))
+    assert "must be one line" in refusal(source)
+
+
+@pytest.mark.parametrize("text", [b" 482913", b"482913 ", b"482913\n\n", b"482913\r\r\n"])
+def test_only_one_line_end_is_taken_off(tmp_path: Path, text: bytes) -> None:
+    source = pin_file(tmp_path, text)
+    if text.endswith(b"\n"):
+        assert "must be one line" in refusal(source)
+    else:
+        assert source.read() == text.decode()  # a blank may be part of a PIN
+
+
+def test_no_text_of_a_source_holds_the_pin(tmp_path: Path) -> None:
+    source = pin_file(tmp_path, b"739154")
+    source.read()
+    assert "739154" not in f"{source!r} {source.place}"
+
+
 def test_a_credential_is_read_from_where_systemd_put_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CREDENTIALS, str(tmp_path))
     pin_file(tmp_path, b"482913", 0o440)  # systemd's rights are not ours to judge

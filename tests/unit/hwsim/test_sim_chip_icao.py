@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from hwsim.devices.chip_apdu import ChipDied, parse_apdu
+from hwsim.devices.chip_apdu import ChipDied, StatusWord, parse_apdu
+from hwsim.devices.chip_ciphers import DES_BLOCK, pad
 from hwsim.devices.chip_eeprom import ChipTroubles
+from hwsim.devices.chip_icao import IcaoSession
 from hwsim.devices.chip_keys import bac_keys
+from hwsim.devices.sam_session import HostMessaging
 from tests.unit.hwsim.chip_bench import MASTERS, SELECT_DF, SamHost, new_blank, new_sam, present, sent
 
 SELECT = {fid: f"00A4000002{fid:04X}" for fid in range(0x6FF0, 0x6FF7)}
@@ -191,3 +194,31 @@ def test_power_lost_while_it_is_locked_leaves_it_open() -> None:
     with pytest.raises(ChipDied):
         host.ask(SELECT_DF, LOCK)
     assert host.chip.memory.life == 3
+
+
+# Odd instructions: their data is BER-TLV and stands in DO85, without a byte that says so
+
+ENC, MAC, COUNTER = bytes(range(1, 17)), bytes(range(17, 33)), bytes(8)
+ODD = "00B10000045402000010"
+
+
+def test_the_sam_and_the_chip_have_an_object_of_their_own_for_odd_instructions() -> None:
+    sam, chip = HostMessaging(ENC, MAC, COUNTER), IcaoSession(ENC, MAC, COUNTER)
+    wrapped = sam.protect(parse_apdu(bytes.fromhex(ODD)))
+    assert wrapped[5] == 0x85
+    plain = chip.unwrap(parse_apdu(wrapped))
+    assert (plain.data, plain.le) == (bytes.fromhex("54020000"), 16)
+    answer = chip.wrap(b"content", b"\x90\x00")
+    assert (answer[0], sam.open(answer[:-2])) == (0x85, (b"content", b"\x90\x00"))
+
+
+@pytest.mark.parametrize(("ins", "as_if"), [("B1", "B0"), ("D6", "D7")])
+def test_data_in_the_other_kinds_object_is_refused(ins: str, as_if: str) -> None:
+    """The host's MAC is over the right header, its data in the object that belongs to another instruction."""
+    sam, chip = HostMessaging(ENC, MAC, COUNTER), IcaoSession(ENC, MAC, COUNTER)
+    sam.odd = bool(int(as_if, 16) & 1)
+    header = bytes.fromhex(f"0C{ins}0000")
+    body = sam.hide(b"data")
+    body += sam.sign(pad(header, DES_BLOCK) + body)
+    with pytest.raises(StatusWord, match="6988"):
+        chip.unwrap(parse_apdu(header + bytes([len(body)]) + body + b"\0"))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.commands.chip import ROLE_GROUP
+
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "systemd"
 UNIT = "print-station.service"
@@ -118,7 +120,24 @@ def test_the_units_user_and_groups_come_into_being(stage: Path) -> None:
     result = run("systemd-sysusers", f"--root={stage}", "print-station.conf")
     assert result.returncode == 0, result.stderr
     assert "print-station:x:" in (stage / "etc/passwd").read_text()
-    assert "gpio:x:" in (stage / "etc/group").read_text()
+    groups = (stage / "etc/group").read_text()
+    assert "gpio:x:" in groups
+    assert re.search(rf"^{ROLE_GROUP}:x:\d+:$", groups, re.MULTILINE)  # empty: the head of the office names its people
+
+
+def test_readers_are_open_to_the_daemon_and_the_counter_only() -> None:
+    rule = (SOURCE / "50-print-station-pcsc.rules").read_text()
+    asked = set(re.findall(r'action\.id == "([^"]+)"', rule))
+    assert asked == {"org.debian.pcsc-lite.access_pcsc", "org.debian.pcsc-lite.access_card"}
+    assert re.findall(r'subject\.(\w+)(?: == |\()"([^"]+)"', rule) == [("user", "print-station"), ("isInGroup", ROLE_GROUP)]
+    assert rule.count("return polkit.Result.YES") == rule.count("return ") == 1
+
+
+def test_the_pin_comes_as_the_credential_that_the_guide_names() -> None:
+    (loaded,) = re.findall(r"^LoadCredential=([^:\n]+):", (SOURCE / "key-holder.conf").read_text(), re.MULTILINE)
+    guide = (ROOT / "docs" / "key-holder.md").read_text()
+    assert f'pin_credential = "{loaded}"' in guide
+    assert f"LoadCredential={loaded}:/etc/print-station/key-holder.pin" in guide
 
 
 def test_the_configuration_is_for_the_daemon_and_root_only(stage: Path) -> None:
