@@ -68,7 +68,7 @@ def _but_empty_looks(on_phase: OnPhase) -> OnPhase:
     """By hand an empty reader is looked at every second, and that is no failure."""
 
     def tell(phase: ChipPhase, cost: ChipCost, failure: str | None) -> None:
-        if cost.commands:
+        if cost.commands or phase is not ChipPhase.IDENTIFY:
             on_phase(phase, cost, failure)
 
     return tell

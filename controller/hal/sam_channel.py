@@ -38,6 +38,8 @@ class SamChannel:
             raise self._distrust(f"the SAM's protected command makes no sense: {error}") from error
         if wrapped.cla & _SECURED != _SECURED or wrapped.header[1:] != command.header[1:]:
             raise self._distrust("the SAM's protected command is not the one it was given")
+        if wrapped.extended and not command.extended:
+            raise self._distrust("the SAM's protected command has become too long for a short one")
         return wrapped
 
     def unwrap(self, command: Command, response: Response) -> Response:  # noqa: ARG002 - the protocol's signature

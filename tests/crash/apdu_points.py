@@ -198,8 +198,11 @@ def _meets(way: Way, fault: Fault) -> frozenset[object]:
     if fault.where == "chip":
         point = points(way)[fault.number]
         return frozenset({own, point.phase, point.label})
-    return frozenset({own, calls(way)[fault.number]} if fault.where == "SAM" else {own})
+    if fault.where == "SAM":
+        part = fault.number * len(way.phases) // len(calls(way))  # its calls have no phases: so many parts of the way
+        return frozenset({own, calls(way)[fault.number], part})
+    return frozenset({own})
 
 
 def _family(fault: Fault) -> str:
-    return KINDS[fault.kind].family if fault.where == "chip" else fault.where
+    return KINDS[fault.kind].family if fault.where == "chip" else " ".join(fault.kind.split()[:2])  # SAM says, SAM pulled, ...

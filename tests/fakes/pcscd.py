@@ -78,7 +78,7 @@ class Pcscd:
     _contexts: set[int] = field(default_factory=set)
     _handles: dict[int, _Handle] = field(default_factory=dict)
     _last: int = 0
-    _given_up: dict[int, threading.Event] = field(default_factory=dict)  # by thread: set when its command has come back
+    _given_up: dict[int, tuple[Reader, threading.Event]] = field(default_factory=dict)  # threads whose command does not come back
 
     def put(self, name: str, card: Card | None) -> None:
         """Another card in a reader, or none; a connection to the one before is of no use any more."""
@@ -90,8 +90,12 @@ class Pcscd:
 
     def answer(self, name: str) -> None:
         """What a reader did not answer comes back."""
-        self.readers[name].stuck = False
-        self.free_threads()
+        reader = self.readers[name]
+        reader.stuck = False
+        for thread, (where, come_back) in list(self._given_up.items()):
+            if where is reader:
+                come_back.set()
+                del self._given_up[thread]
 
     def kill(self) -> None:
         """Every connection is gone; cards lose their power."""
@@ -103,8 +107,8 @@ class Pcscd:
                 reader.card.reset()
 
     def free_threads(self) -> None:
-        """Threads that were given up end: their command came back, or their process is dead."""
-        for come_back in self._given_up.values():
+        """Threads that were given up end, since their process is dead."""
+        for _where, come_back in self._given_up.values():
             come_back.set()
         self._given_up.clear()
 
@@ -117,7 +121,7 @@ class Pcscd:
         return OK, self._last
 
     def release(self, context: int) -> int:
-        come_back = self._given_up.get(threading.get_ident())
+        _where, come_back = self._given_up.get(threading.get_ident(), (None, None))
         if come_back is not None:
             come_back.wait(FREED_S)
         self._contexts.discard(context)
@@ -191,7 +195,7 @@ class Pcscd:
     def _never(self, reader: Reader) -> TimeoutError:
         """What the link makes of a call that does not come back; its thread is stuck."""
         reader.stuck = True
-        self._given_up[threading.get_ident()] = threading.Event()
+        self._given_up[threading.get_ident()] = (reader, threading.Event())
         return TimeoutError()
 
     def _held(self, handle: int) -> tuple[_Handle, Reader]:

@@ -16,7 +16,7 @@ from controller.chips.script import ask, drive
 from controller.chips.status_words import STATUS_WORDS
 from controller.errors import DeviceRefused, DeviceUnknown
 from controller.model import ChipFile
-from tests.fakes.chip import FakeCard, at_s16, known, personaliser, shipped
+from tests.fakes.chip import FakeCard, at_s16, ektp, known, personaliser, shipped
 from tests.property.test_chips_channel import COMMANDS, pair
 
 PROVEN = ["icao", "s8 level 11", "s8 level 13", "s8 level 33", "s16 level 11", "s16 level 33"]  # answers have MACs
@@ -121,3 +121,11 @@ def test_no_phase_believes_a_changed_answer(profile: ChipProfile, number: int, h
 def test_a_stranger_is_never_identified_with_a_secure_channel(profile: ChipProfile, lies: list[Response]) -> None:
     with pytest.raises((DeviceRefused, DeviceUnknown)):
         drive(personaliser(profile).identify(), Liar(lies).transmit)
+
+
+@given(lies=st.lists(LIES, min_size=1, max_size=20))
+def test_a_stranger_without_a_channel_raises_nothing_but_our_errors_and_ends(lies: list[Response]) -> None:
+    talk = personaliser(ektp())
+    for phase in (talk.identify(), talk.read(FIDS), talk.lock(), talk.verify(FIDS)):
+        with suppress(DeviceRefused, DeviceUnknown):
+            drive(phase, Liar(lies).transmit)

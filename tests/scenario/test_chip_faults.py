@@ -69,15 +69,15 @@ ISSUED = Truth("output", "all", CLOSED, printed=True)
 
 
 def _truth(scene: Scene, number: int) -> Truth:
-    """The blank of a job's last passage, known by its chip, or else the one that was rejected last."""
-    uid, world = scene.job(number)["passages"][-1]["chip_uid"], scene.world()
-    here = [blank for blank in world["blanks"] if blank["uid"] == uid] or [_rejected_last(world)]
+    """The blank of a job's last passage, known by its chip, or else the one that its lane rejected last."""
+    passage, world = scene.job(number)["passages"][-1], scene.world()
+    here = [blank for blank in world["blanks"] if blank["uid"] == passage["chip_uid"]] or [_rejected_last(world, passage["lane"])]
     record = scene.records[scene.job(number)["job"]["record_id"]]
     return _seen(here[0], record)
 
 
-def _rejected_last(world: Json) -> Json:
-    name = [card["blank"] for lane in world["lanes"] for card in lane["cards"] if card["end"] == "reject"][-1]
+def _rejected_last(world: Json, lane: str) -> Json:
+    name = [card["blank"] for card in world["lanes"][int(lane) - 1]["cards"] if card["end"] == "reject"][-1]
     found: Json = next(blank for blank in world["blanks"] if blank["id"] == name)
     return found
 

@@ -228,6 +228,12 @@ def test_a_command_too_long_for_the_sam_is_refused(sam: PcscSam) -> None:
     assert "has 256 bytes" in refusal(lambda: channel.wrap(long)).detail
 
 
+def test_a_short_command_stays_short(sam: PcscSam) -> None:
+    channel = open_session(sam)
+    assert not channel.wrap(Command(0, 0xD6, 0, 0, bytes(239))).extended
+    assert "too long for a short one" in refusal(lambda: channel.wrap(Command(0, 0xD6, 0, 0, bytes(240)))).detail
+
+
 def test_an_opened_answer_without_a_status_word_breaks_the_channel(slot: Slot, sam: PcscSam) -> None:
     channel = open_session(sam)
     slot.answers[0xF4] = b"\x00\x90\x00"
