@@ -1,4 +1,4 @@
-"""One contract for chip stations: the two in memory, and PC/SC through a real pcscd onto a card in its virtual reader."""
+"""One contract for chip stations: the two in memory, and PC/SC through a pcscd in this process and through a real one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,26 @@ from controller.hal.chip_station import PcscChipStation
 from controller.hal.ports import ChipStation
 from controller.model import ChipFile, ChipSight
 from hwsim.wires.vpcd import VpcdSlot
-from tests.fakes.chip import OTHER_UID, UID, FakeCard, FakeChipStation, Faults, WiredCard, contents, ektp, needs_sandbox, shipped
+from tests.fakes.chip import (
+    OTHER_UID,
+    UID,
+    FakeCard,
+    FakeChipStation,
+    Faults,
+    PowerLostError,
+    WiredCard,
+    contents,
+    ektp,
+    needs_sandbox,
+    shipped,
+)
 from tests.fakes.chip_sessions import FakeSam
 from tests.fakes.fast_chip import FastCard, FastChipStation
+from tests.fakes.pcscd import Pcscd, Reader, installed
 from tools.pcscd import reader_name, vpcd_port
 
 LIMIT_S = 10.0  # the virtual reader is polled every 0.4 s
+INSIDE = "inside"  # the name of a reader
 NOT_THERE_S = 0.6  # long enough for a card that is there
 
 
@@ -76,6 +90,49 @@ class FastBench:
         await self.station.close()
 
 
+class InsideCard:
+    """A FakeCard as a `Pcscd` in this process holds it; without power it is gone until it is put there again."""
+
+    def __init__(self, card: FakeCard, pcscd: Pcscd) -> None:
+        self._card, self._pcscd = card, pcscd
+
+    def connected(self) -> None:
+        """It has power as long as it lies there."""
+
+    def reset(self) -> None:
+        self._card.reset()
+
+    def transmit(self, raw: bytes) -> bytes:
+        try:
+            return self._card.apdu(raw)
+        except PowerLostError:
+            self._pcscd.put(INSIDE, None)
+            return b""
+
+
+class InsideBench:
+    """The real station over a pcscd in this process."""
+
+    def __init__(self, profile: ChipProfile) -> None:
+        self._pcscd = Pcscd({INSIDE: Reader()})
+        self._installed = installed(self._pcscd)
+        self._installed.__enter__()
+        self.station: ChipStation = PcscChipStation(profile, INSIDE, FakeSam())
+
+    def put(self, card: FakeCard) -> None:
+        """Lay a card into the field, instead of the one there."""
+        self._pcscd.put(INSIDE, InsideCard(card, self._pcscd))
+
+    def take_away(self) -> None:
+        """Empty the field."""
+        self._pcscd.put(INSIDE, None)
+
+    async def close(self) -> None:
+        """End."""
+        await self.station.close()
+        self._installed.__exit__(None, None, None)
+
+
 class WiredBench:
     """The real station and vpcd's slot."""
 
@@ -102,7 +159,11 @@ class WiredBench:
         await self._slot.close()
 
 
-MEMORY: dict[str, Callable[[ChipProfile], Bench]] = {"in memory": FakeBench, "whole files": FastBench}
+MEMORY: dict[str, Callable[[ChipProfile], Bench]] = {
+    "in memory": FakeBench,
+    "whole files": FastBench,
+    "pcscd inside": InsideBench,
+}
 
 
 def blank(bench: Bench, profile: ChipProfile, uid: str = UID) -> Card:
@@ -152,7 +213,9 @@ def profile(request: pytest.FixtureRequest) -> ChipProfile:
 @pytest.fixture(params=[*MEMORY, pytest.param("over pcscd", marks=needs_sandbox)])
 async def bench(request: pytest.FixtureRequest, profile: ChipProfile) -> AsyncIterator[Bench]:
     if request.param in MEMORY:
-        yield MEMORY[request.param](profile)
+        bench = MEMORY[request.param](profile)
+        yield bench
+        await bench.close()
         return
     wired = WiredBench(profile)
     await wired.start()

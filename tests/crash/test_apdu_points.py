@@ -15,6 +15,7 @@ from tests.fakes.apdu_lane import ChipCard
 from tests.fakes.lane import FakeLane
 
 DOUBLES = 10
+OTHER_PLANS = 15  # each 15th case of the sample; `make crash` plays all of it
 WAYS = [Way(profile) for profile in PROFILES]
 EVERY = pytest.mark.parametrize("way", WAYS, ids=PROFILES)
 
@@ -73,6 +74,12 @@ def test_whatever_happens_at_an_apdu_the_verdict_is_right_and_no_ribbon_is_spent
     assert broken(sample(way)) == []
 
 
+@pytest.mark.parametrize("plan", ["ejecting", "external"])
+@EVERY
+def test_the_other_plans_judge_as_well(way: Way, plan: str) -> None:
+    assert broken(list(sample(Way(way.profile, plan)))[::OTHER_PLANS]) == []
+
+
 @EVERY
 def test_a_second_fault_during_recovery_does_no_harm(way: Way) -> None:
     assert [f"{case}: {found}" for case in double_cases(way, DOUBLES, seed=1) if (found := play(case).broken)] == []
@@ -104,6 +111,22 @@ def test_a_status_word_while_a_chip_is_judged_after_an_interruption_costs_no_car
     judged = play(Case(way, (first,))).bench.field.seen.index("B0 n", first.number + 1)
     station = play(Case(way, (first, Fault("chip", judged, "says 6F00"))))
     assert (station.broken, len(station.struck), len(station.lane.rejected)) == ([], 2, 0)
+
+
+@pytest.mark.parametrize(("profile", "call", "kinds"), [
+    ("ektp", "SAM F1", ("SAM says 6985", "SAM says 6983", "SAM lacks a byte", "SAM pulled after", "SAM hangs")),
+    ("gp-scp03", "open", ("keys refused", "keys locked", "keys absent")),
+    ("gp-scp03", "new keys", ("keys refused", "keys locked", "keys absent")),
+])  # fmt: skip
+def test_a_key_holder_that_fails_after_the_writing_costs_no_card(profile: str, call: str, kinds: tuple[str, ...]) -> None:
+    """It says nothing of the chip: that is read again, with the journal's hashes beside it."""
+    way = Way(profile)
+    later = [number for number, name in enumerate(calls(way)) if name == call][call != "new keys" :]
+    assert later
+    for number in later:
+        for kind in kinds:
+            station = play(Case(way, (Fault("SAM", number, kind),)))
+            assert (station.broken, len(station.struck), len(station.lane.rejected)) == ([], 1, 0)
 
 
 @EVERY

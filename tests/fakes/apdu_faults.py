@@ -7,6 +7,7 @@ answer is not what it should be (on its way, or as the chip itself means it, beh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +20,7 @@ from tests.fakes.pcscd import Hung, PcscError
 
 WORDS = (0x6581, 0x6A80, 0x6982, 0x6300, 0x6985, 0x6F00, 0x6282)
 SAM_WORDS = (0x6985, 0x6982, 0x6988, 0x6300, 0x6F00, 0x6983)
+_PLENTY = 1_000_000  # bytes
 BEFORE_PROOF = ("encode", "read", "lock")  # what a chip forgets after it was read for the last time nobody can know
 CUTS = ("first", "second", "middle", "last but one", "last")  # bytes of a write that reach the EEPROM
 LOST = {
@@ -75,7 +77,6 @@ def _lost() -> Iterator[Kind]:
     yield Kind("reset by another", _reset_by_another)
     yield Kind("forgets", _forgets, loses=False)
     yield Kind("nothing", lambda field, raw: field.act(raw))
-    yield Kind("nothing yet", lambda field, _raw: field.lose())
     for acts in (False, True):
         when = "after" if acts else "before"
         yield Kind(f"pcscd killed {when}", partial(_pcscd, acts=acts), of=f"service {when}")
@@ -138,15 +139,22 @@ def _torn() -> Iterator[Kind]:
 
 
 def _tear(page: str, cut: str, field: Field, raw: bytes, *, kills: bool) -> bytes:
-    size = {0xD6: raw[4], 0xE2: raw[4], 0xD8: 48, 0x50: 3}.get(raw[1], 1)
-    if field.profile.channel != "none" and raw[1] in (0xD6, 0xE2):
-        size = max(2, size - 40)  # about as much is padding, MAC and objects of the secure channel
-    spot = {"first": 0, "second": 1, "middle": size // 2, "last but one": size - 1, "last": size}[cut]
+    size = _written_by(field, raw)
+    if size == 0:  # the chip refuses it
+        return field.act(raw)
     troubles = field.troubles
-    troubles.cut_in_bytes, troubles.cut_page, troubles.cut_kills = min(spot, size), page, kills
-    answer = field.act(raw)
-    troubles.cut_in_bytes = None  # less was written than that
-    return answer
+    troubles.cut_in_bytes = {"first": 0, "second": 1, "middle": size // 2, "last but one": size - 1, "last": size}[cut]
+    troubles.cut_page, troubles.cut_kills = page, kills
+    return field.act(raw)
+
+
+def _written_by(field: Field, raw: bytes) -> int:
+    """How many bytes the chip writes when it gets this command."""
+    chip = deepcopy(field.chip)
+    assert chip is not None
+    chip.eeprom._troubles.cut_in_bytes = _PLENTY
+    chip.transmit(raw)
+    return _PLENTY - chip.eeprom._troubles.cut_in_bytes
 
 
 def _never() -> Iterator[Kind]:

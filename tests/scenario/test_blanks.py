@@ -17,7 +17,7 @@ def test_dead_chips_fail_the_job_and_stop_the_lane_until_people_have_looked(scen
         scene.rig.fault("dead_chip", blank=place)
     (number,) = scene.submit()
     lane = scene.until_waits("rejects_in_row")
-    assert "check reader and blanks, then press GO" in lane["condition_en"]
+    assert "check reader, SAM and blanks, then press GO" in lane["condition_en"]
     assert scene.verdicts(number) == [("spoiled", "chip_silent")] * 2
     assert scene.state(number) == "failed"
     scene.until_lit("amber")
