@@ -81,6 +81,7 @@ def _times(name: str, done: Sequence[Run]) -> list[Figure]:
         _median("  of it waited for the key holder", (run.total_ms("keys_s") for run in done), "ms"),
         _median("  of it this program, its ciphers included", (run.total_ms("own_s") for run in done), "ms"),
         _median("host time an APDU beyond pyscard's round trip", (run.host_ms for run in done), "ms", HOST),
+        _median("  the same by the reader thread's own clock", (run.total_ms("own_s") / run.commands for run in done), "ms"),
         _median("  pyscard's round trip", (ms for run in done for ms in run.raw_apdu_ms), "ms"),
         Figure(f"time on the air at {AIR_KBIT} kbit/s, computed", air_ms, "ms"),
         _median("  share of a card's time that is ours", share, "%", SHARE),

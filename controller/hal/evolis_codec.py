@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from controller.conditions import UNDESCRIBED
 from controller.errors import DeviceUnknown
+from controller.hal.profile_parts import DONE
 from controller.model import CardPosition, Panel
 
-DONE = "OK"
 BOX_FULL = "CARD"  # the answer to queries.reject_box (printers.md 3.5)
 MAX_REPLY_BYTES = 256  # the longest known reply is a model text of some 30 characters
 MAX_COUNT_DIGITS = 10  # life counters are 32 bits wide at most

@@ -24,6 +24,7 @@ from controller.hal.byte_pipe import BytePipe, drain, hear, is_ready
 from controller.hal.evolis_session import Ask, Talk, introduce, question
 from controller.hal.port_status import shown, why_silent
 from controller.hal.printer_profile import EvolisProfile
+from controller.hal.profile_parts import DONE
 from controller.model import PrinterIdentity
 
 MAX_STALE = 64  # replies dropped while looking for the mark: far more than commands ever were open
@@ -173,7 +174,7 @@ class EvolisLine:
             last = self._call_up()
         if last is None:
             raise self._late("the printer does not answer")
-        if last == codec.DONE or codec.fault_of(last, self._profile.replies) is not None:
+        if last == DONE or codec.fault_of(last, self._profile.replies) is not None:
             raise DeviceUnknown("printer_garbled", f"{last!r} came where the serial number was due")
         if last != self._serial:
             raise self._other(last)

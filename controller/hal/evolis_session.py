@@ -15,6 +15,7 @@ from controller.conditions import UNDESCRIBED
 from controller.errors import DeviceRefused, DeviceUnknown
 from controller.hal import evolis_codec as codec
 from controller.hal.printer_profile import BACK_MARK, PANELS_MARK, RIBBON_MARK, EvolisProfile, EvolisTimeouts
+from controller.hal.profile_parts import DONE
 from controller.model import Panel, PrinterCare, PrinterIdentity, PrinterWitness
 
 RIBBON_RETRIES = 3  # a bare OK comes first while the tag is being read (printers.md 3.5)
@@ -90,7 +91,7 @@ def _if_told(profile: EvolisProfile, command: str | None) -> Talk[str | None]:
         return None
     reply = yield question(profile, command)
     condition = codec.fault_of(reply, profile.replies)
-    if condition in _LACKING or reply == codec.DONE:
+    if condition in _LACKING or reply == DONE:
         return None
     if condition is not None:
         raise DeviceRefused(condition, f"{command}: {reply}")
@@ -176,7 +177,7 @@ def _value(profile: EvolisProfile, command: str) -> Talk[str]:
 def _text(profile: EvolisProfile, command: str) -> Talk[str]:
     """A name. A bare OK here is a stale reply to something else."""
     reply = yield from _value(profile, command)
-    if reply == codec.DONE:
+    if reply == DONE:
         raise DeviceUnknown("printer_garbled", f"{command}: {reply!r} answers something else")
     return reply
 
@@ -193,7 +194,7 @@ def _ribbon(profile: EvolisProfile) -> Talk[int | None]:
     """Cards left on the ribbon; None when its tag cannot be read."""
     reply = yield question(profile, profile.queries.ribbon_remaining)
     for _ in range(RIBBON_RETRIES):
-        if reply != codec.DONE:
+        if reply != DONE:
             break
         reply = yield question(profile, profile.queries.ribbon_remaining, RIBBON_PAUSE_S)
     return codec.count(reply)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.errors import DeviceUnknown
+from controller.hal.profile_parts import INFO_FIELDS
 
 MAX_REPLY_BYTES = 1024  # the vendor's own driver reads into 1024 bytes
 MAX_FIELD_CHARS = 64  # the vendor's own driver keeps at most 30
 MAX_DIGITS = 10  # life counters are 32 bits wide at most
 NO_ERROR = "00:00"
-INFO_FIELDS = (33, 34, 35)  # of INF; the last two are there on newer firmware only
 
 _SOH, _FS, _ETX, _NUL = 0x01, b"\x1c", 0x03, 0x00
 _HEAD = b"STA"

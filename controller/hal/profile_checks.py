@@ -9,8 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from controller.hal.evolis_codec import DONE
-from controller.hal.profile_parts import BACK_MARK, JOB_MARKS, PANELS_MARK, RIBBON_MARK, PanelRow, ProfileTable, RasterTable
+from controller.hal.profile_parts import BACK_MARK, DONE, JOB_MARKS, PANELS_MARK, RIBBON_MARK, PanelRow, ProfileTable, RasterTable
 from controller.hal.profile_tables import EvolisActs, EvolisTable, MagicardTable
 
 Mistake = tuple[str, str, str]  # place, Indonesian, English

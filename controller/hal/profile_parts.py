@@ -13,6 +13,9 @@ from pydantic.dataclasses import dataclass
 
 from controller.conditions import CONDITIONS
 
+DONE = "OK"  # Evolis: the reply to a command that was carried out and asks for nothing
+INFO_FIELDS = (33, 34, 35)  # Magicard: of INF; the last two are there on newer firmware only
+
 PANELS_MARK = "@panels"  # in an act: one Db command per panel of the side, in ribbon order
 BACK_MARK = "@back"  # in an act: acts.back when the card has a back, else nothing
 RIBBON_MARK = "@ribbon"  # in an act: the command of the lane's ribbon

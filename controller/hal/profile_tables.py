@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictInt
 from pydantic.dataclasses import dataclass
 
-from controller.hal.magicard_codec import INFO_FIELDS
 from controller.hal.profile_parts import (
     CLOSED,
+    INFO_FIELDS,
     MAX_KEYS,
     Command,
     Commands,

@@ -21,7 +21,7 @@ from controller.model import ChipFile
 from hwsim.devices.sam import SamCard, SamMemory
 from hwsim.world import Blank, World
 from tests.crash import apdu_points
-from tests.crash.apdu_points import ANYWHERE, PROFILES, Case, Way, play
+from tests.crash.apdu_points import ANYWHERE, PLANS, PROFILES, Case, Way, play
 from tests.crash.apdu_station import Fault
 from tests.fakes.apdu_chip import MASTERS, Field, StaticSam, content_signature, signed_files, simulated
 from tests.fakes.apdu_faults import KINDS
@@ -54,12 +54,14 @@ interruptions = st.lists(
 )
 
 
-@EVERY
-@settings(SLOWLY, max_examples=40)
-@given(drawn=interruptions)
-def test_any_interruptions_end_with_a_card_that_is_what_the_books_say(profile: str, drawn: list[tuple[int, str, bool]]) -> None:
+ways = st.builds(Way, st.sampled_from(PROFILES), st.sampled_from(PLANS), signed=st.booleans())
+
+
+@settings(SLOWLY, max_examples=80)
+@given(way=ways, drawn=interruptions)
+def test_any_interruptions_end_with_a_card_that_is_what_the_books_say(way: Way, drawn: list[tuple[int, str, bool]]) -> None:
     faults = tuple(Fault("chip", number, kind, kill=kill) for number, kind, kill in drawn)
-    assert play(Case(Way(profile), faults)).broken == []
+    assert play(Case(way, faults)).broken == []
 
 
 # One chip, and nothing between it and the personaliser.
@@ -164,6 +166,7 @@ def test_whatever_was_split_a_new_look_tells_the_truth(profile: str, drawn: list
         return
     assert (sight.uid, sight.fresh) == (hand.blank.uid.hex().upper(), not any(lengths.values()))
     assert found == [ChipFile(fid, memory.content(fid)) for fid in FIDS]
+    assert not hand.card.seems_other(FILES) or not all(KINDS[kind].honest for _number, kind in drawn)
 
 
 @EVERY

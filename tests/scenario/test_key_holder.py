@@ -14,6 +14,7 @@ import pytest
 from controller.conditions import CONDITIONS
 from hwsim.devices.chip_keys import MASTERS as SYNTHETIC
 from tests.fakes.token import LABEL, MODULE, PIN, SoftToken
+from tests.scenario.points import kill
 from tests.scenario.scene import Json, Scene
 from tools.pcscd import reader_name, sam_name, vpcd_port
 from tools.rig import ROOT
@@ -72,6 +73,8 @@ def _card(scene: Scene, number: int) -> Json:
 
 
 def test_cards_of_both_kinds_are_issued_under_keys_of_one_token(scene: Scene) -> None:
+    for lane in LANES:
+        scene.until_free(lane)
     fresh = {blank["lane"]: blank["chip"] for blank in scene.world()["blanks"]}
     numbers = scene.issue(6)
     made: dict[str, Json] = {}
@@ -84,6 +87,35 @@ def test_cards_of_both_kinds_are_issued_under_keys_of_one_token(scene: Scene) ->
     assert sorted(made) == ["1", "2"]
     ways = {lane: [(chip[lane]["life"], chip[lane]["key_versions"]) for chip in (fresh, made)] for lane in made}
     assert ways == {"1": [("03", []), ("05", [])], "2": [("07", []), ("0F", [OWN])]}
+
+
+# What a kill leaves of a GlobalPlatform card
+
+PUT_KEY, SET_STATUS = "D8 3081", "F0 400F"
+
+
+@pytest.fixture
+def only_lane_2(scene: Scene) -> Iterator[None]:
+    """The cover of lane 1 is open meanwhile."""
+    scene.rig.fault("cover_open")
+    scene.until_waits("cover_open")
+    scene.until_free("2")
+    yield
+    scene.rig.clear_triggers(lane="2")
+    scene.rig.fault("cover_close")
+    scene.until_free("1")
+
+
+@pytest.mark.parametrize("label", [PUT_KEY, SET_STATUS])
+def test_a_card_with_its_own_keys_is_reached_again_after_a_kill(scene: Scene, only_lane_2: None, label: str) -> None:
+    scene.rig.trigger("apdu", 1, "after", [kill(scene)], lane="2", start=label)
+    (number,) = scene.submit()
+    scene.until_killed()
+    scene.rig.start_station()
+    scene.until_state("issued", number)
+    assert (scene.rows(number), scene.verdicts(number)) == (["chip whole"], [("good", "")])
+    chip = _card(scene, number)["chip"]
+    assert (chip["life"], chip["key_versions"]) == ("0F", [OWN])
 
 
 # A token that cannot work

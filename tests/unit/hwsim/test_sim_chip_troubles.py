@@ -258,6 +258,18 @@ async def test_a_sam_may_be_silent_for_a_while(tmp_path: Path) -> None:
         assert await asked == ["9000"]
 
 
+async def test_the_world_tells_the_tries_of_the_lanes_own_sam(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        arm(rig.station, "sam_locked", None, {})
+        arm(rig.station, "sam_unlocked", None, {})
+        rig.lane.sam.memory.blob = bytes(32)
+        assert (await rig.sam_reader.ask("00F0000020" + "01" * 32, "00F0000020" + "00" * 32)) == ["63C2", "9000"]
+        told = {"inside": True, "tries": 3, "openings": 1, "refused": 1}
+        assert rig.station.world_json()["lanes"][0]["sam"] == told
+        arm(rig.station, "sam_wrong", None, {})
+        assert rig.station.world_json()["lanes"][0]["sam"] == told | {"inside": False}
+
+
 async def test_a_lane_without_a_sam_says_so(tmp_path: Path) -> None:
     async with running(tmp_path, sam=None) as rig:
         with pytest.raises(SimError, match=r"lane 1 has no SAM: its hw-sim\.toml has no sam"):
