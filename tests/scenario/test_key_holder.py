@@ -24,12 +24,13 @@ OWN = 0x01  # version of a GlobalPlatform card's own keys
 BLANKS = 30
 BEATS = 4  # looks of a waiting lane; about one a second
 LANES = ("1", "2")
-SPY = next(Path("/usr/lib").glob("*/pkcs11-spy.so"))  # OpenSC's: a PKCS#11 module that writes down every call and hands it on
+SPIES = ("*/pkcs11-spy.so", "*/pkcs11/pkcs11-spy.so")  # OpenSC's, in /usr/lib: a module that writes down calls and hands them on
 
 
 def _edits(token: SoftToken) -> dict[str, str]:
     """Both configurations for a token; lane 2 has GlobalPlatform chips."""
-    holder = f'kind = "pkcs11"\nmodule = "{SPY}"\ntoken = "{LABEL}"\npin_file = "{token.pin_file}"\n'
+    spy = next(path for place in SPIES for path in Path("/usr/lib").glob(place))
+    holder = f'kind = "pkcs11"\nmodule = "{spy}"\ntoken = "{LABEL}"\npin_file = "{token.pin_file}"\n'
     sams = {f', sam = {{ name = "{sam_name(lane)}" }}': "" for lane in (1, 2)}
     return sams | {
         'sam = { name = "hw-sim desk 00 01" }\n': "",

@@ -205,6 +205,28 @@ async def test_between_two_cards_pcscd_has_time_to_see_the_slot_empty(card: Card
     assert asyncio.get_running_loop().time() - left > PCSCD_LOOKS_S
 
 
+async def test_after_another_simulator_pcscd_has_that_time_too(driver: Driver) -> None:
+    slot = VpcdSlot("127.0.0.1", await driver.start())
+    slot.insert(Card())
+    begun = asyncio.get_running_loop().time()
+    await slot.start(after_another=True)
+    await driver.take_card()
+    assert asyncio.get_running_loop().time() - begun > PCSCD_LOOKS_S
+    await slot.close()
+
+
+async def test_a_card_exchanged_quickly_answers_on_the_same_connection(card: Card, driver: Driver, slot: VpcdSlot) -> None:
+    other = Card(atr=b"\x3b\x01\x02")
+    slot.exchange(other)
+    assert await driver.ask(ATR) == other.atr
+    assert (len(driver.writers), card.diary) == (1, [])
+
+
+async def test_nothing_is_exchanged_in_an_empty_slot(slot: VpcdSlot) -> None:
+    with pytest.raises(ValueError, match="the slot holds no card"):
+        slot.exchange(Card())
+
+
 async def test_removing_a_card_cancels_the_command_it_works_on(slot: VpcdSlot, driver: Driver) -> None:
     working = asyncio.Event()
 
