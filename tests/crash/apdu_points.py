@@ -61,9 +61,8 @@ class Case:
 
     def __str__(self) -> str:
         way = self.way
-        return (
-            f"{way.profile}, {way.plan}{'' if way.signed else ', unsigned'}: {'; '.join(map(str, self.faults)) or 'undisturbed'}"
-        )
+        size, signed = ", whole size" if way.whole_size else "", "" if way.signed else ", unsigned"
+        return f"{way.profile}, {way.plan}{size}{signed}: {'; '.join(map(str, self.faults)) or 'undisturbed'}"
 
 
 @dataclass(frozen=True, slots=True)

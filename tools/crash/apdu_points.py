@@ -58,9 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begun_s = time.monotonic()
     quicken()
     single, double = Tally(), Tally()
-    for way in (Way(profile, plan) for profile in PROFILES for plan in PLANS):
-        single.play(sample(way) if options.quick or way.plan != PLANS[0] else single_cases(way))
-        print(f"{way.profile}, {way.plan}: {single.cases} cases, {single.broken} broken", flush=True)
+    others = [] if options.quick else [Way(profile, whole_size=True) for profile in PROFILES]
+    for way in [*(Way(profile, plan) for profile in PROFILES for plan in PLANS), *others]:
+        all_of_it = not (options.quick or way.whole_size) and way.plan == PLANS[0]
+        single.play(single_cases(way) if all_of_it else sample(way))
+        print(f"{Case(way)}: {single.cases} cases, {single.broken} broken", flush=True)
     for profile in PROFILES:
         double.play(double_cases(Way(profile), DOUBLES_QUICK if options.quick else DOUBLES, options.seed))
     print(f"{double.cases} cases with two faults, {double.broken} broken", flush=True)
