@@ -23,8 +23,9 @@ from controller.cards.panel_file import read_panel_file
 from controller.cards.raster import Raster, RasterPanel
 from controller.cards.renderer import Renderer
 from controller.config import DEFAULT_PROFILES
-from controller.hal import evolis_codec, magicard_job
-from controller.hal.printer_profile import PANELS_MARK, RIBBON_MARK, EvolisProfile, MagicardProfile, find_profile
+from controller.hal.evolis import codec as evolis_codec
+from controller.hal.magicard import job as magicard_job
+from controller.hal.profiles.printer import PANELS_MARK, RIBBON_MARK, EvolisProfile, MagicardProfile, find_profile
 from controller.model import Panel
 from controller.records.intake import load_stored
 

@@ -22,7 +22,7 @@ from benchmarks.figures import Aim, Figure, Section
 from controller.chips.profile import find_profile
 from controller.config import DEFAULT_PROFILES, ReaderTable
 from controller.config_tables import KeyHolderTable, SamCardsTable, SamTable
-from controller.hal.stopwatch import Stopwatch
+from controller.hal.chip.stopwatch import Stopwatch
 from controller.key_holder import KeyHolders
 from hwsim.devices.chip_air import air_s
 from tools.pcscd import reader_name, sam_name

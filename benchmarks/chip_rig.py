@@ -18,10 +18,10 @@ from controller.chips.profile import ChipProfile
 from controller.chips.sam import Sam
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent
-from controller.hal.chip_station import PcscChipStation, PhaseWatch
+from controller.hal.chip.scard_binding import ANY_PROTOCOL, HEADERS, scard
+from controller.hal.chip.station import PcscChipStation, PhaseWatch
+from controller.hal.chip.stopwatch import Stopwatch
 from controller.hal.ports import ChipCost, ChipPhase
-from controller.hal.scard_binding import ANY_PROTOCOL, HEADERS, scard
-from controller.hal.stopwatch import Stopwatch
 from controller.model import ChipFile
 from tools.pcscd import reader_name
 from tools.rig import RigError

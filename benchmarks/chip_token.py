@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from controller.config_tables import TokenTable
-from controller.hal.pkcs11_sam import MASTERS
+from controller.hal.chip.pkcs11_sam import MASTERS
 from controller.key_holder import token_link
 from hwsim.devices.chip_keys import load_masters
 

@@ -15,20 +15,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from controller import desk, http_api, lane_parts
+from controller import desk, lane_parts
 from controller.cards.panel_file import read_panel_file
 from controller.cards.renderer import Renderer
 from controller.clock import monotonic_s, wall_us
 from controller.conditions import CONDITIONS
 from controller.desk_reader import DeskReader
 from controller.errors import RendererFailed, StoreBroken
-from controller.hal.chip_station import PcscChipStation
+from controller.hal.chip.station import PcscChipStation
 from controller.hal.display import VfdDisplay
-from controller.hal.front_panel import GpioFrontPanel, PanelPins
-from controller.hal.pin_source import PinSource
+from controller.hal.pins.front_panel import GpioFrontPanel, PanelPins
+from controller.hal.pins.pin_source import PinSource
 from controller.hal.serial_link import SerialLink
-from controller.http_api import Backend
-from controller.http_server import HttpServer, listen
+from controller.http import api as http_api
+from controller.http.api import Backend
+from controller.http.server import HttpServer, listen
 from controller.intake import Intake
 from controller.jobs import care_acts, events, incidents, journal, ledger, questions, queue, ribbons
 from controller.jobs.lane_links import LaneLinks

@@ -14,11 +14,11 @@ from typing import Any, Literal, TypeVar
 from controller.chips.sam import NoSam, Sam
 from controller.config import Config, ReaderTable
 from controller.config_tables import KeyHolderTable, SamTable, TokenTable
-from controller.hal.pcsc_sam import PcscSam, SamSlot
-from controller.hal.refused_pin import RefusedPin
-from controller.hal.sam_link import SamLink
-from controller.hal.stopwatch import Stopwatch
-from controller.hal.token_pin import PinSource
+from controller.hal.chip.pcsc_sam import PcscSam, SamSlot
+from controller.hal.chip.refused_pin import RefusedPin
+from controller.hal.chip.sam_link import SamLink
+from controller.hal.chip.stopwatch import Stopwatch
+from controller.hal.chip.token_pin import PinSource
 
 T = TypeVar("T")
 Channel = Literal["none", "icao", "scp03"]
@@ -48,7 +48,7 @@ class KeyHolders:
         if channel == "none" or self._table is None:
             return NoSam()
         if isinstance(self._table, TokenTable):
-            make: Callable[..., Sam] = importlib.import_module("controller.hal.pkcs11_sam").Pkcs11Sam
+            make: Callable[..., Sam] = importlib.import_module("controller.hal.chip.pkcs11_sam").Pkcs11Sam
             return make(_TimedToken(self.token(self._table), watch), channel)
         if reader.sam is None:
             return NoSam()
@@ -108,7 +108,7 @@ class _TimedToken:
 
 def token_link(table: TokenTable, refused: RefusedPin | None = None) -> Any:
     """A link to a token (`TokenLink`). Opens nothing."""
-    return importlib.import_module("controller.hal.pkcs11_link").TokenLink(table.module, table.token, _pin(table), refused)
+    return importlib.import_module("controller.hal.chip.pkcs11_link").TokenLink(table.module, table.token, _pin(table), refused)
 
 
 def pin_source(table: SamTable) -> PinSource | None:

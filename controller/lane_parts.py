@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from controller.chips.content_signature import ContentSignature
 from controller.chips.profile import ChipProfile
 from controller.config import ReaderTable, StationTable
-from controller.hal.chip_station import PcscChipStation, PhaseWatch
-from controller.hal.lane_sensors import GpioLaneSensors, LanePins
-from controller.hal.no_sensors import NoSensors
-from controller.hal.pcsc_session import Trace
-from controller.hal.pin_source import PinSource
+from controller.hal.chip.pcsc_session import Trace
+from controller.hal.chip.station import PcscChipStation, PhaseWatch
+from controller.hal.chip.stopwatch import Stopwatch
+from controller.hal.pins.lane_sensors import GpioLaneSensors, LanePins
+from controller.hal.pins.no_sensors import NoSensors
+from controller.hal.pins.pin_source import PinSource
 from controller.hal.ports import CardPrinter, ChipCost, ChipPhase, OnPhase
-from controller.hal.printer_profile import EvolisProfile, MagicardProfile
-from controller.hal.stopwatch import Stopwatch
+from controller.hal.profiles.printer import EvolisProfile, MagicardProfile
 from controller.jobs.lane_links import LanePolicy
 from controller.jobs.pace import Rule
 from controller.jobs.stages import LaneDevices
@@ -23,8 +23,8 @@ from controller.key_holder import KeyHolders
 from controller.setup import LaneSetup
 
 _DRIVERS = {
-    EvolisProfile: ("controller.hal.evolis", "EvolisPrinter"),
-    MagicardProfile: ("controller.hal.magicard", "MagicardPrinter"),
+    EvolisProfile: ("controller.hal.evolis.driver", "EvolisPrinter"),
+    MagicardProfile: ("controller.hal.magicard.driver", "MagicardPrinter"),
 }
 
 

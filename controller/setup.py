@@ -22,8 +22,8 @@ from controller.chips.profile import ChipProfile
 from controller.config import DEFAULT_PROFILES, Config, LaneTable, read_config
 from controller.config_tables import SamCardsTable
 from controller.errors import ConfigError, Problem
-from controller.hal import printer_profile
-from controller.hal.printer_profile import EvolisProfile, MagicardProfile, UsbMatch
+from controller.hal.profiles import printer as printer_profile
+from controller.hal.profiles.printer import EvolisProfile, MagicardProfile, UsbMatch
 from controller.records.seal import load_public_key
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
-import controller.hal.pcsc_link  # noqa: F401  before any test's own pyscard: it keeps Python 3.13 from crashing at exit
+import controller.hal.chip.pcsc_link  # noqa: F401  before any test's own pyscard: it keeps Python 3.13 from crashing at exit
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from tests.fakes.stock import memory_db

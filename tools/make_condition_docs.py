@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from controller.conditions import NOTICES, SECTIONS, CardInside, Clears, Condition, Severity, Table
-from controller.hal.evolis_status import NACKS, STATUS_BITS
-from controller.hal.port_status import STATES
+from controller.hal.evolis.status import NACKS, STATUS_BITS
+from controller.hal.usb.port_status import STATES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "conditions.md"

@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 
 from controller.chips import profile as chip_profile
 from controller.chips.profile_checks import PARTS
-from controller.hal.printer_profile import EvolisProfile, find_profile
-from controller.hal.profile_files import profile_names
-from controller.hal.profile_tables import EvolisTable, MagicardTable
+from controller.hal.profiles.files import profile_names
+from controller.hal.profiles.printer import EvolisProfile, find_profile
+from controller.hal.profiles.tables import EvolisTable, MagicardTable
 from tools.generated_parts import filled
 
 ROOT = Path(__file__).parent.parent

@@ -19,13 +19,13 @@ from controller.clock import Deadline, wall_us
 from controller.commands.asking import say_error
 from controller.config import DEFAULT_PROFILES, LaneTable, read_config
 from controller.errors import ConfigError, DeviceError, Problem, StoreError
-from controller.hal.evolis import EvolisPrinter
-from controller.hal.magicard import MagicardPrinter
+from controller.hal.evolis.driver import EvolisPrinter
+from controller.hal.magicard.driver import MagicardPrinter
 from controller.hal.ports import CardPrinter
-from controller.hal.printer_profile import EvolisProfile, MagicardProfile, PrinterProfile, find_profile
-from controller.hal.usb_link import Pipe, UsbLink, UsbPipe, UsbWanted, check_address
-from controller.hal.usb_replay import ReplayPipe, TraceDiffers, TraceError, read_trace
-from controller.hal.usb_trace import RecordingPipe, error_facts
+from controller.hal.profiles.printer import EvolisProfile, MagicardProfile, PrinterProfile, find_profile
+from controller.hal.usb.link import Pipe, UsbLink, UsbPipe, UsbWanted, check_address
+from controller.hal.usb.replay import ReplayPipe, TraceDiffers, TraceError, read_trace
+from controller.hal.usb.trace import RecordingPipe, error_facts
 from controller.jobs.store import take_lock
 
 TEST_CARD_LIMIT_S = 300.0  # the slowest printer, with somebody putting the card in

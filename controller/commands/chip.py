@@ -37,7 +37,7 @@ from controller.commands.chip_findings import NOTHING, Finding, as_json, as_text
 from controller.commands.chip_wipe import WORK_S, WipeTest
 from controller.config import ReaderTable
 from controller.errors import CardWrong, ConfigError, DeviceError, DeviceRefused, Problem
-from controller.hal.pcsc_session import Trace
+from controller.hal.chip.pcsc_session import Trace
 from controller.hal.ports import ChipStation
 from controller.key_holder import KeyHolders
 from controller.lane_parts import chip_station

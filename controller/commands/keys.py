@@ -20,9 +20,9 @@ from controller.conditions import CONDITIONS
 from controller.config import ReaderTable, load_config
 from controller.config_tables import TokenTable
 from controller.errors import ConfigError, DeviceError, DeviceRefused, Problem
-from controller.hal.key_ring import KeyRing, Kind
-from controller.hal.pkcs11_link import TokenLink
-from controller.hal.pkcs11_sam import AES_MASTER_BYTES, MASTERS, Needs, check_master
+from controller.hal.chip.key_ring import KeyRing, Kind
+from controller.hal.chip.pkcs11_link import TokenLink
+from controller.hal.chip.pkcs11_sam import AES_MASTER_BYTES, MASTERS, Needs, check_master
 from controller.key_holder import Channel, KeyHolders
 from controller.setup import Setup, read_setup
 

@@ -16,7 +16,7 @@ from controller.cards.renderer import Renderer
 from controller.commands.asking import say_problems
 from controller.config import DEFAULT_PROFILES
 from controller.errors import ConfigError, Problem, RecordRefused, RenderError, StoreError
-from controller.hal.printer_profile import PrinterProfile, find_profile
+from controller.hal.profiles.printer import PrinterProfile, find_profile
 from controller.records.canonical import MAX_BYTES
 from controller.records.intake import load_stored, read_record
 from controller.records.prr import Record

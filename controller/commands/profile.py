@@ -16,9 +16,9 @@ from controller.commands.asking import say_problems
 from controller.conditions import CONDITIONS
 from controller.config import DEFAULT_PROFILES
 from controller.errors import ConfigError
-from controller.hal.evolis_status import STATUS_BITS, explain
-from controller.hal.printer_profile import EvolisProfile, Profile, find_profile
-from controller.hal.profile_files import Fact, facts, profile_names, resolve
+from controller.hal.evolis.status import STATUS_BITS, explain
+from controller.hal.profiles.files import Fact, facts, profile_names, resolve
+from controller.hal.profiles.printer import EvolisProfile, Profile, find_profile
 
 _HEX = {"fid", "card_control", "signature", "path", "level", "version", "key_version"}  # keys of chip profiles
 

@@ -1,4 +1,4 @@
-"""What a printer says of itself. What stands for which row: firmware_profiles/printers/*.toml and `controller.hal.evolis_status`.
+"""What a printer says of itself. What stands for which row: firmware_profiles/printers/*.toml and `controller.hal.evolis.status`.
 
 The facts do not tell more kinds of trouble apart than these (printers.md 3.2-3.5, 3.9, 4.2); no row is invented.
 """

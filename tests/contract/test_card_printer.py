@@ -12,9 +12,9 @@ import pytest
 
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown, RenderError
-from controller.hal.evolis import EvolisPrinter
+from controller.hal.evolis.driver import EvolisPrinter
 from controller.hal.ports import CardPrinter
-from controller.hal.printer_profile import EvolisProfile
+from controller.hal.profiles.printer import EvolisProfile
 from controller.model import CardPosition, Panel, PrinterIdentity
 from hwsim.clock import Clock
 from hwsim.config import load_config

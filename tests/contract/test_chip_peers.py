@@ -21,7 +21,7 @@ from controller.chips.scp03 import InitializeUpdate, Scp03Session, derive
 from controller.chips.script import drive
 from controller.chips.steps import Personaliser
 from controller.errors import DeviceRefused
-from controller.hal.pcsc_sam import PcscSam
+from controller.hal.chip.pcsc_sam import PcscSam
 from controller.model import ChipFile
 from hwsim.devices.chip import Chip
 from hwsim.devices.chip_apdu import ChipDied

@@ -10,7 +10,7 @@ import pytest
 from controller.chips.profile import ChipProfile
 from controller.clock import Deadline
 from controller.errors import DeviceRefused, DeviceUnknown
-from controller.hal.chip_station import PcscChipStation
+from controller.hal.chip.station import PcscChipStation
 from controller.hal.ports import ChipStation
 from controller.model import ChipFile, ChipSight
 from hwsim.wires.vpcd import VpcdSlot

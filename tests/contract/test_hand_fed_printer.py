@@ -12,10 +12,10 @@ import pytest
 
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown, RenderError
-from controller.hal.magicard import MagicardPrinter
-from controller.hal.magicard_shift import move
+from controller.hal.magicard.driver import MagicardPrinter
+from controller.hal.magicard.shift import move
 from controller.hal.ports import CardPrinter
-from controller.hal.printer_profile import MagicardProfile, find_profile
+from controller.hal.profiles.printer import MagicardProfile, find_profile
 from controller.model import CardPosition, Panel
 from hwsim.clock import Clock
 from hwsim.config import load_config

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from controller.clock import Deadline
-from controller.hal.front_panel import GpioFrontPanel, PanelPins
-from controller.hal.lane_sensors import GpioLaneSensors, LanePins
-from controller.hal.pin_source import PinSource
+from controller.hal.pins.front_panel import GpioFrontPanel, PanelPins
+from controller.hal.pins.lane_sensors import GpioLaneSensors, LanePins
+from controller.hal.pins.pin_source import PinSource
 from controller.model import Beam, Button, Lamps
 from tests.fakes.pin_rig import LIMIT_S, PinRig, Watch, pin_rig, running
 from tests.fakes.pins import CLEAR, DARK, FakeFrontPanel, FakeLaneSensors

@@ -15,9 +15,9 @@ from controller.chips.channel import Channel
 from controller.chips.sam import Sam
 from controller.chips.scp03 import InitializeUpdate
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused
-from controller.hal.pcsc_sam import PcscSam
-from controller.hal.pkcs11_sam import Pkcs11Sam
-from controller.hal.sam_link import SamLink
+from controller.hal.chip.pcsc_sam import PcscSam
+from controller.hal.chip.pkcs11_sam import Pkcs11Sam
+from controller.hal.chip.sam_link import SamLink
 from hwsim.devices.chip_apdu import parse_apdu
 from hwsim.devices.chip_ciphers import aes_blocks, aes_decrypt
 from hwsim.devices.chip_icao import BacKeys, IcaoSession, open_token, seal_token

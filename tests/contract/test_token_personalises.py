@@ -10,8 +10,8 @@ import pytest
 
 from controller.chips.script import drive
 from controller.errors import DeviceRefused
-from controller.hal.pkcs11_link import TokenLink
-from controller.hal.pkcs11_sam import Needs, Pkcs11Sam
+from controller.hal.chip.pkcs11_link import TokenLink
+from controller.hal.chip.pkcs11_sam import Needs, Pkcs11Sam
 from tests.contract.test_chip_peers import MASTERS, Peer, peer, signed
 from tests.fakes.token import SoftToken, put_masters
 

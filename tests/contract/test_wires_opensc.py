@@ -18,7 +18,7 @@ from controller.chips.profile import ChipProfile
 from controller.chips.profile_tables import LENGTH_PREFIX_BYTES, Do, FileRow, Phase
 from controller.chips.script import drive
 from controller.chips.tlv import find
-from controller.hal.pcsc_sam import PcscSam
+from controller.hal.chip.pcsc_sam import PcscSam
 from hwsim.clock import Clock
 from hwsim.config import Address, SamConfig
 from hwsim.devices.chip_eeprom import ChipTroubles

@@ -12,8 +12,8 @@ import usb.core
 import usb.util
 
 from controller.errors import DeviceAbsent
-from controller.hal.usb_find import UsbWanted, find_device
-from controller.hal.usbip_backend import UsbIpBackend
+from controller.hal.usb.find import UsbWanted, find_device
+from controller.hal.usb.usbip_backend import UsbIpBackend
 from hwsim.wires.usbip import UsbIpServer
 from tests.fakes import usbip_proxy
 from tests.fakes.scripted_usb import BUSID, served

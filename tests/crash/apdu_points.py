@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from controller.hal import pcsc_link
+from controller.hal.chip import pcsc_link
 from tests.crash import every_point
 from tests.crash.apdu_station import ApduStation, Fault
 from tests.fakes.apdu_chip import STRANGERS, signed_files

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from controller.errors import DeviceAbsent, DeviceRefused
-from controller.hal.scard_binding import scard
+from controller.hal.chip.scard_binding import scard
 from hwsim.devices.chip_apdu import OK, StatusWord
 from hwsim.devices.chip_eeprom import TORN
 from tests.fakes.apdu_chip import SIZES, STRANGERS, Effect, Field, Run, SamEffect, SamSlot

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from controller.chips.sam import Sam
-from controller.hal.chip_station import PcscChipStation
-from controller.hal.no_sensors import NoSensors
-from controller.hal.pcsc_sam import PcscSam
-from controller.hal.sam_link import SamLink
+from controller.hal.chip.pcsc_sam import PcscSam
+from controller.hal.chip.sam_link import SamLink
+from controller.hal.chip.station import PcscChipStation
+from controller.hal.pins.no_sensors import NoSensors
 from controller.jobs.stages import LaneDevices
 from controller.model import CardPosition, ChipFile, Panel
 from hwsim.devices.chip_keys import scp03_keys

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from controller.clock import Deadline
 from controller.errors import DeviceRefused
-from controller.hal.no_sensors import NoSensors
+from controller.hal.pins.no_sensors import NoSensors
 from controller.jobs.stages import LaneDevices
 from controller.model import CardPosition, Panel, PrinterIdentity, PrinterWitness
 from tests.fakes.chip import FakeChipStation, ektp

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from controller.errors import DeviceRefused, DeviceUnknown
-from controller.hal.printer_profile import PrinterProfile
+from controller.hal.profiles.printer import PrinterProfile
 from controller.model import Beam, CardPosition, Panel, PrinterWitness
 from tests.fakes.fast_chip import FastCard
 from tests.fakes.pins import FakeLaneSensors

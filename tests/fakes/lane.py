@@ -16,7 +16,7 @@ from functools import partial
 from controller.cards.raster import check_shapes
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
-from controller.hal.printer_profile import PrinterProfile
+from controller.hal.profiles.printer import PrinterProfile
 from controller.jobs.stages import LaneDevices, Trip
 from controller.model import Beam, CardPosition, Panel, PrinterCare, PrinterIdentity, PrinterWitness
 from tests.fakes.chip import FakeCard, FakeChipStation, contents, ektp

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from controller.clock import Deadline
-from controller.hal.magicard import MagicardPrinter
-from controller.hal.printer_profile import MagicardProfile, parse_profile
+from controller.hal.magicard.driver import MagicardPrinter
+from controller.hal.profiles.printer import MagicardProfile, parse_profile
 from controller.model import Panel
 from hwsim.wires.usbip import PrinterDescriptors, Setup, Stall, UsbIpServer, printer_descriptors
 from tests.fakes.scripted_usb import ScriptedDevice, served, soon

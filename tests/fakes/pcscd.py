@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Protocol
 
 from controller import clock
-from controller.hal.scard_binding import scard
+from controller.hal.chip.scard_binding import scard
 
 OK = scard.SCARD_S_SUCCESS
 FREED_S = 20.0  # longest wait of a thread that was given up: only a broken test waits so long

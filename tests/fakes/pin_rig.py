@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from controller.hal.pin_source import PinSource
+from controller.hal.pins.pin_source import PinSource
 from hwsim.wires.pigpiod import PigpiodServer, PinBank
 
 LIMIT_S = 15.0  # only a hang takes so long, also on a machine busy with other things

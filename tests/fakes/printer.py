@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from controller.cards.raster import check_shapes
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused
-from controller.hal.printer_profile import PrinterProfile
+from controller.hal.profiles.printer import PrinterProfile
 from controller.model import CardPosition, Panel, PrinterCare, PrinterIdentity, PrinterWitness
 
 

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from controller import http_api
 from controller.client import Answer, StationClient
 from controller.errors import Problem, RenderError
-from controller.http_api import Backend
-from controller.http_server import HttpServer, listen
+from controller.http import api as http_api
+from controller.http.api import Backend
+from controller.http.server import HttpServer, listen
 from controller.intake import Intake
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store

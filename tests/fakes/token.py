@@ -6,10 +6,10 @@ import os
 import subprocess
 from pathlib import Path
 
-from controller.hal.key_ring import KeyRing
-from controller.hal.pkcs11_link import TokenLink
-from controller.hal.pkcs11_sam import MASTERS, Needs
-from controller.hal.token_pin import PinSource
+from controller.hal.chip.key_ring import KeyRing
+from controller.hal.chip.pkcs11_link import TokenLink
+from controller.hal.chip.pkcs11_sam import MASTERS, Needs
+from controller.hal.chip.token_pin import PinSource
 
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
 LABEL = "perso"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from controller.hal.evolis import EvolisPrinter
-from controller.hal.printer_profile import EvolisProfile, PrinterProfile, find_profile, parse_profile
+from controller.hal.evolis.driver import EvolisPrinter
+from controller.hal.profiles.printer import EvolisProfile, PrinterProfile, find_profile, parse_profile
 from controller.model import Panel
 from hwsim.wires.usbip import PrinterDescriptors, Setup, Stall, UsbIpServer, printer_descriptors
 from tests.fakes.scripted_usb import ScriptedDevice, served

@@ -16,7 +16,7 @@ from controller.chips.sam import Sam
 from controller.chips.script import Script, drive
 from controller.chips.steps import Personaliser
 from controller.errors import DeviceError, DeviceRefused, DeviceUnknown
-from controller.hal.pcsc_sam import PcscSam
+from controller.hal.chip.pcsc_sam import PcscSam
 from controller.model import ChipFile
 from hwsim.devices.sam import SamCard, SamMemory
 from hwsim.world import Blank, World

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
-from controller.hal.evolis_line import EvolisLine
-from controller.hal.evolis_session import asks, look, perform
-from controller.hal.port_status import Port
+from controller.hal.evolis.line import EvolisLine
+from controller.hal.evolis.session import asks, look, perform
+from controller.hal.usb.port_status import Port
 from controller.model import Panel
 from tests.fakes.noisy_line import MAX_NOISES, NoisyLine, reopen, tried
 from tests.fakes.usb_printer import ANSWERS, SERIAL, panels_for, tiny_profile

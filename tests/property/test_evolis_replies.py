@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import DeviceUnknown
-from controller.hal.evolis_codec import MAX_REPLY_BYTES, ReplyReader, count, encode, encode_panel, fault_of, refusal_of
+from controller.hal.evolis.codec import MAX_REPLY_BYTES, ReplyReader, count, encode, encode_panel, fault_of, refusal_of
 from controller.model import Panel
 from hwsim.devices.evolis_panels import Geometry
 from hwsim.devices.evolis_parser import EvolisParser

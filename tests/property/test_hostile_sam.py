@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from controller.chips.apdu import Command, Response
 from controller.chips.channel import Channel
 from controller.errors import DeviceAbsent, DeviceError
-from controller.hal.pcsc_sam import PcscSam
-from controller.hal.token_pin import PinSource
+from controller.hal.chip.pcsc_sam import PcscSam
+from controller.hal.chip.token_pin import PinSource
 
 BLOB = bytes(range(32))
 COMMAND = Command(0x00, 0xB0, 0, 0, le=16)

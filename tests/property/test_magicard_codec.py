@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from controller.cards.packing import pack, unpack
 from controller.cards.raster import Raster, RasterPanel
 from controller.errors import DeviceUnknown
-from controller.hal.magicard_codec import MAX_REPLY_BYTES, Kind, Reply, ReplyReader, info_of, status_of
-from controller.hal.magicard_shift import MARGIN_DOTS, move
+from controller.hal.magicard.codec import MAX_REPLY_BYTES, Kind, Reply, ReplyReader, info_of, status_of
+from controller.hal.magicard.shift import MARGIN_DOTS, move
 from tests.fakes.magicard_usb import FIELDS
 
 words = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters=",:$\n"), max_size=40)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
-from controller.hal.magicard_codec import Info
-from controller.hal.magicard_session import MagicardSession
-from controller.hal.port_status import Port
+from controller.hal.magicard.codec import Info
+from controller.hal.magicard.session import MagicardSession
+from controller.hal.usb.port_status import Port
 from tests.fakes.magicard_usb import FIELDS, IDLE, JAM, NOT_FED, SERIAL, errors, info, tiny_profile
 from tests.fakes.noisy_line import MAX_NOISES, NoisyLine, reopen, tried
 

@@ -14,7 +14,7 @@ from controller.chips.profile_tables import ChannelTable, Do, FileRow, Keys, Pha
 from controller.chips.script import drive
 from controller.chips.steps import Personaliser
 from controller.errors import DeviceRefused
-from controller.hal.pcsc_sam import PcscSam
+from controller.hal.chip.pcsc_sam import PcscSam
 from hwsim.devices.chip_eeprom import ChipTroubles
 from hwsim.devices.chip_ektp import EktpChip
 from hwsim.profiles import load_chip

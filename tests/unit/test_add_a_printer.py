@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.hal.printer_profile import EvolisProfile, find_profile
-from controller.hal.usb_trace import FORMAT, LONG_BYTES
+from controller.hal.profiles.printer import EvolisProfile, find_profile
+from controller.hal.usb.trace import FORMAT, LONG_BYTES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/add-a-printer.md").read_text(encoding="utf-8")

@@ -11,9 +11,9 @@ import pytest
 
 from controller.conditions import CONDITIONS, NOTICES, SECTIONS, UNDESCRIBED, CardInside, Clears, Condition, Severity
 from controller.conditions.row import table
-from controller.hal.evolis_codec import fault_of, refusal_of
-from controller.hal.evolis_status import NACKS, STATUS_BITS, explain
-from controller.hal.port_status import STATES
+from controller.hal.evolis.codec import fault_of, refusal_of
+from controller.hal.evolis.status import NACKS, STATUS_BITS, explain
+from controller.hal.usb.port_status import STATES
 from controller.jobs.evidence import Ask
 from tools import make_condition_docs
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from controller.conditions import CONDITIONS
-from controller.hal.evolis_status import NACKS, STATUS_BITS
+from controller.hal.evolis.status import NACKS, STATUS_BITS
 
 TESTS = Path(__file__).parents[1]
 WIRED = ("scenario", "contract")

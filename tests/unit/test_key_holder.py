@@ -14,9 +14,9 @@ from controller.chips.sam import NoSam
 from controller.config import ReaderTable
 from controller.config_tables import SamCardsTable, SamTable, TokenTable
 from controller.errors import DeviceError
-from controller.hal.pcsc_sam import PcscSam
-from controller.hal.pkcs11_sam import Pkcs11Sam
-from controller.hal.stopwatch import Stopwatch
+from controller.hal.chip.pcsc_sam import PcscSam
+from controller.hal.chip.pkcs11_sam import Pkcs11Sam
+from controller.hal.chip.stopwatch import Stopwatch
 from controller.key_holder import KeyHolders, pin_source
 
 CARDS = SamCardsTable(kind="pcsc")

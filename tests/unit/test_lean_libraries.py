@@ -31,7 +31,7 @@ def test_a_server_of_the_lean_library_answers(tmp_path: Path) -> None:
 import asyncio
 from controller import lean_libraries
 lean_libraries.prepare()
-from controller.http_server import HttpServer, listen
+from controller.http.server import HttpServer, listen
 async def app(scope, receive, send):
     await send({{"type": "http.response.start", "status": 204, "headers": []}})
     await send({{"type": "http.response.body", "body": b""}})

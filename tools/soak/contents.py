@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.chips.profile import ChipProfile
-from controller.hal.printer_profile import PrinterProfile
+from controller.hal.profiles.printer import PrinterProfile
 from controller.model import ChipFile, Panel
 
 

@@ -14,7 +14,7 @@ from random import Random
 from typing import Protocol
 
 from controller.chips.profile import ChipProfile
-from controller.hal.printer_profile import PrinterProfile
+from controller.hal.profiles.printer import PrinterProfile
 from controller.model import LaneStatus, Panel
 from tests.fakes.chip import ektp
 from tests.fakes.fast_chip import FastCard, FastChipStation

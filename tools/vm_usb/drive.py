@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from controller.hal.usbip_wire import list_devices
+from controller.hal.usb.usbip_wire import list_devices
 from tools.sim_printers import FAMILIES, USBIP_PORT, busid, serial, sim_printers
 from tools.vm_usb.image import build
 from tools.vm_usb.parts import Parts

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from controller.cards.dots import Dots
 from controller.cards.packing import unpack
 from controller.cards.raster import BACK, FRONT, Raster
-from controller.hal.printer_profile import find_profile
+from controller.hal.profiles.printer import find_profile
 from controller.model import Panel
 from controller.records.prr import Record
 

@@ -10,9 +10,9 @@ from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
 
 from controller.chips.icao import make_token, open_token, session_keys
 from controller.chips.scp03 import InitializeUpdate, Scp03Session, derive
-from controller.hal.key_ring import KeyRing, TokenKey
-from controller.hal.pkcs11_link import TokenLink
-from controller.hal.pkcs11_sam import retail_mac
+from controller.hal.chip.key_ring import KeyRing, TokenKey
+from controller.hal.chip.pkcs11_link import TokenLink
+from controller.hal.chip.pkcs11_sam import retail_mac
 from tests.fakes.token import SoftToken
 from tests.golden.chips.test_cmac import CMACS, MESSAGE
 from tests.golden.chips.test_icao import ANSWER, HOST, KENC, KEYS, KMAC, TOKEN

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.hal.magicard_job import blocks, job_head, marks, pieces
-from controller.hal.printer_profile import MagicardProfile, find_profile
+from controller.hal.magicard.job import blocks, job_head, marks, pieces
+from controller.hal.profiles.printer import MagicardProfile, find_profile
 from controller.model import Panel
 from tests.fakes.magicard_usb import PROFILES
 

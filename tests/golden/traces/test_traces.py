@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from controller.cli import main
-from controller.hal.usb_replay import read_trace
-from controller.hal.usb_trace import LONG_BYTES
+from controller.hal.usb.replay import read_trace
+from controller.hal.usb.trace import LONG_BYTES
 
 TRACES = sorted(Path(__file__).parent.glob("*.jsonl"))
 

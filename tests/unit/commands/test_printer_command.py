@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from controller import care_api, cli
+from controller import cli
+from controller.http import care as care_api
 from controller.jobs import care_acts, printer_settings
 from controller.jobs.care_acts import End, Outcome
 from controller.jobs.spool import Spool

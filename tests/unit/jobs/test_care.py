@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
-from controller.hal.no_sensors import NoSensors
+from controller.hal.pins.no_sensors import NoSensors
 from controller.jobs import care_acts, incidents, ledger, printer_settings
 from controller.jobs.care import CARDS_BETWEEN, QUIET_S, STOPPED_S, Care
 from controller.jobs.care_acts import CareAct, Kind

@@ -193,7 +193,10 @@ def test_ours_and_theirs_stand_in_one_table_ours_first() -> None:
 def test_an_unknown_part_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--only", "cups,quake"])
-    assert "unknown part 'quake'; there are random_kills, kill_points, power_cuts, apdu_points, in_process, cups" in capsys.readouterr().err
+    assert (
+        "unknown part 'quake'; there are random_kills, kill_points, power_cuts, apdu_points, in_process, cups"
+        in capsys.readouterr().err
+    )
 
 
 def with_child(folder: Path) -> str:

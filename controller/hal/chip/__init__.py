@@ -1,0 +1,1 @@
+"""The chip station: reader, key holders (SAM card, token) and their links."""

@@ -1,0 +1,1 @@
+"""Sensors, buttons and lamps on GPIO."""

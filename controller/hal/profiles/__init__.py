@@ -1,0 +1,1 @@
+"""Printer profiles: the data of firmware_profiles/printers/, checked. Pure."""
