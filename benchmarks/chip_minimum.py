@@ -1,13 +1,15 @@
-"""The least a chip profile can do with: how many commands, and how many bytes to the reader and back. Pure.
+"""The least a chip profile can do with, and the least any can: how many commands, how many bytes to the reader and back. Pure.
 
 What a card must go through once: its UID and the channel, every file seen empty, every file written, read back, keys, lock, and
 after a reset the UID, the channel, every file read, the life cycle. Blocks are as large as the profile allows. The bytes are
 those of ISO 7816-4 in the short form and of the channel around them (chip.md 3.1, 4.2), worked out here anew and not by the code
-that is measured.
+that is measured. The order of steps is the profile's, though: what a script does needlessly is in `minimum` too. `floor` knows no
+script, no files and no channel, only how much content there is and how much fits into one command.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +55,10 @@ def scp03_bytes(exchange: Exchange, size: int) -> int:
     return _HEADER_BYTES + 1 + sent + int(exchange.answer > 0) + back + _SW_BYTES
 
 
+_OPENING_COMMANDS = 2  # a challenge and its proof
+_BARE_BYTES = _HEADER_BYTES + 1 + _SW_BYTES  # of any command with a length
+
+
 @dataclass(frozen=True, slots=True)
 class Minimum:
     """The least for one card."""
@@ -65,6 +71,13 @@ def minimum(profile: ChipProfile, sizes: Sequence[int]) -> Minimum:
     """For files of these sizes, in the profile's order."""
     exchanges = list(_card(profile, sizes))
     return Minimum(len(exchanges), sum(_bytes(profile, exchange) for exchange in exchanges))
+
+
+def floor(content_bytes: int, write_block_bytes: int, read_block_bytes: int) -> Minimum:
+    """For content in one piece: written, read, locked and read again, with an opening before and after the lock."""
+    writes, reads = (math.ceil(content_bytes / block) for block in (write_block_bytes, read_block_bytes))
+    commands = writes + 2 * reads + 2 * _OPENING_COMMANDS + 1
+    return Minimum(commands, 3 * content_bytes + commands * _BARE_BYTES)
 
 
 def _bytes(profile: ChipProfile, exchange: Exchange) -> int:

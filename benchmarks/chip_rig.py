@@ -1,4 +1,9 @@
-"""One chip personalised over the real wire, and what was said replayed against the same chip with nothing around it."""
+"""One chip personalised over the real wire, and what was said to it and to its SAM said again with nothing around it.
+
+What is ours is what is left of a card's whole time, as the lane waits for it, without those raw exchanges: our links, the hops
+between threads, scripts and ciphers. A token has no wire: its module works within our process, so what is waited for it is told
+apart, our own link included.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +18,24 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from benchmarks.chip_replay import RESET, Exchange, HeardSlot, Replayed, Wire, replay
 from controller.chips.content_signature import ContentSignature, to_be_signed
 from controller.chips.profile import ChipProfile
 from controller.chips.sam import Sam
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent
-from controller.hal.chip.scard_binding import ANY_PROTOCOL, HEADERS, scard
 from controller.hal.chip.station import PcscChipStation, PhaseWatch
 from controller.hal.chip.stopwatch import Stopwatch
 from controller.hal.ports import ChipCost, ChipPhase
 from controller.model import ChipFile
-from tools.pcscd import reader_name
+from tools.pcscd import reader_name, sam_name
 from tools.rig import RigError
 
 TOTAL_BYTES = 8192
 SIGNATURE_BYTES = 72  # the longest of P-256 in DER
 LIMIT_S = 30.0
 LOOK_S = 0.1
-RESET = (b"", b"")  # among what is replayed: where the chip was reset
-Exchange = tuple[bytes, bytes]
+READERS = {Wire.CHIP: reader_name(1), Wire.SAM: sam_name(1)}
 _MS = 1000
 
 
@@ -44,6 +48,7 @@ class Bench:
     keys: Stopwatch  # of the key holder
     signature: ContentSignature | None
     files: Sequence[ChipFile]
+    slot: HeardSlot | None = None  # of a SAM card; None: a token
 
 
 @dataclass(slots=True)
@@ -52,9 +57,9 @@ class Run:
 
     wall_ms: float = 0.0  # as the lane sees it
     costs: dict[ChipPhase, ChipCost] = field(default_factory=dict)
-    wire: list[Exchange] = field(default_factory=list)
-    raw_ms: float = 0.0  # the same exchanges, and nothing else
-    raw_apdu_ms: list[float] = field(default_factory=list)
+    said: list[Exchange] = field(default_factory=list)
+    raw: Replayed = field(default_factory=Replayed)  # the same exchanges, and nothing else
+    holder_said: bool = True  # the key holder's exchanges are among them: it is a SAM card
 
     def total_ms(self, part: str) -> float:
         """Over all phases: whole_s, chip_s, keys_s or own_s."""
@@ -71,9 +76,19 @@ class Run:
         return sum(cost.sent_bytes + cost.received_bytes for cost in self.costs.values())
 
     @property
+    def raw_ms(self) -> float:
+        """The limit: every exchange with chip and SAM, raw."""
+        return sum(self.raw.total_ms(wire) for wire in Wire)
+
+    @property
     def host_ms(self) -> float:
-        """What a command costs beyond the raw exchange of the same bytes, the key holder left out."""
-        return (self.total_ms("whole_s") - self.total_ms("keys_s") - self.raw_ms) / self.commands
+        """What the lane waited beyond that. A token's work is within it."""
+        return self.wall_ms - self.raw_ms
+
+    @property
+    def host_without_token_ms(self) -> float:
+        """The same without the token's work and our link to it; with a SAM card nothing more is left out."""
+        return self.host_ms - (0.0 if self.holder_said else self.total_ms("keys_s"))
 
 
 class Card:
@@ -125,18 +140,29 @@ def contents(profile: ChipProfile) -> tuple[list[ChipFile], ContentSignature | N
 async def runs(bench: Bench, card: Card, count: int) -> list[Run]:
     """So many cards after one that is not counted, each replayed at once."""
     run = Run()
-    watch = PhaseWatch(lambda phase, cost, _failure: _noted(run, phase, cost), bench.keys)
-    station = PcscChipStation(bench.profile, reader_name(1), bench.sam, bench.signature,
-                              lambda command, answer: run.wire.append((command, answer)), watch)  # fmt: skip
+    said: list[Exchange] = [] if bench.slot is None else bench.slot.heard
+
+    def noted(phase: ChipPhase, cost: ChipCost, _failure: str | None) -> None:
+        run.costs[phase] = cost
+        if phase is ChipPhase.LOCK:
+            said.append(RESET)
+
+    watch = PhaseWatch(noted, bench.keys)
+    station = PcscChipStation(bench.profile, READERS[Wire.CHIP], bench.sam, bench.signature,
+                              lambda command, answer: said.append(Exchange(Wire.CHIP, command, answer)), watch)  # fmt: skip
     done: list[Run] = []
     try:
-        await _ready(station)
         for _ in range(count + 1):
-            run = Run()
+            run = Run(holder_said=bench.slot is not None)
             card.fresh()
+            await _ready(station)
+            said.clear()
             run.wall_ms = await _personalise(station, bench.files)
+            run.said = list(said)
+            if bench.slot is not None:
+                bench.slot.drop()
             card.fresh()
-            _replay(run)
+            run.raw = replay(run.said, READERS)
             done.append(run)
     finally:
         await station.close()
@@ -155,12 +181,6 @@ async def _ready(station: PcscChipStation) -> None:
             await asyncio.sleep(LOOK_S)
 
 
-def _noted(run: Run, phase: ChipPhase, cost: ChipCost) -> None:
-    run.costs[phase] = cost
-    if phase is ChipPhase.LOCK:
-        run.wire.append(RESET)
-
-
 async def _personalise(station: PcscChipStation, files: Sequence[ChipFile]) -> float:
     fids, deadline, begun_s = [file.fid for file in files], Deadline.after(LIMIT_S), time.monotonic()
     sight = await station.identify(deadline)
@@ -172,32 +192,3 @@ async def _personalise(station: PcscChipStation, files: Sequence[ChipFile]) -> f
     if not sight.fresh or not list(read) == list(proven) == list(files):
         raise RigError("the card does not hold what was written")
     return took_s * _MS
-
-
-def _replay(run: Run) -> None:
-    """Send the same bytes with nothing but pyscard's binding; the answers must be the same."""
-    context = _good(scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM))[0]
-    begun_s = time.monotonic()
-    handle, protocol = _good(scard.SCardConnect(context, reader_name(1), scard.SCARD_SHARE_EXCLUSIVE, ANY_PROTOCOL))
-    answers: list[bytes] = []
-    for exchange in run.wire:
-        if exchange is RESET:
-            _good(scard.SCardReconnect(handle, scard.SCARD_SHARE_EXCLUSIVE, ANY_PROTOCOL, scard.SCARD_RESET_CARD))
-            answers.append(b"")
-            continue
-        before_s = time.monotonic()
-        hresult, answer = scard.SCardTransmit(handle, HEADERS[protocol], list(exchange[0]))
-        run.raw_apdu_ms.append((time.monotonic() - before_s) * _MS)
-        answers.append(bytes(answer))
-        _good((hresult,))
-    run.raw_ms = (time.monotonic() - begun_s) * _MS
-    scard.SCardDisconnect(handle, scard.SCARD_LEAVE_CARD)
-    scard.SCardReleaseContext(context)
-    if answers != [answer for _, answer in run.wire]:
-        raise RigError("the chip answered otherwise than before: it is not the same one")
-
-
-def _good(returned: tuple[int, ...]) -> tuple[int, ...]:
-    if returned[0] != scard.SCARD_S_SUCCESS:
-        raise RigError(f"PC/SC: {scard.SCardGetErrorMessage(returned[0])}")
-    return returned[1:]

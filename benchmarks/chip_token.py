@@ -35,6 +35,6 @@ def _put_masters(table: TokenTable) -> None:
     values = {"icao": masters.ektp, "scp03": masters.scp03}
     try:
         for needs, (label, kind) in MASTERS.items():
-            link.run(lambda ring, at=(label, kind, values[needs]): ring.take_synthetic(*at), write=True)
+            link.run(methodcaller("take_synthetic", label, kind, values[needs]), write=True)
     finally:
         link.close()

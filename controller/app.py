@@ -18,6 +18,7 @@ from typing import Any
 from controller import desk, lane_parts
 from controller.cards.panel_file import read_panel_file
 from controller.cards.renderer import Renderer
+from controller.chip_contents import chip_contents
 from controller.clock import monotonic_s, wall_us
 from controller.conditions import CONDITIONS
 from controller.desk_reader import DeskReader
@@ -45,7 +46,6 @@ from controller.log_keeper import LogKeeper
 from controller.metrics import Metrics
 from controller.model import LaneProfile, LaneStatus, OpenQuestion
 from controller.notify import Notifier
-from controller.records.intake import load_stored
 from controller.setup import LaneSetup, Setup
 from controller.staff import Staff
 from controller.station import Counts, Station
@@ -199,10 +199,9 @@ class _Parts:
             worker.stop()
 
     async def close(self) -> None:
-        """Let go of what the workers do not own, all at once: each takes some seconds at most, also of a card that hangs."""
+        """Let go of what the workers do not own, all at once: each takes some seconds at most, also if it hangs."""
         desk = [] if self._desk_reader is None else [self._desk_reader.close()]
-        await asyncio.gather(*(lane.chip.close() for lane in self._lanes), *desk)
-        await asyncio.to_thread(self._holders.close)
+        await asyncio.gather(*(lane.chip.close() for lane in self._lanes), *desk, asyncio.to_thread(self._holders.close))
         for renderer in self._renderers.values():
             await renderer.close()
 
@@ -215,10 +214,10 @@ class _Parts:
 
     def _build_lane(self, lane: LaneSetup) -> _Lane:
         name, config = lane.table.name, self._setup.config.station
-        on_phase = partial(self._metrics.chip_phase_over, name)
-        parts = lane_parts.build(lane, self._holders, self._setup.signature_of(lane.chip), on_phase)
+        signature = self._setup.signature_of(lane.chip)
+        parts = lane_parts.build(lane, self._holders, signature, partial(self._metrics.chip_phase_over, name))
         workshop = Workshop(self._store, self._spool, self._renderers[lane.drawing], config.state_dir / "rendered" / name,
-                            read_panel_file, lambda canonical: load_stored(canonical).chip.files(), self._taken)  # fmt: skip
+                            read_panel_file, partial(chip_contents, lane.chip, signature), self._taken)  # fmt: skip
         worker = LaneWorker(name, parts.devices, self._store, self._spool, workshop,
                             lane_parts.policy(lane, config), self._links(name))  # fmt: skip
         parts.sensors.on_change(worker.wake)

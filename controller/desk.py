@@ -21,6 +21,7 @@ _ACTIVITY = {
     "probe": "PERIKSA CHIP",
     "encode": "TULIS CHIP",
     "read back": "BACA ULANG CHIP",
+    "close": "TUTUP CHIP",
     "lift": "ANGKAT KARTU",
     "print": "CETAK",
     "check": "PERIKSA KARTU",

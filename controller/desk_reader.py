@@ -1,8 +1,8 @@
 """The desk reader: a PC/SC reader of its own on which a person lays the card that a question asks for.
 
-A card is read only while a question is open, and weighed by the same verdict as everything else; the display then says where it
-belongs until it is taken away. Without a question only its UID is noted: a card that was left lying there answers nothing that is
-asked later, unless it is the very card.
+A card is opened and read only when its UID is one that a question asks for, and weighed by the same verdict as everything else;
+the display then says where it belongs until it is taken away. Otherwise nothing but its UID is noted: a card that was left lying
+there answers nothing that is asked later, unless it is the very card.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from controller.jobs import questions
 from controller.jobs.recovery import read_contents
 from controller.jobs.store import Store
 from controller.jobs.verdict import Answer, Ruling
-from controller.model import ChipSight
 from controller.station import Station
 
 logger = logging.getLogger(__name__)
@@ -68,7 +67,7 @@ class DeskReader:
     async def _look(self) -> None:
         await self._reader.check()
         try:
-            sight = await self._reader.identify(Deadline.after(LOOK_S))
+            uid = await self._reader.look(Deadline.after(LOOK_S))
         except DeviceRefused:
             self._empty += 1
             if self._empty >= EMPTY_LOOKS:
@@ -76,20 +75,31 @@ class DeskReader:
                 self._station.desk_reader_says(up=True)
             return
         self._empty = 0
-        just_laid = self._lying is None or self._lying not in ("", sight.uid)
+        just_laid = self._lying is None or self._lying not in ("", uid)
         asked, notice = await self._open(), "" if just_laid else self._station.snapshot.notice
         if asked and (just_laid or asked - self._weighed):
-            notice = await self._weigh(sight, notice, just_laid=just_laid)
+            try:
+                notice = await self._weigh(uid, notice, just_laid=just_laid)
+            except DeviceRefused as refused:  # the next look tries again: it may have been at the edge of the field
+                logger.info("desk reader", extra={"facts": {"condition": refused.condition, "detail": refused.detail}})
+                self._station.desk_reader_says(up=True, notice="desk_unread")
+                return
         self._station.desk_reader_says(up=True, notice=notice)
-        self._lying, self._weighed = sight.uid, asked
+        self._lying, self._weighed = uid, asked
 
     async def _open(self) -> frozenset[int]:
         return frozenset(question.id for question in await self._store.read(questions.open_all))
 
-    async def _weigh(self, sight: ChipSight, notice: str, *, just_laid: bool) -> str:
-        """Hold the card against the question it answers; returns the notice to show from now on."""
+    async def _weigh(self, uid: str, notice: str, *, just_laid: bool) -> str:
+        """Hold the card against the question it answers; returns the notice to show from now on.
+
+        DeviceRefused when it is the card that is asked for, or may be it, and tells no more than its UID.
+        """
         try:
-            question = await self._store.read(questions.card_for, sight.uid, just_laid=just_laid)
+            question = await self._store.read(questions.card_for, uid, just_laid=just_laid)
+            sight = await self._reader.identify(Deadline.after(LOOK_S))
+            if sight.uid != uid:
+                raise DeviceRefused("chip_swapped", "another card was laid down meanwhile")
             chip = await read_contents(self._reader, sight, question.past)
             ruling = await self._store.transact(questions.sight, question.id, chip, self._max_remakes)
         except RequestRefused as refused:

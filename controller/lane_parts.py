@@ -51,7 +51,7 @@ def chip_station(profile: ChipProfile, reader: ReaderTable, holders: KeyHolders,
     """A reader with its profile and its key holder. No I/O yet."""
     keys = Stopwatch()
     sam = holders.sam_for(reader, profile.channel.kind, keys)
-    watch = None if on_phase is None else PhaseWatch(on_phase, keys)
+    watch = PhaseWatch(keys=keys) if on_phase is None else PhaseWatch(on_phase, keys)
     return PcscChipStation(profile, reader.name, sam, signature, trace, watch)
 
 

@@ -19,8 +19,8 @@ from controller.chips.content_signature import ContentSignature
 from controller.chips.content_signature import PublicKey as ChipKey
 from controller.chips.content_signature import load_public_key as load_chip_key
 from controller.chips.profile import ChipProfile
-from controller.config import DEFAULT_PROFILES, Config, LaneTable, read_config
-from controller.config_tables import SamCardsTable
+from controller.config import DEFAULT_PROFILES, Config, LaneTable, ReaderTable, read_config
+from controller.config_tables import KeyHolderTable, SamCardsTable
 from controller.errors import ConfigError, Problem
 from controller.hal.profiles import printer as printer_profile
 from controller.hal.profiles.printer import EvolisProfile, MagicardProfile, UsbMatch
@@ -85,6 +85,17 @@ class Setup:
         return None if fid is None else ContentSignature(fid, self.chip_keys)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A lane's reader or the desk reader: both need the same of key holder and keys."""
+
+    place: str
+    id: str  # whose it is, in both languages
+    en: str
+    table: ReaderTable
+    chip: ChipProfile
+
+
 def read_setup(path: Path) -> Setup:
     """Read a station.toml and all it names. Raises ConfigError with every mistake found."""
     reading = read_config(path)
@@ -102,7 +113,8 @@ def read_setup(path: Path) -> Setup:
         raise ConfigError(problems)
     pairs = enumerate(zip(config.lanes, printers, strict=True))
     fitted = [_fitted(problems, lane, printer, f"lanes[{number}]") for number, (lane, printer) in pairs]
-    problems += [*_alike(config, fitted), *_key_holders(config, chips, desk), *_no_chip_keys(config, chips)]
+    readers = list(_readers(config, chips, desk))
+    problems += [*_alike(config, fitted), *_key_holders(config.key_holder, readers), *_no_chip_keys(config, readers)]
     if config.station.layout is not None:
         two_sided = _attempt(problems, partial(_has_back, config.station.layout), "station.layout")
         problems += _no_back(config.lanes, fitted) if two_sided else ()
@@ -165,35 +177,44 @@ def _has_back(layout: Path) -> bool:
     return found.back is not None
 
 
-def _key_holders(config: Config, chips: Sequence[ChipProfile], desk: Sequence[ChipProfile]) -> Iterator[Problem]:
-    """Lanes whose chips want keys that nothing holds, and SAM cards that nothing asks."""
-    holder, desk_needs = config.key_holder, any(chip.needs_sam for chip in desk)
+def _readers(config: Config, chips: Sequence[ChipProfile], desk: Sequence[ChipProfile]) -> Iterator[_Reader]:
     for number, (lane, chip) in enumerate(zip(config.lanes, chips, strict=True)):
-        place = f"lanes[{number}].reader"
-        if chip.needs_sam and holder is None:
-            yield Problem("config.missing", "key_holder", f"wajib diisi: chip '{chip.name}' jalur {lane.name} memerlukan kunci.",
-                          f"is required: the chips '{chip.name}' of lane {lane.name} want keys.")  # fmt: skip
-        elif chip.needs_sam and isinstance(holder, SamCardsTable) and lane.reader.sam is None:
-            yield Problem("config.missing", f"{place}.sam",
-                          "wajib diisi: key_holder berjenis 'pcsc' memerlukan kartu SAM di jalur ini.",
-                          "is required: key_holder is of kind 'pcsc', and each lane has a SAM card.")  # fmt: skip
-        if chip.channel.kind == "scp03" and isinstance(holder, SamCardsTable):
-            yield Problem("config.value", f"{place}.profile",
-                          f"chip '{chip.name}' memakai SCP03: perlu key_holder berjenis 'pkcs11'.",
-                          f"chips '{chip.name}' speak SCP03, which takes a key_holder of kind 'pkcs11'.")  # fmt: skip
-    readers = {f"lanes[{number}].reader": lane.reader for number, lane in enumerate(config.lanes)}
-    for place, reader in (readers | ({} if config.desk_reader is None else {"desk_reader": config.desk_reader})).items():
-        if place == "desk_reader" and reader.sam is None and desk_needs and isinstance(holder, SamCardsTable):
-            yield Problem("config.missing", f"{place}.sam", "wajib diisi: pembaca meja juga memerlukan kartu SAM.",
-                          "is required: the desk reader wants a SAM card too.")  # fmt: skip
-        if reader.sam is not None and not isinstance(holder, SamCardsTable):
-            yield Problem("config.value", f"{place}.sam", "hanya untuk key_holder berjenis 'pcsc'; hapus, atau ubah key_holder.",
+        yield _Reader(f"lanes[{number}].reader", f"jalur {lane.name}", f"lane {lane.name}", lane.reader, chip)
+    if config.desk_reader is not None and desk:
+        yield _Reader("desk_reader", "pembaca meja", "the desk reader", config.desk_reader, desk[0])
+
+
+def _key_holders(holder: KeyHolderTable | None, readers: Sequence[_Reader]) -> Iterator[Problem]:
+    """Readers whose chips want keys that nothing holds, and SAM cards that nothing asks."""
+    needing = [reader for reader in readers if reader.chip.needs_sam]
+    if holder is None and needing:
+        first = needing[0]
+        yield Problem("config.missing", "key_holder", f"wajib diisi: chip '{first.chip.name}' {first.id} memerlukan kunci.",
+                      f"is required: the chips '{first.chip.name}' of {first.en} want keys.")  # fmt: skip
+    for reader in readers:
+        if isinstance(holder, SamCardsTable):
+            yield from _no_sam_card(reader)
+        elif reader.table.sam is not None:
+            yield Problem("config.value", f"{reader.place}.sam",
+                          "hanya untuk key_holder berjenis 'pcsc'; hapus, atau ubah key_holder.",
                           "is only for a key_holder of kind 'pcsc'; remove it, or change key_holder.")  # fmt: skip
 
 
-def _no_chip_keys(config: Config, chips: Sequence[ChipProfile]) -> Iterator[Problem]:
+def _no_sam_card(reader: _Reader) -> Iterator[Problem]:
+    """A reader that a SAM card of its own cannot serve, or does not."""
+    if reader.chip.needs_sam and reader.table.sam is None:
+        yield Problem("config.missing", f"{reader.place}.sam",
+                      f"wajib diisi: key_holder berjenis 'pcsc' memerlukan kartu SAM di {reader.id}.",
+                      f"is required: with a key_holder of kind 'pcsc' {reader.en} has a SAM card of its own.")  # fmt: skip
+    if reader.chip.channel.kind == "scp03":
+        yield Problem("config.value", f"{reader.place}.profile",
+                      f"chip '{reader.chip.name}' memakai SCP03: perlu key_holder berjenis 'pkcs11'.",
+                      f"chips '{reader.chip.name}' speak SCP03, which takes a key_holder of kind 'pkcs11'.")  # fmt: skip
+
+
+def _no_chip_keys(config: Config, readers: Sequence[_Reader]) -> Iterator[Problem]:
     """Chips whose contents are signed, and nobody's signature is believed."""
-    signed = sorted({chip.name for chip in chips if chip.invented.signature is not None})
+    signed = sorted({reader.chip.name for reader in readers if reader.chip.invented.signature is not None})
     if signed and not config.chip_keys:
         yield Problem("config.missing", "chip_keys", f"wajib diisi: isi chip {', '.join(signed)} ditandatangani pusat.",
                       f"is required: the contents of {', '.join(signed)} chips are signed by the centre.")  # fmt: skip

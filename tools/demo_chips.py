@@ -41,7 +41,7 @@ def prove(rig: Rig, jobs: Sequence[Any], world: Any, lane: str) -> dict[str, Any
     found = {
         "personalised": len(uids),
         "closed": sum(there[uid]["life"] == CLOSED for uid in uids),
-        "read_back": sum("read back" in done for done in stages),
+        "read_back": sum("close" in done for done in stages),
         "sessions": sam[_BEGIN],
         "protected_commands": sam[_PROTECT],
         "opened_answers": sam[_OPEN],
@@ -61,6 +61,8 @@ def sentences(found: dict[str, Any]) -> Iterator[str]:
     if found.get("opensc") is not None:
         yield (f"       opensc-tool, which has no key: {_FREE.name} {_word(found['opensc']['free'])}, "
                f"{_PROTECTED.name} {_word(found['opensc']['protected'])}")  # fmt: skip
+    elif "opensc" in found:
+        yield "       no look with opensc-tool was taken: it is not installed (opensc)"
 
 
 def proved(found: dict[str, Any]) -> bool:

@@ -7,7 +7,8 @@
 | 3    | CLA INS P1 P2 Lc data   | CLA INS P1 P2 00 Lc Lc data       |
 | 4    | CLA INS P1 P2 Lc data Le| CLA INS P1 P2 00 Lc Lc data Le Le |
 
-No reader says whether it can do extended length (chip.md 6.3), so a command is short unless `extended` asks for more.
+No reader says whether it can do extended length (chip.md 6.3), so a command is short unless `extended` asks for more. No shipped
+profile asks for it, nor for a chain: their blocks fit into one short command. Both are here for chips that want them.
 """
 
 from __future__ import annotations
@@ -130,6 +131,7 @@ def get_response(command: Command, response: Response) -> Command | None:
 def chain(command: Command, block_bytes: int) -> list[Command]:
     """One command as a chain of short ones with at most `block_bytes` of data each; only the last asks for an answer.
 
+    No shipped profile needs it, and none can ask for it: there is no key for it in format 2.
     ApduError when the chain would be longer than MAX_CHAIN.
     """
     if not 1 <= block_bytes <= MAX_COMMAND_DATA_BYTES:

@@ -45,11 +45,7 @@ def read_uid(profile: ChipProfile) -> Script[tuple[bytes, str]]:
 
     Of type B it only knows what the chip called itself this time (PUPI): the chip is asked, in clear, before anything else.
     """
-    mark = yield from read_mark(profile)
-    if len(mark) == UID_A_BYTES or profile.select.uid_b is None:
-        uid = mark
-    else:
-        uid = yield from _uid_b(profile.select.uid_b)
+    mark, uid = yield from _mark_and_uid(profile)
     if len(uid) not in (UID_A_BYTES, UID_B_BYTES):
         raise DeviceRefused(
             "chip_refused", f"read UID: {len(mark)} bytes; a type A chip has {UID_A_BYTES}, type B has {UID_B_BYTES}"
@@ -60,6 +56,19 @@ def read_uid(profile: ChipProfile) -> Script[tuple[bytes, str]]:
 def read_mark(profile: ChipProfile) -> Script[bytes]:
     """What tells this chip from one that is swapped in, as long as it has power."""
     return ask(profile.select.uid, "read UID")
+
+
+def name_chip(profile: ChipProfile) -> Script[str]:
+    """What tells whichever chip is there from others, in upper-case hex: its UID, or what it calls itself; ours have a UID."""
+    mark, uid = yield from _mark_and_uid(profile)
+    return (uid or mark).hex().upper()
+
+
+def _mark_and_uid(profile: ChipProfile) -> Script[tuple[bytes, bytes]]:
+    mark = yield from read_mark(profile)
+    if len(mark) == UID_A_BYTES or profile.select.uid_b is None:
+        return mark, mark
+    return mark, (yield from _uid_b(profile.select.uid_b))
 
 
 def _uid_b(command: Command) -> Script[bytes]:

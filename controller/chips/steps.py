@@ -1,5 +1,6 @@
 """Carries out a chip profile's script on one chip, phase by phase, as scripts to be driven.
 
+    look = UID, of whatever is there     confirm = UID, on a chip that was reset
     identify = UID, open, fresh          write, read, lock = UID, then open where that has to be done anew, then the phase
                                          verify = UID, open, verify: on a chip that was reset
 
@@ -31,7 +32,7 @@ from controller.chips.profile import ChipProfile
 from controller.chips.profile_tables import Do, Keys, Phase, Step
 from controller.chips.sam import CHALLENGE_BYTES, TOKEN_BYTES, KeyBlock, KeyBlocks, Sam
 from controller.chips.scp03 import InitializeUpdate
-from controller.chips.script import Script, ask, read_mark, read_uid
+from controller.chips.script import Script, ask, name_chip, read_mark, read_uid
 from controller.chips.tlv import TlvError, find
 from controller.chips.transfer import empty, read_content, read_files, refuse_misfits, write_files
 from controller.errors import DeviceRefused
@@ -41,6 +42,8 @@ T = TypeVar("T")
 Random = Callable[[int], bytes]
 
 _KCV_BYTES = 3
+_MAX_OLD_VERSION = 0x7F  # in P1 of PUT KEY, whose bit 8 says that more commands follow
+_SWAPPED = "another chip answered than the one identified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,13 @@ class Personaliser:
         self._key_version = 0  # of the keys that the channel was opened with
 
     def forget(self) -> None:
-        """The chip was let go of: only `identify` may follow."""
+        """The chip was let go of: only `look` or `identify` may follow."""
         self._uid, self._channel = None, None
+
+    def look(self) -> Script[str]:
+        """The UID of the chip that is there, whosever it is: it is asked for nothing else. Only `identify` may follow."""
+        self.forget()
+        return (yield from name_chip(self._profile))
 
     def identify(self) -> Script[ChipSight]:
         """The chip's UID, and whether every personalised file has length 0. Writes nothing; may be repeated."""
@@ -109,6 +117,12 @@ class Personaliser:
             raise DeviceRefused("chip_differs", wrong)
         return work.found
 
+    def confirm(self) -> Script[None]:
+        """On a chip that was reset: DeviceRefused("chip_swapped") unless it is the one identified."""
+        self._channel = None
+        if self._uid is None or (yield from name_chip(self._profile)) != self._uid:
+            raise DeviceRefused("chip_swapped", _SWAPPED)
+
     def _for_chip(self) -> Script[None]:
         if self._uid is None:
             raise DeviceRefused("chip_refused", "no chip was identified")
@@ -118,7 +132,7 @@ class Personaliser:
         else:  # a type B chip cannot be asked in the middle of a protected session; its reader can
             same = (yield from read_mark(self._profile)) == self._mark
         if not same:
-            raise DeviceRefused("chip_swapped", "another chip answered than the one identified")
+            raise DeviceRefused("chip_swapped", _SWAPPED)
 
     def _phase(self, phase: Phase, work: _Work) -> Script[None]:
         whole = False
@@ -188,7 +202,9 @@ class Personaliser:
             return  # put before; the session was opened with them
         blocks = self._sam.new_keys(self._uid_bytes, table.version)
         data = bytes((blocks.version,)) + b"".join(_key_field(table, key) for key in blocks.keys)
-        answer = yield from ask(Command(0x80, 0xD8, self._key_version, 0x81, data, 256), "put keys")
+        # A factory's version above that, FF mostly, cannot be named: the card's own are added, and take the place of the first.
+        replaced = self._key_version if self._key_version <= _MAX_OLD_VERSION else 0
+        answer = yield from ask(Command(0x80, 0xD8, replaced, 0x81, data, 256), "put keys")
         if answer != _key_receipt(blocks):
             raise DeviceRefused("chip_refused", "put keys: the chip's check values differ from the key holder's")
         self._key_version = table.version

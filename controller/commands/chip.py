@@ -4,7 +4,8 @@ For the counter and the technician: lay one card on a reader. The command talks 
 keeps its SAM cards: stop it first, or give the counter a station.toml with a reader and SAM of its own (docs/chips.md).
 
 check      is it complete, closed and signed by the centre, or an empty blank? Says nothing of whose it is.
-read       as check, and how much each file holds. With --whose the NIK and the name, for members of the group `ktp-counter`.
+read       as check, and how much each file holds. With --whose the NIK, the name and a digest of each file, for members of the
+           group `ktp-counter`: who has a list of residents' data knows a card by its digests.
 wipe-test  writes a test pattern to an empty blank, reads it back and empties it again: does this reader write? Never touches a
            card that holds anything else, or that the station knows.
 
@@ -62,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="check|read|wipe-test")
     verbs.add_parser("check", help="is the card on the reader good?")
     read = verbs.add_parser("read", help="what does the card hold?")
-    read.add_argument("--whose", action="store_true", help=f"show NIK and name; for members of the group {ROLE_GROUP}")
+    read.add_argument("--whose", action="store_true", help=f"show NIK, name and digests; for members of the group {ROLE_GROUP}")
     wipe = verbs.add_parser("wipe-test", help="write to an empty blank, read it back, and empty it again")
     wipe.add_argument("--yes", action="store_true", required=True, help="the card on the reader is an empty blank")
     for verb in verbs.choices.values():

@@ -90,7 +90,7 @@ REMARKS: dict[str, tuple[str, str]] = {
                     "When every card gets this answer, the SAM or its keys are wrong: call the technician."),
 }  # fmt: skip
 
-_HELD = "0x8010000B"  # SCARD_E_SHARING_VIOLATION, as the links write it into the detail
+_HELD = {"reader_busy", "sam_busy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Finding:
     condition: str | None = None  # of controller.conditions, and the device's own words: for the technician
     detail: str = ""
     remarks: tuple[str, ...] = ()
-    files: tuple[ChipFile, ...] = ()  # what may be shown of them is their sizes
+    files: tuple[ChipFile, ...] = ()  # shown are their sizes; digests only where the owner may be told
     owner: tuple[str, str] | None = None  # NIK and name, when they were asked for and may be told
 
     @property
@@ -129,8 +129,8 @@ def trouble(error: DeviceError | CardWrong, uid: str | None, refused: str) -> Fi
 
 
 def is_held(error: DeviceError | CardWrong) -> bool:
-    """Whether another program has the reader or the SAM's slot: PC/SC says so, and no cable is at fault."""
-    return _HELD in error.detail
+    """Whether another program has the reader or the SAM's slot."""
+    return error.condition in _HELD
 
 
 def as_text(finding: Finding) -> list[str]:
@@ -142,7 +142,8 @@ def as_text(finding: Finding) -> list[str]:
         lines += [indonesian, f"    {english}"]
     if finding.condition is not None:
         lines.append(f"    [{finding.condition}: {finding.detail}]")
-    lines += [f"  {file['file']}  {file['bytes']:5} bytes  SHA-256 {file['sha256']}…" for file in _files(finding)]
+    lines += [f"  {file['file']}  {file['bytes']:5} bytes" + (f"  SHA-256 {file['sha256']}…" if "sha256" in file else "")
+              for file in _files(finding)]  # fmt: skip
     return lines + ([] if finding.owner is None else [f"  {'  '.join(finding.owner)}"])
 
 
@@ -159,6 +160,9 @@ def as_json(finding: Finding) -> dict[str, Any]:
 
 
 def _files(finding: Finding) -> list[dict[str, Any]]:
-    """Sizes, and enough of a digest to tell two contents apart."""
-    return [{"file": f"{file.fid:04X}", "bytes": len(file.content), "sha256": hashlib.sha256(file.content).hexdigest()[:16]}
-            for file in finding.files]  # fmt: skip
+    """Sizes. With the owner also enough of a digest to tell two contents apart: who has residents' data knows a card by it."""
+    sizes = [{"file": f"{file.fid:04X}", "bytes": len(file.content)} for file in finding.files]
+    if finding.owner is None:
+        return sizes
+    return [{**row, "sha256": hashlib.sha256(file.content).hexdigest()[:16]}
+            for row, file in zip(sizes, finding.files, strict=True)]  # fmt: skip

@@ -1,12 +1,13 @@
 """`print-station chip wipe-test`: does this reader write? Tried on an empty blank, which is empty again afterwards.
 
 Whatever breaks the test off, short of a power cut, the blank is emptied before the command ends, or people are told that it was
-not. After a power cut the next test knows its own pattern and empties the blank; the station would reject it as used.
+not. After a power cut the next test knows its own pattern and empties the blank; the station would reject it as used. What comes
+back to be emptied may have been written by the station in between: only a chip that holds our own bytes is overwritten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -66,6 +67,7 @@ class WipeTest:
 
     async def _try(self, uid: str) -> Finding:
         pattern, whole = pattern_of(self.profile), False
+        found: list[ChipFile] = []
         self.emptied = False
         try:
             began_s = monotonic_s()
@@ -75,7 +77,7 @@ class WipeTest:
         finally:
             if not whole:
                 self.tell()
-            self.emptied = await self._empty(pattern, uid)
+            self.emptied = await self._empty(pattern, found, uid)
         if found != pattern:
             return Finding("writes_wrong", uid)
         size = sum(len(file.content) for file in pattern)
@@ -83,10 +85,14 @@ class WipeTest:
             "works" if self.emptied else "not_emptied", uid, (f"{size} byte, {took_s:.2f} s", f"{size} bytes, {took_s:.2f} s")
         )
 
-    async def _empty(self, pattern: Sequence[ChipFile], uid: str) -> bool:
-        """Overwrite the pattern and empty every file, in a conversation of its own. Whether the chip is empty."""
+    async def _empty(self, pattern: Sequence[ChipFile], seen: Sequence[ChipFile], uid: str) -> bool:
+        """Overwrite the pattern and empty every file, in a conversation of its own. Whether the chip is empty.
+
+        `seen`: what the test read back, which is ours too.
+        """
         with suppress(DeviceError, CardWrong):
-            if (await self.station.identify(Deadline.after(self.back_s))).uid == uid:
+            sight = await self.station.identify(Deadline.after(self.back_s))
+            if sight.uid == uid and await self._still_ours(pattern, seen, uid):
                 await self.station.write(
                     [ChipFile(file.fid, bytes(len(file.content))) for file in pattern], Deadline.after(WORK_S)
                 )
@@ -96,6 +102,13 @@ class WipeTest:
             return sight.uid == uid and sight.fresh
         return False
 
+    async def _still_ours(self, pattern: Sequence[ChipFile], seen: Sequence[ChipFile], uid: str) -> bool:
+        """Whether the chip, which is ours alone since it was identified, was not the station's since the test wrote it."""
+        if self.known(uid) in _FORBIDDEN:
+            return False
+        found = await self.station.read([file.fid for file in pattern], Deadline.after(WORK_S))
+        return found == seen or _left_over(pattern, found)
+
 
 def pattern_of(profile: ChipProfile) -> list[ChipFile]:
     """What the test writes: belongs to nobody."""
@@ -104,6 +117,11 @@ def pattern_of(profile: ChipProfile) -> list[ChipFile]:
 
 
 def _left_over(pattern: Sequence[ChipFile], found: Sequence[ChipFile]) -> bool:
-    """Whether an earlier test was broken off: each file holds the pattern, zeros or nothing."""
-    return all(file.content in (wanted.content, bytes(len(wanted.content)), b"")
+    """Whether a test was broken off: each file is empty, or holds the pattern, from its start on overwritten with zeros."""
+    return all(file.content == b"" or file.content in _on_the_way(wanted.content)
                for wanted, file in zip(pattern, found, strict=True))  # fmt: skip
+
+
+def _on_the_way(pattern: bytes) -> Iterator[bytes]:
+    """What a file holds while zeros are written over the pattern."""
+    return (bytes(done) + pattern[done:] for done in range(len(pattern) + 1))

@@ -21,9 +21,8 @@ from controller.config import ReaderTable, load_config
 from controller.config_tables import TokenTable
 from controller.errors import ConfigError, DeviceError, DeviceRefused, Problem
 from controller.hal.chip.key_ring import KeyRing, Kind
-from controller.hal.chip.pkcs11_link import TokenLink
 from controller.hal.chip.pkcs11_sam import AES_MASTER_BYTES, MASTERS, Needs, check_master
-from controller.key_holder import Channel, KeyHolders
+from controller.key_holder import Channel, KeyHolders, Token
 from controller.setup import Setup, read_setup
 
 DES3_MASTER_BYTES = 24
@@ -64,8 +63,9 @@ def _init(arguments: argparse.Namespace) -> int:
                                    "keys are made only in a token (kind = \"pkcs11\").")])  # fmt: skip
     known = None if arguments.synthetic is None else _read_synthetic(arguments.synthetic)
     with closing(KeyHolders.of(config)) as holders:
-        link: TokenLink = holders.token(table)
-        said = link.run(lambda ring: [_make(ring, needs, arguments.bits // 8, known) for needs in MASTERS], write=True)
+        said = holders.token(table).run(
+            lambda ring: [_make(ring, needs, arguments.bits // 8, known) for needs in MASTERS], write=True
+        )
     print(f"token '{table.token}'")
     for line in said:
         print(f"  {line}")
@@ -88,14 +88,12 @@ def _check(arguments: argparse.Namespace) -> int:
     table = setup.config.key_holder
     bad = 0
     with closing(KeyHolders.of(setup.config)) as holders:
-        if arguments.once_more:
-            holders.forget_refusals()
         if isinstance(table, TokenTable) and _tell(
             f"token '{table.token}'", partial(_remarks_of, holders.token(table), arguments.once_more)
         ):
             return 1  # every lane would say the same
         for place, reader, channel in _readers(setup):
-            with closing(holders.sam_for(reader, channel)) as sam:
+            with closing(holders.sam_for(reader, channel, once_more=arguments.once_more)) as sam:
                 bad += _tell(place, sam.check)
     return 1 if bad else 0
 
@@ -130,7 +128,7 @@ def _say_trouble(place: str, error: DeviceError) -> None:
     say_problems([Problem(error.condition, place, said_id, f"{said_en}\n    [{error}]")])
 
 
-def _remarks_of(link: TokenLink, once_more: bool) -> list[str]:
+def _remarks_of(link: Token, once_more: bool) -> list[str]:
     """What is remarkable about the masters that are there."""
     return link.run(_remarks, once_more=once_more)
 

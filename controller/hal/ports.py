@@ -114,6 +114,12 @@ class ChipStation(Protocol):
     async def check(self) -> None:
         """Raise DeviceError when PC/SC, the reader or the key holder could not be used now. Touches no card."""
 
+    async def look(self, deadline: Deadline) -> str:
+        """Wait for a card, take it for ourselves, read its UID: of any card, ours or not. It needs no key holder.
+
+        Only `identify` or `release` may follow.
+        """
+
     async def identify(self, deadline: Deadline) -> ChipSight:
         """Wait for a card, take it for ourselves, read its UID, open the secure channel, read whether its files are empty.
 
@@ -134,6 +140,12 @@ class ChipStation(Protocol):
 
     async def verify(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
         """Reset the chip last identified and read the files in a new session: independent proof that it is closed and signed."""
+
+    async def confirm(self, deadline: Deadline) -> None:
+        """Reset the chip last identified, so that the reader listens anew: DeviceRefused("chip_swapped") when another answers.
+
+        `write`, `read`, `finish` and `verify` do so by themselves before they raise DeviceRefused: then it was this chip.
+        """
 
     async def release(self) -> None:
         """Let go of the card so that it may be moved. Never fails."""

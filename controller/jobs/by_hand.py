@@ -15,25 +15,24 @@ from controller.hal.ports import NOT_DRAWN_IN, ChipStation
 from controller.jobs.evidence import OTHER_LAID
 from controller.jobs.journal import Facts
 from controller.jobs.stages import Before, Trip, look_after_act, of_panels, witness_facts
-from controller.model import ChipSight, PrinterWitness
+from controller.model import PrinterWitness
 
 POLL_S = 0.5  # a person lays a card down and looks up
 LOOK_S = 1.0  # pcscd polls for cards every 0.4 s
 EMPTY_LOOKS = 2  # a card at the edge of the field may miss one
 
 
-async def lying(chip: ChipStation, *, keep: bool = False) -> ChipSight | None:
-    """What lies on the reader now; None: nothing, or nothing that answers. It is let go of again, unless `keep`.
+async def lying(chip: ChipStation) -> str | None:
+    """The UID of what lies on the reader now, whosever it is; None: nothing, or nothing that answers. It is let go of again.
 
     Raises DeviceAbsent or DeviceUnknown when the reader was lost.
     """
     try:
-        return await chip.identify(Deadline.after(LOOK_S))
+        return await chip.look(Deadline.after(LOOK_S))
     except DeviceRefused:
         return None
     finally:
-        if not keep:
-            await chip.release()
+        await chip.release()
 
 
 async def lift(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
@@ -43,8 +42,7 @@ async def lift(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
     while empty < EMPTY_LOOKS:
         if deadline.passed or trip.stopping():
             raise DeviceRefused("feed_by_hand", f"chip {trip.uid} still lies on the reader")
-        sight = await lying(trip.devices.chip)
-        empty = 0 if sight is not None and sight.uid == trip.uid else empty + 1
+        empty = 0 if await lying(trip.devices.chip) == trip.uid else empty + 1
         if empty < EMPTY_LOOKS:
             await asyncio.sleep(POLL_S)
     return {}
@@ -73,15 +71,15 @@ async def recheck(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
     if not trip.doubted:  # then the display says already that another one lies there
         trip.tell("lay_printed")
     while not (deadline.passed or trip.stopping()):
-        sight = await lying(trip.devices.chip)
-        if sight is not None and sight.uid == trip.uid:
+        uid = await lying(trip.devices.chip)
+        if uid == trip.uid:
             if trip.doubted:
                 raise DeviceUnknown(OTHER_LAID, "another card was laid down first: only a look tells which one was printed")
-            return {"uid": sight.uid}
-        if sight is not None and not trip.doubted:
+            return {"uid": uid}
+        if uid is not None and not trip.doubted:
             trip.doubted = True
-            raise DeviceRefused(OTHER_LAID, f"chip {trip.uid} was written, chip {sight.uid} was laid down")
-        trip.tell("lay_printed" if sight is None else OTHER_LAID)
+            raise DeviceRefused(OTHER_LAID, f"chip {trip.uid} was written, chip {uid} was laid down")
+        trip.tell("lay_printed" if uid is None else OTHER_LAID)
         await asyncio.sleep(POLL_S)
     raise DeviceUnknown("card_missing", "nobody laid the printed card on the reader")
 

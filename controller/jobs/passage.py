@@ -82,6 +82,7 @@ FEED = Stage("feed", stages.feed, 40, physical=True, looks=True, beam=Beam.FEED,
 PROBE = Stage("probe", stages.probe, stages.CHIP_WAIT_S, physical=False, also=_bind_chip)  # fmt: skip
 ENCODE = Stage("encode", stages.encode, 30, physical=True, notes=stages.chip_notes)  # fmt: skip
 READ_BACK = Stage("read back", stages.read_back, 30, physical=False)
+CLOSE = Stage("close", stages.close, 30, physical=True, notes=stages.chip_notes)  # the card's own keys and the lock
 PRINT = Stage("print", stages.print_face, 120, physical=True, looks=True, notes=stages.print_notes,
               also=_used_ribbon)  # fmt: skip
 CHECK = Stage("check", stages.check, 40, physical=True, looks=True)
@@ -97,11 +98,11 @@ PRINT_BY_HAND = Stage("print", by_hand.print_by_hand, 500, physical=True, looks=
 RECHECK = Stage("check", by_hand.recheck, 300, physical=False, repeatable=True, by_hand=True)
 # fmt: on
 PROBE_BY_HAND = replace(PROBE, looks=True, by_hand=True, also=_took_known_blank)
-ENCODE_BY_HAND, READ_BACK_BY_HAND = replace(ENCODE, by_hand=True), replace(READ_BACK, by_hand=True)
+ENCODE_BY_HAND, READ_BACK_BY_HAND, CLOSE_BY_HAND = (replace(stage, by_hand=True) for stage in (ENCODE, READ_BACK, CLOSE))
 
-PLAN_HELD = (FEED, PROBE, ENCODE, READ_BACK, PRINT, CHECK, DELIVER)
-PLAN_EJECTING = (FEED, PROBE, ENCODE, READ_BACK, PRINT_AND_DELIVER)
-PLAN_EXTERNAL = (PROBE_BY_HAND, ENCODE_BY_HAND, READ_BACK_BY_HAND, LIFT, PRINT_BY_HAND, RECHECK)
+PLAN_HELD = (FEED, PROBE, ENCODE, READ_BACK, CLOSE, PRINT, CHECK, DELIVER)
+PLAN_EJECTING = (FEED, PROBE, ENCODE, READ_BACK, CLOSE, PRINT_AND_DELIVER)
+PLAN_EXTERNAL = (PROBE_BY_HAND, ENCODE_BY_HAND, READ_BACK_BY_HAND, CLOSE_BY_HAND, LIFT, PRINT_BY_HAND, RECHECK)
 PLANS = {"held": PLAN_HELD, "ejecting": PLAN_EJECTING, "external": PLAN_EXTERNAL}
 TAKE_BLANK = (FEED, PROBE_BY_HAND)  # the stages that plans begin with: no blank is spent before their outcome
 

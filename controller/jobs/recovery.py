@@ -12,7 +12,7 @@ from controller.clock import Deadline, monotonic_s
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
 from controller.hal.ports import ChipStation
 from controller.jobs import journal
-from controller.jobs.by_hand import lying
+from controller.jobs.by_hand import LOOK_S, lying
 from controller.jobs.evidence import EXAMINE, Beams, ChipEvidence, LaneEvidence, Past, Phase, past_of
 from controller.jobs.journal import Facts, Passage
 from controller.jobs.stages import CHIP_WAIT_S, Before, LaneDevices, failure, file_hashes, witness_facts
@@ -111,7 +111,7 @@ class Recovery:
         try:
             await self._devices.chip.check()
         except DeviceAbsent as error:
-            if error.condition != "reader_lost" or not self._lost_too_often(passage):
+            if error.condition != "reader_stuck" or not self._lost_too_often(passage):
                 raise
             return False
         return True
@@ -149,18 +149,28 @@ class Recovery:
 async def read_card(reader: ChipStation, past: Past, wait: Deadline) -> ChipEvidence:
     """The card at a reader as evidence. It stays held.
 
-    A card that does not answer has no UID. Raises DeviceAbsent or DeviceUnknown when the reader was lost.
+    A card that does not answer has no UID, nor has the bound one when it tells no more than that. Any other is known by its UID,
+    whether it lets itself be read or not. Raises DeviceAbsent or DeviceUnknown when the reader was lost.
     """
-    try:
-        sight = await reader.identify(wait)
-    except DeviceRefused:
-        return ChipEvidence("")
-    return await read_contents(reader, sight, past)
+    for _ in range(READ_TRIES):
+        try:
+            if past.uid is not None and (uid := await reader.look(wait)) != past.uid:
+                return ChipEvidence(uid)
+            return await read_contents(reader, await reader.identify(wait), past)
+        except DeviceRefused as error:
+            if error.condition == "chip_silent":
+                break
+    return ChipEvidence("")
 
 
 async def read_if_ours(reader: ChipStation, past: Past) -> ChipEvidence | None:
     """The card on a reader if it has the chip that was bound; it stays held then. Raises as `read_card`."""
-    sight = await lying(reader, keep=True) if past.uid is not None else None
+    if past.uid is None or await lying(reader) != past.uid:
+        return None
+    try:
+        sight = await reader.identify(Deadline.after(LOOK_S))
+    except DeviceRefused:  # it is lifted already, or tells no more than its UID; a person who wants it judged says HOLD
+        sight = None
     if sight is None or sight.uid != past.uid:
         await reader.release()
         return None

@@ -7,6 +7,7 @@ inside and can be seen leaving into the reject bin; a reader that was lost is fo
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 BEAM_WAIT_S = 3.0  # the beam's edge and the printer's reply come over two wires; a card needs about 1 s past the beam
 MAX_DETAIL = 500  # characters of a device's own words that the journal keeps
+LOOK_AGAIN_S = 0.2  # after a status word
 CHIP_WAIT_S = 5.0  # pcscd polls for cards every 0.4 s; a chip that is not there after this is dead
 
 
@@ -130,21 +132,31 @@ async def encode(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
 
 
 async def read_back(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
-    """Read every file back and compare; only then have the chip closed, and compare again what it says after a reset.
+    """Read every file back and compare."""
+    found = await _of_chip(trip.devices.chip.read(_fids(trip), deadline))
+    return {"files": await _compare(trip, found, "what was written", deadline)}
+
+
+async def close(trip: Trip, _before: Before, deadline: Deadline) -> Facts:
+    """Have the chip closed, whose read-back was right, and compare once more what it says after a reset.
 
     A chip that was closed before the power went is closed no second time, so this may be done again.
     """
-    chip, fids = trip.devices.chip, [file.fid for file in trip.files]
-    _compare(trip, await _of_chip(chip.read(fids, deadline)), "what was written")
-    seen = _compare(trip, await _of_chip(chip.finish(fids, deadline)), "what was read before the chip was closed")
-    await chip.release()
+    found = await _of_chip(trip.devices.chip.finish(_fids(trip), deadline))
+    seen = await _compare(trip, found, "what was read before the chip was closed", deadline)
+    await trip.devices.chip.release()
     return {"files": seen}
 
 
-def _compare(trip: Trip, found: Sequence[ChipFile], wanted_of: str) -> dict[str, str]:
+def _fids(trip: Trip) -> list[int]:
+    return [file.fid for file in trip.files]
+
+
+async def _compare(trip: Trip, found: Sequence[ChipFile], wanted_of: str, deadline: Deadline) -> dict[str, str]:
     wanted, seen = file_hashes(trip.files), file_hashes(found)
     differing = sorted(fid for fid, digest in wanted.items() if seen.get(fid) != digest)
     if differing:
+        await _of_chip(trip.devices.chip.confirm(deadline))  # or were they another card's?
         raise CardWrong("chip_differs", f"files {', '.join(differing)} differ from {wanted_of}")
     return seen
 
@@ -165,11 +177,28 @@ async def check(trip: Trip, before: Before, deadline: Deadline) -> Facts:
     fed = (await look_after_act(trip)).cards_fed - before.printer.cards_fed
     if fed:
         raise DeviceUnknown("card_missing", f"the move to the reader fed {fed} cards: this one had gone")
-    sight = await _of_chip(trip.devices.chip.identify(Deadline(min(deadline.at_s, Deadline.after(CHIP_WAIT_S).at_s))))
-    await trip.devices.chip.release()
-    if sight.uid != trip.uid:  # where is the card that was written? That is for recovery
-        raise DeviceUnknown("chip_swapped", f"chip {trip.uid} was written, chip {sight.uid} came back from the print station")
-    return {"uid": sight.uid}
+    uid = await _uid_at_reader(trip.devices.chip, Deadline(min(deadline.at_s, Deadline.after(CHIP_WAIT_S).at_s)))
+    if uid != trip.uid:  # where is the card that was written? That is for recovery
+        raise DeviceUnknown("chip_swapped", f"chip {trip.uid} was written, chip {uid} came back from the print station")
+    return {"uid": uid}
+
+
+async def _uid_at_reader(chip: ChipStation, wait: Deadline) -> str:
+    """The UID of what stands there, whosever card it is: which one has to be known before anything else is asked of it.
+
+    CardWrong when nothing answered in all that time; a status word may come from a card at the edge of the field.
+    """
+    while True:
+        try:
+            return await chip.look(wait)
+        except DeviceRefused as error:
+            if error.condition == "chip_silent":
+                raise CardWrong(error.condition, error.detail) from error
+            if wait.passed:
+                raise DeviceUnknown(error.condition, error.detail) from error
+        finally:
+            await chip.release()
+        await asyncio.sleep(LOOK_AGAIN_S)
 
 
 async def deliver(trip: Trip, before: Before, deadline: Deadline) -> Facts:
@@ -194,7 +223,7 @@ async def reject(trip: Trip, before: Before, deadline: Deadline) -> Facts:
 
 
 def chip_notes(trip: Trip) -> Facts:
-    """What is about to be on the chip: hashes, never contents."""
+    """What is about to be on the chip, or to be closed in it: hashes, never contents."""
     return {"uid": trip.uid, "files": file_hashes(trip.files)}
 
 

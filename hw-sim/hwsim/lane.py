@@ -55,18 +55,8 @@ class Lane:
         self.slot = VpcdSlot(config.vpcd.host, config.vpcd.port)
         masters, speed = load_masters(), Speed(config.apdu_delay_s, config.rf_kbit)
         self._sam = None if config.sam is None else SamSlot(config.sam, masters, crc32(config.name.encode()), self.exchanges)
-        self.field = Field(
-            config.name,
-            world,
-            self.chip_profile,
-            self.slot,
-            clock,
-            self.meter,
-            self.exchanges,
-            masters,
-            speed,
-            config.uid_type,
-        )
+        self.field = Field(config.name, world, self.chip_profile, self.slot, clock, self.meter, self.exchanges, masters, speed,
+                           config.uid_type)  # fmt: skip
         self.printer = self._printer(config.name, self.meter, self.exchanges)
         self.mechanics = self.printer.mechanics
         self._fit_ribbon()

@@ -7,86 +7,40 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import algorithms
+from cryptography.hazmat.primitives.cmac import CMAC
 
+from controller.chips.apdu import Command
 from controller.chips.content_signature import ContentSignature
-from controller.chips.kdf import aes_cmac, aes_ecb, kcv_aes
 from controller.chips.profile import ChipProfile
-from controller.chips.sam import KeyBlock, KeyBlocks, NoSam, Sam, uid8
-from controller.chips.scp03 import InitializeUpdate, Scp03Session, derive
+from controller.chips.sam import Sam
+from controller.chips.scp03 import C_MAC, Scp03Channel, SessionKeys
 from controller.chips.script import drive
 from controller.chips.steps import Personaliser
 from controller.errors import DeviceRefused
 from controller.hal.chip.pcsc_sam import PcscSam
 from controller.model import ChipFile
 from hwsim.devices.chip import Chip
-from hwsim.devices.chip_apdu import ChipDied
+from hwsim.devices.chip_apdu import ChipDied, parse_apdu
 from hwsim.devices.chip_eeprom import ChipTroubles
 from hwsim.devices.chip_ektp import EktpChip
 from hwsim.devices.chip_gp import GpChip
 from hwsim.devices.chip_keys import load_masters
+from hwsim.devices.chip_scp03 import KeySet, Scp03Session
 from hwsim.devices.sam import SamCard, SamMemory
 from hwsim.profiles import load_chip
 from hwsim.world import World
+from tests.fakes.apdu_chip import StaticSam
 from tests.fakes.chip import contents, shipped
+from tests.fakes.in_process_slot import InProcessSlot
 from tools.make_examples import chip_key, sign_contents
 
 MASTERS = load_masters()
 NAMES = ["ektp", "gp-scp03"]
 SIGNATURE = ContentSignature(0x6FF6, (chip_key().public_key(),))
-
-
-class SamInProcess:
-    """A SAM card as PcscSam wants its slot."""
-
-    def __init__(self) -> None:
-        self._card = SamCard(MASTERS, SamMemory(b"SAM00001"), seed=1)
-        self._held = False
-
-    def connect(self) -> bool:
-        """True when it was connected only now."""
-        held, self._held = self._held, True
-        return not held
-
-    def send(self, command: bytes) -> bytes:
-        """One command."""
-        return self._card.transmit(command)
-
-    def drop(self) -> None:
-        """It loses its power."""
-        self._held = False
-
-    def close(self) -> None:
-        """As `drop`."""
-        self._held = False
-
-
-class MasterSam(NoSam):
-    """A key holder for SCP03 that has the synthetic master in its hand, as only a test may."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._dek = b""
-
-    def open_scp03(self, uid: bytes, init: InitializeUpdate) -> Scp03Session:
-        """See `Sam`."""
-        enc, mac, self._dek = self._keys(uid, init.key_version)
-        return Scp03Session(init, derive(init, 8 * len(enc), partial(aes_cmac, enc), partial(aes_cmac, mac)))
-
-    def new_keys(self, uid: bytes, version: int) -> KeyBlocks:
-        """See `Sam`."""
-        enc, mac, dek = (KeyBlock(0x88, self._sealed(key), kcv_aes(key)) for key in self._keys(uid, version))
-        return KeyBlocks(version, (enc, mac, dek))
-
-    def _keys(self, uid: bytes, version: int) -> list[bytes]:
-        return [aes_ecb(MASTERS.scp03, bytes((purpose, version, 1)) + uid8(uid) + bytes(5)) for purpose in (1, 2, 3)]
-
-    def _sealed(self, key: bytes) -> bytes:
-        return Cipher(algorithms.AES(self._dek), modes.CBC(bytes(16))).encryptor().update(key)
 
 
 @dataclass
@@ -115,14 +69,16 @@ class Peer:
         return talk
 
 
-def peer(name: str, uid_type: str = "a", *, foreign: bool = False) -> Peer:
-    """A fresh chip; `foreign`: with another office's keys."""
+def peer(name: str, uid_type: str = "a", *, foreign: bool = False, version: int = MASTERS.version) -> Peer:
+    """A fresh chip; `foreign`: with another office's keys; `version`: of its factory's."""
     profile, world, troubles = load_chip(name), World(seed=7), ChipTroubles()
     blank = world.blank(world.make(1, profile, uid_type)[0])
     blank.chip.foreign = foreign
     kind = GpChip if profile.channel == "scp03" else EktpChip
-    sam: Sam = MasterSam() if profile.channel == "scp03" else PcscSam(SamInProcess())
-    return Peer(shipped(name), kind(blank, profile, troubles, 3, MASTERS), troubles, sam)
+    sam: Sam = (
+        StaticSam() if profile.channel == "scp03" else PcscSam(InProcessSlot(SamCard(MASTERS, SamMemory(b"SAM00001"), seed=1)))
+    )
+    return Peer(shipped(name), kind(blank, profile, troubles, 3, replace(MASTERS, version=version)), troubles, sam)
 
 
 @pytest.fixture(params=NAMES)
@@ -148,6 +104,15 @@ def test_a_whole_personalisation(name: str, uid_type: str) -> None:
     chip.chip.reset()
     assert drive(talk.verify(fids), chip.transmit) == files
     assert {fid: chip.chip.memory.content(fid) for fid in fids} == {file.fid: file.content for file in files}
+
+
+@pytest.mark.parametrize("version", [0x01, 0x30, 0x7F, 0x80, 0xFF])
+def test_keys_of_any_factory_version_are_replaced(version: int) -> None:
+    chip = peer("gp-scp03", version=version)
+    drive(chip.talk().lock(), chip.transmit)
+    assert list(chip.chip.memory.key_sets) == [1]
+    chip.chip.reset()
+    assert drive(chip.talk().verify([]), chip.transmit) == []
 
 
 def test_a_closed_chip_takes_no_write(chip: Peer) -> None:
@@ -190,3 +155,15 @@ def test_what_a_card_costs_on_the_wire(chip: Peer) -> None:
     drive(talk.read(fids), chip.transmit)
     step = chip.profile.read.block_bytes
     assert chip.commands == len(files) + sum(-(-(2 + len(file.content)) // step) for file in files)
+
+
+def test_the_length_in_the_extended_form_is_what_host_and_card_sign() -> None:
+    key, data = bytes(range(16)), b"\xa5" * 300
+    mac = CMAC(algorithms.AES(key))
+    mac.update(bytes(16) + bytes.fromhex("84E28001" + "000134") + data)  # 308 bytes: the data and 8 of the MAC
+    wanted = bytes.fromhex("84E28001" + "000134") + data + mac.finalize()[:8]
+    channel = Scp03Channel(SessionKeys(enc=bytes(16), mac=key, rmac=bytes(16)), C_MAC, 8)
+    assert channel.wrap(Command(0x80, 0xE2, 0x80, 0x01, data, extended=True)).encode() == wanted
+    card = Scp03Session(KeySet(bytes(16), bytes(16), bytes(16)), bytes(8), bytes(8))
+    card.mac, card.level = key, C_MAC
+    assert card.unwrap(parse_apdu(wanted)).data == data

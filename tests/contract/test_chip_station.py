@@ -1,216 +1,56 @@
-"""One contract for chip stations: the two in memory, and PC/SC through a pcscd in this process and through a real one."""
+"""One contract for chip stations: the two in memory, and PC/SC through a pcscd in this process and through a real one.
+
+In memory every profile is held to all of it. Over the real pcscd, where each card costs half a second, one profile is, and the
+others to what their bytes make different: write and read, finish, and a torn write.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import pytest
 
 from controller.chips.profile import ChipProfile
 from controller.clock import Deadline
 from controller.errors import DeviceRefused, DeviceUnknown
-from controller.hal.chip.station import PcscChipStation
 from controller.hal.ports import ChipStation
 from controller.model import ChipFile, ChipSight
-from hwsim.wires.vpcd import VpcdSlot
-from tests.fakes.chip import (
-    OTHER_UID,
-    UID,
-    FakeCard,
-    FakeChipStation,
-    Faults,
-    PowerLostError,
-    WiredCard,
-    contents,
-    ektp,
-    needs_sandbox,
-    shipped,
-)
-from tests.fakes.chip_sessions import FakeSam
-from tests.fakes.fast_chip import FastCard, FastChipStation
-from tests.fakes.pcscd import Pcscd, Reader, installed
-from tools.pcscd import reader_name, vpcd_port
+from tests.fakes.chip import OTHER_UID, UID, contents, ektp, needs_sandbox, shipped
+from tests.fakes.chip_benches import MEMORY, Bench, Card, WiredBench, blank, refuse_first_write, repair, silence, tear
 
 LIMIT_S = 10.0  # the virtual reader is polled every 0.4 s
-INSIDE = "inside"  # the name of a reader
 NOT_THERE_S = 0.6  # long enough for a card that is there
-
-
-Card = FakeCard | FastCard
-
-
-class Bench(Protocol):
-    """A station and the field in front of it."""
-
-    station: ChipStation
-
-    def put(self, card: Any) -> None: ...  # each takes its own kind of card
-    def take_away(self) -> None: ...
-    async def close(self) -> None: ...
-
-
-class FakeBench:
-    """A station in memory and the field in front of it."""
-
-    def __init__(self, profile: ChipProfile) -> None:
-        self._fake = FakeChipStation(profile)
-        self.station: ChipStation = self._fake
-
-    def put(self, card: FakeCard) -> None:
-        """Lay a card into the field, instead of the one there."""
-        self._fake.card = card
-
-    def take_away(self) -> None:
-        """Empty the field."""
-        self._fake.card = None
-
-    async def close(self) -> None:
-        """End."""
-        await self.station.close()
-
-
-class FastBench:
-    """The station of the soak, whose chips hold whole files, and the field in front of it."""
-
-    def __init__(self, profile: ChipProfile) -> None:
-        self._card: FastCard | None = None
-        self.station: ChipStation = FastChipStation(profile, lambda: self._card)
-
-    def put(self, card: FastCard) -> None:
-        """Lay a card into the field, instead of the one there."""
-        self._card = card
-
-    def take_away(self) -> None:
-        """Empty the field."""
-        self._card = None
-
-    async def close(self) -> None:
-        """End."""
-        await self.station.close()
-
-
-class InsideCard:
-    """A FakeCard as a `Pcscd` in this process holds it; without power it is gone until it is put there again."""
-
-    def __init__(self, card: FakeCard, pcscd: Pcscd) -> None:
-        self._card, self._pcscd = card, pcscd
-
-    def connected(self) -> None:
-        """It has power as long as it lies there."""
-
-    def reset(self) -> None:
-        self._card.reset()
-
-    def transmit(self, raw: bytes) -> bytes:
-        try:
-            return self._card.apdu(raw)
-        except PowerLostError:
-            self._pcscd.put(INSIDE, None)
-            return b""
-
-
-class InsideBench:
-    """The real station over a pcscd in this process."""
-
-    def __init__(self, profile: ChipProfile) -> None:
-        self._pcscd = Pcscd({INSIDE: Reader()})
-        self._installed = installed(self._pcscd)
-        self._installed.__enter__()
-        self.station: ChipStation = PcscChipStation(profile, INSIDE, FakeSam())
-
-    def put(self, card: FakeCard) -> None:
-        """Lay a card into the field, instead of the one there."""
-        self._pcscd.put(INSIDE, InsideCard(card, self._pcscd))
-
-    def take_away(self) -> None:
-        """Empty the field."""
-        self._pcscd.put(INSIDE, None)
-
-    async def close(self) -> None:
-        """End."""
-        await self.station.close()
-        self._installed.__exit__(None, None, None)
-
-
-class WiredBench:
-    """The real station and vpcd's slot."""
-
-    def __init__(self, profile: ChipProfile) -> None:
-        self._slot = VpcdSlot("127.0.0.1", vpcd_port(1))
-        self.station: ChipStation = PcscChipStation(profile, reader_name(1), FakeSam())
-
-    async def start(self) -> None:
-        """Serve the slot."""
-        await self._slot.start()
-
-    def put(self, card: FakeCard) -> None:
-        """Lay a card into the field, instead of the one there."""
-        self._slot.remove()
-        self._slot.insert(WiredCard(card))
-
-    def take_away(self) -> None:
-        """Empty the field."""
-        self._slot.remove()
-
-    async def close(self) -> None:
-        """End; pcscd goes on."""
-        await self.station.close()
-        await self._slot.close()
-
-
-MEMORY: dict[str, Callable[[ChipProfile], Bench]] = {
-    "in memory": FakeBench,
-    "whole files": FastBench,
-    "pcscd inside": InsideBench,
-}
-
-
-def blank(bench: Bench, profile: ChipProfile, uid: str = UID) -> Card:
-    """A fresh card of the kind that this bench takes."""
-    return FastCard(uid) if isinstance(bench, FastBench) else FakeCard(profile, uid)
-
-
-def silence(card: Card) -> None:
-    """Its chip is dead."""
-    if isinstance(card, FastCard):
-        card.dead = True
-    else:
-        card.faults = Faults(dies_at_apdu=0)
-
-
-def tear(card: Card, after_bytes: int) -> None:
-    """Its chip loses its power when so many bytes were written."""
-    if isinstance(card, FastCard):
-        card.tears_after_bytes = after_bytes
-    else:
-        card.faults = Faults(tears_after_bytes=after_bytes)
-
-
-def repair(card: Card) -> None:
-    """Its chip has power again."""
-    if isinstance(card, FakeCard):
-        card.repair()
-
-
-def refuse_first_write(card: Card) -> None:
-    """Its chip says no to the first block of the next file."""
-    if isinstance(card, FastCard):
-        card.refuses_write = True
-    else:
-        first = 2 if card.profile.invented.write == "update binary" else 1
-        card.faults = Faults(answers={len(card.log) + first: "6581"})
-
 
 PROFILES = {"plain": ektp(), "ektp": shipped("ektp"), "scp03": shipped("gp-scp03")}
 
 
-@pytest.fixture(params=PROFILES)
+WIRED = "ektp"  # all of the contract over the real pcscd
+on_every_wire: set[str] = set()  # tests that every profile passes there
+
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+
+def over_every_wire(test: Test) -> Test:
+    """This one."""
+    on_every_wire.add(test.__name__)
+    return test
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Which profile meets which bench."""
+    wired = [name for name in PROFILES if name == WIRED or metafunc.function.__name__ in on_every_wire]
+    pairs = [pytest.param(name, kind, id=f"{name}-{kind}") for name in PROFILES for kind in MEMORY]
+    pairs += [pytest.param(name, "over pcscd", id=f"{name}-over pcscd", marks=needs_sandbox) for name in wired]
+    metafunc.parametrize(("profile", "bench"), pairs, indirect=True)
+
+
+@pytest.fixture
 def profile(request: pytest.FixtureRequest) -> ChipProfile:
     return PROFILES[request.param]
 
 
-@pytest.fixture(params=[*MEMORY, pytest.param("over pcscd", marks=needs_sandbox)])
+@pytest.fixture
 async def bench(request: pytest.FixtureRequest, profile: ChipProfile) -> AsyncIterator[Bench]:
     if request.param in MEMORY:
         bench = MEMORY[request.param](profile)
@@ -256,6 +96,7 @@ async def test_a_fresh_chip_is_identified(station: ChipStation, card: Card) -> N
     assert await identify(station) == ChipSight(UID, fresh=True)
 
 
+@over_every_wire
 async def test_what_is_written_is_read_back(station: ChipStation, card: Card, profile: ChipProfile) -> None:
     files = contents(profile, size=4096)
     await identify(station)
@@ -328,6 +169,7 @@ async def test_a_card_that_leaves_before_it_is_read_is_unknown(
         await read(station, contents(profile))
 
 
+@over_every_wire
 async def test_a_chip_torn_while_written_is_unknown_and_reads_as_unfinished(
     station: ChipStation, bench: Bench, card: Card, profile: ChipProfile
 ) -> None:
@@ -342,6 +184,7 @@ async def test_a_chip_torn_while_written_is_unknown_and_reads_as_unfinished(
     assert await read(station, contents(profile)[1:2]) == [ChipFile(0x6FF2, b"")]
 
 
+@over_every_wire
 async def test_a_finished_chip_is_read_once_more(station: ChipStation, card: Card, profile: ChipProfile) -> None:
     files = contents(profile)
     await identify(station)
@@ -382,3 +225,26 @@ async def test_releasing_and_closing_twice_is_fine(station: ChipStation, card: C
         await station.release()
     for _ in range(2):
         await station.close()
+
+
+async def test_a_look_tells_the_uid_and_nothing_may_be_written_after_it(
+    station: ChipStation, card: Card, profile: ChipProfile
+) -> None:
+    assert await station.look(Deadline.after(LIMIT_S)) == UID
+    with pytest.raises(DeviceUnknown, match="reader_lost"):
+        await write(station, contents(profile))
+    assert (await identify(station), card.written_bytes) == (ChipSight(UID, fresh=True), 0)
+
+
+async def test_a_look_at_an_empty_field_finds_a_silent_chip(station: ChipStation, bench: Bench) -> None:
+    with pytest.raises(DeviceRefused, match="chip_silent"):
+        await station.look(Deadline.after(NOT_THERE_S))
+
+
+async def test_a_chip_is_the_one_identified_until_another_answers(station: ChipStation, card: Card, profile: ChipProfile) -> None:
+    await identify(station)
+    await station.confirm(Deadline.after(LIMIT_S))
+    await write(station, contents(profile))
+    card.uid = OTHER_UID
+    with pytest.raises(DeviceRefused, match="chip_swapped: another chip answered"):
+        await station.confirm(Deadline.after(LIMIT_S))

@@ -27,6 +27,7 @@ from hwsim.devices.sam import SamCard, SamMemory
 from hwsim.wires.vpcd import VpcdSlot
 from tests.fakes.chip import needs_sandbox
 from tests.fakes.chip_sessions import CARD_CONTROL, PURPOSES, FakeSam, key_of
+from tests.fakes.in_process_slot import InProcessSlot
 from tests.fakes.token import SoftToken, put_masters
 from tools.pcscd import sam_name, vpcd_port
 
@@ -108,30 +109,11 @@ class TokenBench(SynthBench):
         self._token.restore()
 
 
-class InProcess:
-    """A slot without a reader."""
-
-    def __init__(self, card: SamCard) -> None:
-        self._card, self._held = card, False
-
-    def connect(self) -> bool:
-        fresh, self._held = not self._held, True
-        return fresh
-
-    def send(self, command: bytes) -> bytes:
-        return self._card.transmit(command)
-
-    def drop(self) -> None:
-        self._held = False
-
-    close = drop
-
-
 class CardBench(SynthBench):
     """hw-sim's SAM card in this process."""
 
     def __init__(self) -> None:
-        self.sam = PcscSam(InProcess(sam_card()))
+        self.sam = PcscSam(InProcessSlot(sam_card()))
 
     async def close(self) -> None:
         self.sam.close()

@@ -130,6 +130,9 @@ def single_cases(way: Way) -> Iterator[Case]:
 def _exchanges(way: Way) -> Iterator[Case]:
     """At the first presentation a blank in a card's place would be the one that is made: nobody could know of it."""
     yield from (Case(way, (Fault("field", 1, whose),)) for whose in STRANGERS[1:])
+    for point in points(way):
+        if point.phase in ("encode", "read", "lock", "verify"):
+            yield from (Case(way, (Fault("taken", point.number, whose),)) for whose in STRANGERS)
     for whose in STRANGERS if way.plan == "held" else ():
         yield Case(way, (Fault("field", 2, whose),))
         yield Case(way, (Fault("card", 2, whose),))
@@ -194,7 +197,7 @@ def _cover(way: Way, cases: list[Case]) -> Iterator[Case]:
 
 def _meets(way: Way, fault: Fault) -> frozenset[object]:
     own = (fault.where, fault.kind)
-    if fault.where == "chip":
+    if fault.where in ("chip", "taken"):
         point = points(way)[fault.number]
         return frozenset({own, point.phase, point.label})
     if fault.where == "SAM":

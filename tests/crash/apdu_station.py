@@ -30,8 +30,8 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens: at an APDU (`where` is "chip"), at a call of the key holder ("SAM"), at the n-th presentation to the reader
-    ("field"), or to the card itself on its way back there ("card")."""
+    """What happens: at an APDU (`where` is "chip", or "taken": somebody takes the card away and leaves another), at a call of the
+    key holder ("SAM"), at the n-th presentation to the reader ("field"), or to the card itself on its way back there ("card")."""
 
     where: str
     number: int
@@ -124,6 +124,8 @@ class ApduStation(Station):
         field, sam = self.bench.field, self.bench.sam
         if fault.where == "card":
             self.lane.before["to_chip_station"] = lambda: self._exchange(fault)
+        elif fault.where == "taken":
+            field.plan[fault.number] = lambda _field, raw: self._strike_with(fault, lambda: self._take_unseen(fault.kind, raw))
         elif fault.where == "field":
             make = field.make_stranger
             field.swap_at = (fault.number, fault.kind)
@@ -157,6 +159,11 @@ class ApduStation(Station):
     def _exchange(self, fault: Fault) -> None:
         if not self.struck and isinstance(self.lane, ApduLane):
             self.lane.exchange(self._note(fault, fault.kind))
+
+    def _take_unseen(self, whose: str, raw: bytes) -> bytes:
+        assert isinstance(self.lane, ApduLane)
+        self.lane.exchange_unseen(self.bench.stranger(whose))
+        return self.bench.field.act(raw)
 
     def _note(self, fault: Fault, thing: R) -> R:
         self.struck.append(fault)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
+from zlib import crc32
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -16,12 +17,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from controller.chips.channel import Channel
 from controller.chips.content_signature import ContentSignature, to_be_signed
-from controller.chips.kdf import aes_cmac, kcv_aes
-from controller.chips.sam import KeyBlock, KeyBlocks, NoSam
+from controller.chips.sam import KeyBlock, KeyBlocks, NoSam, uid8
 from controller.chips.scp03 import InitializeUpdate, Scp03Session, derive
 from controller.errors import DeviceRefused
 from controller.model import ChipFile
 from hwsim import profiles as hwsim_profiles
+from hwsim.devices.chip import Heard
 from hwsim.devices.chip_apdu import Apdu, ChipDied
 from hwsim.devices.chip_eeprom import ChipTroubles
 from hwsim.devices.chip_ektp import EktpChip
@@ -30,14 +31,16 @@ from hwsim.devices.chip_keys import load_masters, scp03_keys
 from hwsim.devices.sam import SamCard, SamMemory
 from hwsim.world import Blank, World
 from tests.fakes.chip_sessions import aes_cbc
+from tests.fakes.key_values import aes_cmac, aes_ecb, kcv_aes
 from tests.fakes.pcscd import Hung, Pcscd, Reader
 
 MASTERS = load_masters()
 SIZES = {0x6FF1: 300, 0x6FF2: 212}  # two blocks each, and for STORE DATA groups that begin in the middle of a block
 SIGNATURE = 0x6FF6
 OWN_VERSION = 0x01  # of the keys that a finished gp-scp03 chip has
-# A twin is a finished card with the very contents that are wanted; a leftover holds another's contents and was never closed.
-STRANGERS = ("a blank", "a twin", "a leftover")
+# A twin is a finished card with the very contents that are wanted; a leftover holds another's contents and was never closed;
+# a foreigner has other keys, so it tells no more than its UID.
+STRANGERS = ("a blank", "a twin", "a leftover", "a foreigner")
 _WRITES = (0xD6, 0xE2)
 _KEY = Path(__file__).parents[2] / "examples" / "keys" / "contoh-chip-2026.key.pem"
 
@@ -107,6 +110,7 @@ class Field:
         self.troubles = ChipTroubles()
         self.blank: Blank | None = None  # lies there
         self.chip: BentEktp | BentGp | None = None  # answers
+        self._heard: Heard | None = None  # what the reader knows of a chip; of this one since it was reset last
         self.stranger: Blank | None = None  # answers instead, until the card is presented anew
         self.stuck_to: Blank | None = None  # and even then, as long as this card is presented: two cards lie on each other
         self.make_stranger: Callable[[str], Blank] = lambda _whose: World(seed=2).blank("none")
@@ -132,13 +136,14 @@ class Field:
         heard = blank if self.stranger is None or self.stuck_to not in (None, blank) else self.stranger
         if blank is not None and heard is not None and not heard.chip.dead:
             self.chip = self.present(heard)
+            self._heard = self.chip.heard
             self.pcscd.put(self.reader, self)
 
     def present(self, blank: Blank) -> BentEktp | BentGp:
         """Its chip gets power."""
         self._presented += 1
         kind = BentGp if self.profile.channel == "scp03" else BentEktp
-        return kind(blank, self.profile, self.troubles, self._presented, MASTERS)
+        return kind(blank, self.profile, self.troubles, crc32(blank.uid) + self._presented, MASTERS)
 
     def exchange(self, stranger: Blank, *, stays: bool) -> None:
         """From now on another chip answers, and the reader does not notice."""
@@ -160,6 +165,7 @@ class Field:
     def reset(self) -> None:
         if self.chip is not None:
             self.chip.reset()
+            self._heard = self.chip.heard
 
     def transmit(self, raw: bytes) -> bytes:
         self.before_each()
@@ -171,12 +177,13 @@ class Field:
 
     def act(self, raw: bytes) -> bytes:
         """What the chip does and answers; nothing when it loses its power meanwhile."""
-        chip = self.chip
+        chip, reader = self.chip, self._heard
         assert chip is not None  # nobody is connected without one
+        assert reader is not None
         self._go += raw[1] == 0xCA
         before = on_chip(chip.blank)
         try:
-            answer = chip.transmit(raw)
+            answer = reader.answer(raw) or chip.transmit(raw)
         except ChipDied:
             return self.lose()
         finally:
@@ -194,7 +201,7 @@ class Field:
     def lose(self, *, for_good: bool = False) -> bytes:
         """The chip loses its power; no answer."""
         assert self.chip is not None
-        self.chip.reset()
+        self.reset()
         self.chip.memory.dead = self.chip.memory.dead or for_good
         if self.chip.memory.dead:
             self.pcscd.put(self.reader, None)
@@ -250,16 +257,16 @@ class StaticSam(NoSam):
 
     def open_scp03(self, uid: bytes, init: InitializeUpdate) -> Scp03Session:
         self._called("open")
-        keys = scp03_keys(MASTERS.scp03, init.key_version, uid)
-        session = Scp03Session(init, derive(init, 8 * len(keys.enc), partial(aes_cmac, keys.enc), partial(aes_cmac, keys.mac)))
-        self._dek = keys.dek
+        enc, mac, dek = _static_keys(uid, init.key_version)
+        session = Scp03Session(init, derive(init, 8 * len(enc), partial(aes_cmac, enc), partial(aes_cmac, mac)))
+        self._dek = dek
         return session
 
     def new_keys(self, uid: bytes, version: int) -> KeyBlocks:
         self._called("new keys")
-        keys = scp03_keys(MASTERS.scp03, version, uid)
+        blocks = (aes_cbc(self._dek).encryptor().update(key) for key in _static_keys(uid, version))
         enc, mac, dek = (
-            KeyBlock(0x88, aes_cbc(self._dek).encryptor().update(key), kcv_aes(key)) for key in (keys.enc, keys.mac, keys.dek)
+            KeyBlock(0x88, block, kcv_aes(key)) for block, key in zip(blocks, _static_keys(uid, version), strict=True)
         )
         return KeyBlocks(version, (enc, mac, dek))
 
@@ -272,6 +279,11 @@ class StaticSam(NoSam):
         self.seen.append(name)
         if effect is not None:
             effect()
+
+
+def _static_keys(uid: bytes, version: int) -> list[bytes]:
+    """Of a chip, from the master of 16 bytes; hw-sim's cards derive theirs by code of their own."""
+    return [aes_ecb(MASTERS.scp03, bytes((purpose, version, 1)) + uid8(uid) + bytes(5)) for purpose in (1, 2, 3)]
 
 
 def label(raw: bytes) -> str:

@@ -55,10 +55,14 @@ class ChipCard(Card):
         return all(memory.content(fid) == wanted.get(fid, b"") for fid in memory.files if fid != 0x6FF0)
 
     def seems_other(self, files: tuple[ChipFile, ...]) -> bool:
-        """A file of it reads as something that never was to be in it; one that is not whole reads as empty, or ends early."""
+        """A file of it reads as something that never was to be in it; one that is not whole reads as empty, ends early, or has a
+        length that no file of its size can have."""
         memory = self.blank.chip
         wanted = {file.fid: file.content for file in files}
-        return any(not wanted.get(fid, b"").startswith(memory.content(fid)) for fid in memory.files if fid != 0x6FF0)
+        possible = [
+            fid for fid, space in memory.files.items() if fid != 0x6FF0 and memory.length(fid) <= len(space) - memory.prefix_bytes
+        ]
+        return any(not wanted.get(fid, b"").startswith(memory.content(fid)) for fid in possible)
 
     @property
     def closed(self) -> bool:
@@ -128,6 +132,8 @@ class ChipBench:
             finish(blank, self.kind, self.files)
         elif whose == "a leftover":
             fill(blank, tuple(ChipFile(file.fid, file.content[::-1]) for file in self.files))
+        elif whose == "a foreigner":
+            blank.chip.foreign = True
         self.strangers.append((blank, on_chip(blank)))
         return blank
 
@@ -186,6 +192,14 @@ class ApduLane(FakeLane):
         assert self.inside is not None
         self.output.append(self.inside)
         self.inside = self.bench.card(self.bench.stranger(whose))
+
+    def exchange_unseen(self, stranger: Blank) -> None:
+        """As `exchange`, while the reader talks to it and does not notice."""
+        assert self.inside is not None
+        self.output.append(self.inside)
+        self.inside = self.bench.card(stranger)
+        self.bench.field.exchange(stranger, stays=False)
+        self.bench.field.blank = stranger
 
     def _stand(self, position: CardPosition) -> None:
         self.position = position

@@ -20,7 +20,6 @@ import pytest
 from controller.chips import icao
 from controller.chips.apdu import Command, Response
 from controller.chips.icao import Offer
-from controller.chips.kdf import kcv_aes
 from controller.chips.profile import ChipProfile, find_profile
 from controller.chips.profile_tables import LENGTH_PREFIX_BYTES, ChannelTable, Do
 from controller.chips.script import Script, drive
@@ -44,6 +43,7 @@ from tests.fakes.chip_sessions import (
     key_of,
     scp03_side,
 )
+from tests.fakes.key_values import kcv_aes
 from tools.pcscd import SANDBOX_VARIABLE
 
 T = TypeVar("T")
@@ -100,6 +100,12 @@ def known(card: FakeCard) -> Personaliser:
 
 class PowerLostError(Exception):
     """The card lost its power and will not answer until it is powered again."""
+
+
+def tells_only_its_uid(point: str) -> None:
+    """The wire of a card with other keys."""
+    if point.startswith("apdu") and not point.startswith("apdu CA"):
+        raise DeviceRefused("chip_refused", "authenticate: 6300")
 
 
 @dataclass(slots=True)
@@ -364,18 +370,15 @@ class FakeChipStation:
         if self._absent:
             raise DeviceAbsent(self._absent, "not there")
 
-    async def identify(self, deadline: Deadline) -> ChipSight:
+    async def look(self, deadline: Deadline) -> str:
         """See the port; does not wait: no card now is no card."""
-        self._taken = None
-        await self.check()
-        card = self.card
-        try:
-            if card is None:
-                raise PowerLostError
-            sight = drive(self._talk.identify(), card.apdu)
-        except PowerLostError as error:
-            raise DeviceRefused("chip_silent", "no card answered") from error
-        self._taken = (card, sight.uid)
+        return await self._take(self._talk.look())
+
+    async def identify(self, deadline: Deadline) -> ChipSight:
+        """As `look`."""
+        sight = await self._take(self._talk.identify())
+        assert self.card is not None
+        self._taken = (self.card, sight.uid)
         return sight
 
     async def write(self, files: Sequence[ChipFile], deadline: Deadline) -> None:
@@ -396,6 +399,11 @@ class FakeChipStation:
         self._session().reset()
         return self._run(self._talk.verify(fids))
 
+    async def confirm(self, deadline: Deadline) -> None:
+        """See the port."""
+        self._session().reset()
+        self._drive(self._talk.confirm())
+
     async def release(self) -> None:
         """See the port."""
         self._taken = None
@@ -404,7 +412,25 @@ class FakeChipStation:
         """See the port."""
         self._taken = None
 
+    async def _take(self, script: Script[T]) -> T:
+        self._taken = None
+        await self.check()
+        try:
+            if self.card is None:
+                raise PowerLostError
+            return drive(script, self.card.apdu)
+        except PowerLostError as error:
+            raise DeviceRefused("chip_silent", "no card answered") from error
+
     def _run(self, script: Script[T]) -> T:
+        try:
+            return self._drive(script)
+        except DeviceRefused:
+            self._session().reset()
+            self._drive(self._talk.confirm())
+            raise
+
+    def _drive(self, script: Script[T]) -> T:
         card = self._session()
         try:
             return drive(script, card.apdu)

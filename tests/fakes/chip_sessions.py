@@ -15,11 +15,12 @@ from controller.chips import icao
 from controller.chips.apdu import Command, Response
 from controller.chips.channel import Channel
 from controller.chips.icao import Offer
-from controller.chips.kdf import aes_cmac, aes_ecb, kcv_aes, kdf, pad80, unpad80
+from controller.chips.kdf import kdf, pad80, unpad80
 from controller.chips.sam import KeyBlock, KeyBlocks
 from controller.chips.scp03 import InitializeUpdate, Scp03Session, SessionKeys, derive
 from controller.chips.tlv import tlv, tlvs
 from controller.errors import DeviceAbsent, DeviceRefused
+from tests.fakes.key_values import aes_cmac, aes_ecb, kcv_aes
 
 CARD_CONTROL = bytes(range(51))
 FIRST_VERSION = 0x30

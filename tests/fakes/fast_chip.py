@@ -52,6 +52,11 @@ class FastChipStation:
         if self.trouble:
             raise DeviceAbsent("reader_absent" if self.trouble == "absent" else "reader_lost", self.trouble)
 
+    async def look(self, deadline: Deadline) -> str:
+        sight = await self.identify(deadline)
+        self._taken = None
+        return sight.uid
+
     async def identify(self, deadline: Deadline) -> ChipSight:
         self._taken = None
         if self.trouble == "absent":
@@ -90,6 +95,9 @@ class FastChipStation:
 
     async def verify(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
         return await self.read(fids, deadline)
+
+    async def confirm(self, deadline: Deadline) -> None:
+        self._session()
 
     async def release(self) -> None:
         self._taken = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from controller.jobs.verdict import Ruling
 from controller.jobs.workshop import Workshop
-from controller.model import JobState, LaneStatus, Panel, Verdict
+from controller.model import ChipFile, JobState, LaneStatus, Panel, Verdict
 from tests.fakes.lane import FILES, PANELS, FakeLane
 from tests.fakes.stock import fill
 
@@ -93,12 +93,19 @@ class Site(AtWork):
     panel_up: bool = True
     statuses: list[LaneStatus] = field(default_factory=list)
     panels: list[Panel] = field(default_factory=lambda: PANELS)
+    contents: Callable[[bytes], Sequence[ChipFile]] = lambda _record: FILES
     workshop: Workshop = field(init=False)
 
     def __post_init__(self) -> None:
         folder = self.spool.folder.parent / "rendered"
         self.workshop = Workshop(
-            self.store, self.spool, self.artist, folder, lambda _path: self.panels, lambda _record: FILES, self.taken
+            self.store,
+            self.spool,
+            self.artist,
+            folder,
+            lambda _path: self.panels,
+            lambda record: self.contents(record),
+            self.taken,
         )
         self.worker = self.build()
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.scenario.scene import Scene
 
+BELIEVED = "AqnCrwcBN0dze8NhfpLP21uUuyCHESKspk3r9q/Fyqo3"  # the example's chip key
+NOBODYS = "A2sX0fLhLEJH+Lzm5WOkQPJ3A32BLeszoPShOUXYmMKW"  # the base point
 EDITS = {"max_remakes = 1": "max_remakes = 1\nmax_rejects_in_row = 2"}  # not 3: a dead chip takes 5 s of wall time
 
 
@@ -48,6 +50,28 @@ def test_a_card_with_a_bad_chip_is_rejected_and_made_again(
     stages = [(stage["name"], stage["outcome"]) for stage in spoiled["stages"] if stage["name"] != "verdict"]
     assert stages[-2:] == [(last, "failed"), ("reject", "done")]
     assert scene.cards_of(number) == 1
+
+
+def test_a_chip_key_that_is_taken_away_holds_the_waiting_job_and_costs_no_blank(scene: Scene) -> None:
+    scene.press("hold")
+    scene.rig.until(lambda: scene.rig.station()["held"], "HOLD")
+    blanks, config = scene.there()["hopper"], scene.rig.config.read_text(encoding="utf-8")
+    (number,) = scene.submit()
+    _restart(scene, config.replace(BELIEVED, NOBODYS))
+    scene.press("go")
+    scene.until_state("held", number)
+    assert scene.job(number)["job"]["reason"] == "chip.signature"
+    assert (scene.verdicts(number), scene.there()["hopper"]) == ([], blanks)
+    _restart(scene, config)
+    assert scene.rig.command("retry", str(number)).stdout == f"job {number} is ready\n"
+    scene.until_state("issued", number)
+
+
+def _restart(scene: Scene, config: str) -> None:
+    """The daemon ends and comes back with another station.toml."""
+    scene.rig.stop_station()
+    scene.rig.config.write_text(config, encoding="utf-8")
+    scene.rig.start_station()
 
 
 @pytest.mark.parametrize("fault", ["wrong_chip", "swapped_card"])

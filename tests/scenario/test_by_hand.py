@@ -23,7 +23,7 @@ def test_three_cards_are_issued_by_hand(scene: Scene, hands: Hands) -> None:
     scene.until_state("issued", *jobs)
     assert [scene.verdicts(job) for job in jobs] == [[("good", "")]] * 3
     assert len(set(cards)) == 3
-    assert [name for name, _ in scene.stages(jobs[0])] == ["probe", "encode", "read back", "lift", "print", "check"]
+    assert [name for name, _ in scene.stages(jobs[0])] == ["probe", "encode", "read back", "close", "lift", "print", "check"]
 
 
 def test_a_card_that_is_not_a_blank_begins_nothing(scene: Scene, hands: Hands) -> None:
@@ -46,7 +46,7 @@ def test_the_printer_is_asked_nothing_while_the_written_card_lies_on_the_reader(
     hands.until_asked("feed_by_hand")
     strange = scene.rig.put("next", "slot")  # the next blank is put in instead
     scene.until_stage("lift")
-    assert scene.stages(job)[-1] == ("read back", "done")
+    assert scene.stages(job)[-1] == ("close", "done")
     scene.rig.put(strange, "hopper")
     hands.feed(card)
     hands.bring_back(card)

@@ -269,9 +269,10 @@ def test_a_card_that_falls_silent_in_the_middle_is_not_called_bad(counter: Count
 
 
 def test_a_running_stations_reader_is_told_with_what_to_do(counter: Counter) -> None:
-    said = counter.while_it_ran
+    said, condition = counter.while_it_ran, "sam_busy"
     assert (said.returncode, said.stdout) == (1, "")
     assert "stop it first (systemctl stop print-station), or use another reader." in said.stderr
+    assert f"    [{condition}: SAM slot '" in said.stderr
     assert "another program holds the SAM (0x8010000B)]" in said.stderr
 
 

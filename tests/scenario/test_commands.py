@@ -59,6 +59,7 @@ def test_jobs_and_job_show_where_the_work_stands(scene: Scene, issued: int) -> N
         "probe",
         "encode",
         "read",
+        "close",
         "print",
         "check",
         "deliver",

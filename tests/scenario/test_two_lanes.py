@@ -39,7 +39,7 @@ def test_the_recovery_of_one_lane_does_not_hold_up_the_other(scene: Scene) -> No
 def test_a_reader_that_hangs_holds_up_its_own_lane_only(scene: Scene) -> None:
     scene.rig.trigger("apdu", 1, "before", [fault("reader_hang")], lane="2", start="CA 0000")
     numbers = scene.submit(3)
-    scene.until_waits("reader_lost", lane="2")
+    scene.until_waits("reader_stuck", lane="2")
     scene.until_state("issued", *numbers)
     scene.rig.fault("reader_thaw", lane="2")
     scene.until_free("2")

@@ -18,7 +18,7 @@ from controller.jobs.evidence import LaneEvidence, Look, Phase
 from controller.jobs.store import Store
 from controller.model import StationSnapshot, Verdict
 from controller.station import Station
-from tests.fakes.chip import FakeCard, FakeChipStation, ektp
+from tests.fakes.chip import OTHER_UID, FakeCard, FakeChipStation, ektp, tells_only_its_uid
 from tests.fakes.full_disk import fill_disk, free_disk
 from tests.fakes.interrupted import UID, ask_about, gone
 from tests.fakes.lane import FILES
@@ -133,11 +133,32 @@ async def test_without_a_question_a_card_is_only_known_to_lie_there(bench: Bench
     async with reading(bench):
         await _empty(bench)
         bench.lay_down(card)
+        await bench.looked(6)
+    assert (bench.reads, bench.station.snapshot.notice, bench.changes) == (0, "", 0)
+
+
+async def test_the_card_that_is_asked_for_and_cannot_be_opened_is_told_and_tried_again(bench: Bench) -> None:
+    card = await _whole()
+    await bench.ask(evidence=gone(panels=5))
+    async with reading(bench):
+        await _empty(bench)
+        bench.chip.card, card.wire = card, tells_only_its_uid
+        await bench.until(lambda now: now.notice == "desk_unread")
+        assert await _verdict(bench) is None
+        bench.lay_down(card)
+        await bench.until(lambda now: now.notice == "desk_good")
+    assert await _verdict(bench) is Verdict.GOOD
+
+
+async def test_any_other_card_that_cannot_be_opened_is_told_to_be_another_and_asked_for_no_more(bench: Bench) -> None:
+    await bench.ask()
+    card = FakeCard(ektp(), OTHER_UID)
+    async with reading(bench):
+        await _empty(bench)
+        bench.lay_down(card)
+        await bench.until(lambda now: now.notice == "desk_other")
         await bench.looked()
-        per_look = bench.reads / bench.looks
-        await bench.looked()
-    assert (bench.reads / bench.looks, bench.station.snapshot.notice, bench.changes) == (per_look, "", 0)
-    assert bench.reads <= bench.looks * len(ektp().files)  # their lengths, to tell a fresh chip; never their contents
+    assert {command.ins for command in card.log} == {0xCA}
 
 
 async def test_a_blank_left_lying_is_not_taken_for_the_one_that_is_asked_for_later(bench: Bench) -> None:

@@ -53,15 +53,15 @@ def test_a_wait_for_the_device_is_measured(table: SamCardsTable | TokenTable, re
     assert watch.total_s == 1
 
 
-def test_what_was_refused_is_remembered_in_the_state_directory_until_a_person_has_acted(tmp_path: Path) -> None:
+def test_what_is_tried_is_remembered_in_the_state_directory_for_each_key_holder(tmp_path: Path) -> None:
     holders = KeyHolders(CARDS, tmp_path)
     refused = [holders._refused(holder) for holder in ("SAM ACME 00 01", "SAM ACME 00 03", "token perso")]
-    refused[0].keep(b"4711")
-    refused[2].keep(b"4711")
+    refused[0].trying(b"4711")
+    refused[2].trying(b"4711")
     assert [pin.holds(b"4711") for pin in refused] == [True, False, True]
-    KeyHolders(CARDS, tmp_path).forget_refusals()
-    assert not any(pin.holds(b"4711") for pin in refused)
-    assert not list(tmp_path.iterdir())
+    assert KeyHolders(CARDS, tmp_path)._refused("token perso").holds(b"4711")
+    refused[2].clear()
+    assert [pin.holds(b"4711") for pin in refused] == [True, False, False]
 
 
 def test_a_sam_that_needs_no_opening_has_no_pin() -> None:

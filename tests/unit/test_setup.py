@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,7 @@ def test_a_mistake_in_a_profile_is_told_under_the_key_that_names_it(tmp_path: Pa
 
 
 TOKEN = 'kind = "pkcs11"\nmodule = "/usr/lib/softhsm/libsofthsm2.so"\ntoken = "perso"\npin_credential = "pin"\n'
+OWN_SAM = "is required: with a key_holder of kind 'pcsc' {} has a SAM card of its own."
 SAMS = re.compile(r"(, |^)sam = {[^}]*}", re.MULTILINE)
 
 
@@ -133,7 +135,12 @@ def test_chips_that_want_keys_need_a_key_holder(tmp_path: Path) -> None:
 
 def test_a_lane_without_its_sam_card_is_refused(tmp_path: Path) -> None:
     found = mistakes(tmp_path, EXAMPLE.replace(', sam = { name = "hw-sim lane 1 00 01" }', ""))
-    assert found == {"lanes[0].reader.sam": "is required: key_holder is of kind 'pcsc', and each lane has a SAM card."}
+    assert found == {"lanes[0].reader.sam": OWN_SAM.format("lane 1")}
+
+
+def test_a_desk_reader_without_its_sam_card_is_refused(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, EXAMPLE.replace('sam = { name = "hw-sim desk 00 01" }\n', ""))
+    assert found == {"desk_reader.sam": OWN_SAM.format("the desk reader")}
 
 
 def test_a_sam_card_beside_a_token_is_refused(tmp_path: Path) -> None:
@@ -141,6 +148,44 @@ def test_a_sam_card_beside_a_token_is_refused(tmp_path: Path) -> None:
     assert set(mistakes(tmp_path, text)) == {"lanes[0].reader.sam", "desk_reader.sam"}
 
 
-def test_scp03_takes_a_token(tmp_path: Path) -> None:
-    text = EXAMPLE.replace('name = "hw-sim lane 1 00 00", profile = "ektp"', 'name = "hw-sim lane 1 00 00", profile = "gp-scp03"')
-    assert "takes a key_holder of kind 'pkcs11'" in mistakes(tmp_path, text)["lanes[0].reader.profile"]
+def on_the_lane(profile: str, text: str = EXAMPLE) -> str:
+    """The example with other chips on its lane."""
+    return text.replace('name = "hw-sim lane 1 00 00", profile = "ektp"', f'name = "hw-sim lane 1 00 00", profile = "{profile}"')
+
+
+def on_the_desk(profile: str, text: str = EXAMPLE) -> str:
+    """The example with other chips on its desk reader."""
+    return text.replace('name = "hw-sim desk 00 00"\nprofile = "ektp"', f'name = "hw-sim desk 00 00"\nprofile = "{profile}"')
+
+
+@pytest.mark.parametrize(("place", "put"), [("lanes[0].reader.profile", on_the_lane), ("desk_reader.profile", on_the_desk)])
+def test_scp03_takes_a_token(tmp_path: Path, place: str, put: Callable[[str], str]) -> None:
+    found = mistakes(tmp_path, put("gp-scp03"))
+    assert found == {place: "chips 'gp-scp03' speak SCP03, which takes a key_holder of kind 'pkcs11'."}
+    assert setup(tmp_path, with_token(put("gp-scp03"))).lanes
+
+
+def plain_lane(folder: Path, text: str = EXAMPLE) -> str:
+    """The example whose lane has chips that want neither keys nor a signature."""
+    shutil.copytree(ROOT / "firmware_profiles", folder / "profiles")
+    plain = (ROOT / "firmware_profiles/chips/ektp.toml").read_text(encoding="utf-8")
+    for old, new in (
+        (r'name = "ektp"', 'name = "plain"'), (r'kind = "icao".*', 'kind = "none"'), (r"card_control = .*", ""),
+        (r"signature = 0x6FF6.*", ""), (r'\[\[steps\]\]\nphase = "\w+"\ndo = "authenticate".*\n', ""),
+    ):  # fmt: skip
+        plain, times = re.subn(f"(?m)^{old}", new, plain)
+        assert times
+    (folder / "profiles/chips/plain.toml").write_text(plain, encoding="utf-8")
+    text = on_the_lane("plain", text).replace("max_remakes", f'profiles_dir = "{folder}/profiles"\nmax_remakes')
+    return text.replace(', sam = { name = "hw-sim lane 1 00 01" }', "")
+
+
+def test_a_desk_readers_chips_want_a_key_holder_and_a_believed_signature_too(tmp_path: Path) -> None:
+    text = plain_lane(tmp_path)
+    text = SAMS.sub("", re.sub(r'(?m)^\[key_holder\].*\nkind = "pcsc".*\n', "", text))
+    text = re.sub(r"(?m)^\[\[chip_keys\]\].*\nkid.*\npublic_key.*\n", "", text)
+    assert mistakes(tmp_path, text) == {
+        "key_holder": "is required: the chips 'ektp' of the desk reader want keys.",
+        "chip_keys": "is required: the contents of ektp chips are signed by the centre.",
+    }
+    assert setup(tmp_path, on_the_desk("plain", text)).lanes

@@ -55,7 +55,9 @@ class OwnerThread:
                 return
             self._calls.put(None)
             self._calls = SimpleQueue()
-        thread.join(limit_s)
+            stuck = self._stuck is not None and not self._stuck.done.is_set()
+        if not stuck:  # nobody waits for that one a second time
+            thread.join(limit_s)
 
     def _start(self) -> None:
         if self._thread is None:

@@ -8,7 +8,8 @@ What the facts force:
 - A broken connection is never used again. pcscd lets an old handle reach a card that was swapped in quickly, so after any
   failure only `take` opens a new one, and it always runs a script of its own (which reads the UID) on what it connected.
 - A transmit to a hung card never returns and cannot be stopped. Its thread is given up at the deadline; until that thread
-  comes back the reader counts as lost, so at most one such thread exists for each reader.
+  comes back the reader counts as stuck, so at most one such thread exists for each reader. A key holder that never answers
+  holds the same thread up; its stopwatch tells which of them it is.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ T = TypeVar("T")
 CHECK_S = 2.0  # pcscd answers in under a millisecond; one that needs longer is frozen
 LATE_S = 0.5  # the thread ends its call this long after the deadline, unless it is stuck
 PAST_POLL_S = 0.05  # how often we look whether a thread that was given up has come back
-_CARD_STUCK = ("reader_lost", "an earlier command to the card or its SAM has not come back; take the card out of the reader, "
-                              "or restart pcscd")  # fmt: skip
+_PCSCD_STUCK = ("pcsc_absent", "pcscd has not answered an earlier question; restart it")
+_CARD_STUCK = ("reader_stuck", "an earlier command to the card has not come back; take the card off the reader, or restart pcscd")
 _KEYS_STUCK = ("sam_absent", "the key holder has not answered an earlier command; take the SAM out and put it in again, "
                              "or restart pcscd")  # fmt: skip
 
@@ -55,7 +56,7 @@ class PcscLink:
         deadline = Deadline.after(CHECK_S)
         await self._past_over(deadline)
         try:
-            await self._call(self._session.check, deadline)
+            await self._call(self._session.check, deadline, stuck=_PCSCD_STUCK)
         except TimeoutError as error:
             raise DeviceAbsent("pcsc_absent", f"pcscd does not answer within {CHECK_S} s") from error
 
@@ -108,18 +109,23 @@ class PcscLink:
         try:
             return await self._call(work, deadline, meter)
         except TimeoutError as error:
+            if self._stuck is _KEYS_STUCK:
+                raise DeviceUnknown("sam_absent", "the key holder did not answer before the deadline; it is given up") from error
             raise DeviceUnknown("chip_silent", "the card did not answer before the deadline; its reader is given up") from error
 
     async def _call(self, work: Callable[[Order], T], deadline: Deadline, meter: CostMeter | None = None,
                     stuck: tuple[str, str] = _CARD_STUCK) -> T:  # fmt: skip
-        """Run `work` on the reader's thread. TimeoutError when the thread is stuck; it is then given up."""
+        """Run `work` on the reader's thread. TimeoutError when the thread is stuck; it is then given up.
+
+        `_stuck` says for what: for the key holder when the meter says that this is waited for, else for `stuck`.
+        """
         order = Order(deadline, CostMeter() if meter is None else meter)
         try:
             async with asyncio.timeout(deadline.left_s() + LATE_S):
                 return await self._thread.call(work, order)
         except TimeoutError:
             await self._thread.close(last=self._session.shut, wait_s=0)
-            self._past, self._stuck = self._session, stuck
+            self._past, self._stuck = self._session, _KEYS_STUCK if order.meter.waits_for_keys else stuck
             self._session, self._thread = self._fresh()
             raise
         finally:

@@ -13,8 +13,8 @@ CLA 00 and P1 00 always; P2 is 01 in F1 for a card control of 51 bytes and 00 fo
 stays in the SAM. The status words of refusals are not public; which are taken for "locked" is our choice, after ISO 7816-4.
 
 A SAM without power has no session: each new connection starts with FF, and F0 where a blob was issued. F0 without data asks how
-many tries are left: with one left nothing is tried. A blob that was refused is not tried again until it has changed, or until the
-SAM has as many tries as before: then it is another SAM, or that try never reached it.
+many tries are left: with one left nothing is tried. A blob that was tried and not taken is not tried again until it has changed,
+or until the SAM has as many tries as before: then it is another SAM, or that try never reached it.
 
 While a session is open the chip may have been written, so there the loss of the SAM or an answer that makes no sense is
 DeviceUnknown: only before is it certain that nothing happened.
@@ -59,11 +59,15 @@ class SamSlot(Protocol):
 class PcscSam:
     """One SAM, for one lane: it holds one session at a time."""
 
-    def __init__(self, slot: SamSlot, blob: PinSource | None = None, refused: RefusedPin | None = None) -> None:
-        """`blob`: where the 32 bytes of F0 are, as 64 hex digits; None: this SAM needs no opening."""
+    def __init__(self, slot: SamSlot, blob: PinSource | None = None, refused: RefusedPin | None = None, *,
+                 once_more: bool = False) -> None:  # fmt: skip
+        """`blob`: where the 32 bytes of F0 are, as 64 hex digits; None: this SAM needs no opening.
+
+        `once_more`: a person says that the blob, refused before, is right now; for one try.
+        """
         self._slot, self._blob = slot, blob
         self._refused = RefusedPin() if refused is None else refused
-        self._left = 0  # tries before the blob was refused; 0: the SAM did not tell
+        self._once_more = once_more
         self._begun = False
         self._channel: SamChannel | None = None
 
@@ -158,13 +162,13 @@ class PcscSam:
             raise _locked(f"the SAM is not opened: {_words(word)}; the last try is kept for a person")
         secret = _from_hex(blob)
         left = word & 0x0F if _counts_tries(word) else 0
-        if not (left and left >= self._left > 0) and self._refused.holds(secret):
-            raise _locked(f"the SAM has refused this blob already; correct {blob.place}, "
+        once_more, self._once_more = self._once_more, False
+        if not once_more and self._refused.holds(secret, left):
+            raise _locked(f"the SAM has refused this blob already, or its answer was lost; correct {blob.place}, "
                           "or run 'print-station keys check --once-more' when another SAM is in the slot")  # fmt: skip
+        self._refused.trying(secret, left, once_more=once_more)
         response = self._ask(_OPEN, secret)
         if response.sw != _DONE:
-            self._left = left
-            self._refused.keep(secret)
             raise _locked(f"the SAM refuses {blob.place}: {_words(response.sw)}; it is not tried again")
         self._refused.clear()
 

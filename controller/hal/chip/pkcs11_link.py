@@ -6,7 +6,7 @@ What the facts force:
 - One session, one thread: sessions opened side by side fail, and a second login in the process is refused.
 - A wrong PIN is tried once. The token's flags are read before every login: one that was refused a PIN since its last login is
   left alone until a person says that the PIN is right now, and one with a single try left always. A token may have no such flags:
-  the PIN that was refused last is remembered too.
+  the PIN that is tried is written down before, until the token has taken it.
 - Keys are derived inside, used inside and destroyed when the work ends; only results come out. Work is arithmetic without a
   trace, so it is done again on a new session when the old one turns out to be gone.
 """
@@ -113,22 +113,28 @@ class TokenLink:
             return
         token = self._find()
         pin = self._permitted(token.flags, once_more)
+        self._log_in(token, pin, write, once_more)
+        self._writable = write
+        self._refused.clear()
+
+    def _log_in(self, token: Any, pin: str, write: bool, once_more: bool) -> None:
         try:
+            token.open(rw=write).close()  # a token that cannot be reached has been given no PIN
+            self._refused.trying(pin.encode(), once_more=once_more)
             self._session = token.open(rw=write, user_pin=pin)
         except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange) as error:
-            self._refused.keep(pin.encode())
             self._forget()  # python-pkcs11 leaves the session open that it could not log in
             raise _locked(f"token '{self._label}' refuses the PIN of {self._pin.place}; it is not tried again. "
                           "Correct it, then run 'print-station keys check --once-more'") from error  # fmt: skip
         except (pkcs11.PinLocked, pkcs11.PinExpired, pkcs11.UserPinNotInitialized) as error:
+            self._refused.clear()  # the token itself takes no further try
             self._forget()
             raise _locked(f"token '{self._label}' takes no PIN: {_words(error)}") from error
         except pkcs11.UserAlreadyLoggedIn as error:
+            self._refused.clear()  # the PIN was not looked at
             raise _refused(f"token '{self._label}' is in use by another part of this process") from error
         except pkcs11.PKCS11Error as error:
             raise _LostError(DeviceAbsent("sam_absent", f"token '{self._label}' cannot be opened: {_words(error)}")) from error
-        self._writable = write
-        self._refused.clear()
 
     def _probe(self) -> None:
         """A search on a session that is gone would complain once more from its destructor, on stderr."""
@@ -166,8 +172,9 @@ class TokenLink:
                           "if the PIN is right now, run 'print-station keys check --once-more'")  # fmt: skip
         pin = self._pin.read()
         if not once_more and self._refused.holds(pin.encode()):
-            raise _locked(f"token '{self._label}' has refused this PIN already; correct {self._pin.place}, "
-                          "or run 'print-station keys check --once-more' when the token has another PIN now")  # fmt: skip
+            raise _locked(f"token '{self._label}' has refused this PIN already, or its answer was lost; correct "
+                          f"{self._pin.place}, or run 'print-station keys check --once-more' when the token has another PIN "
+                          "now")  # fmt: skip
         return pin
 
     def _forget(self) -> None:

@@ -39,7 +39,8 @@ class SamLink:
         self._card: tuple[int, int] | None = None  # handle, protocol header for it
 
     def connect(self) -> bool:
-        """Make sure that a card is held; True when it is held only from now on. DeviceAbsent("sam_absent") when there is none."""
+        """Make sure that a card is held; True when it is held only from now on. DeviceAbsent("sam_absent") when there is none,
+        DeviceAbsent("sam_busy") while another program holds it."""
         if self._card is not None:
             return False
         stale = self._context is not None
@@ -93,4 +94,5 @@ class SamLink:
     def _absent(self, hresult: int) -> DeviceAbsent:
         word = "the SAM gave no answer" if hresult == scard.SCARD_S_SUCCESS else scard.SCardGetErrorMessage(hresult)
         code = f"0x{hresult & 0xFFFFFFFF:08X}"
-        return DeviceAbsent("sam_absent", f"SAM slot '{self._reader_name}': {_PLAIN.get(hresult, word)} ({code})")
+        condition = "sam_busy" if hresult == scard.SCARD_E_SHARING_VIOLATION else "sam_absent"
+        return DeviceAbsent(condition, f"SAM slot '{self._reader_name}': {_PLAIN.get(hresult, word)} ({code})")

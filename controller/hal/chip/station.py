@@ -1,7 +1,9 @@
 """The chip station of a lane: a PC/SC contactless reader, the chip profile it speaks and the key holder (port `ChipStation`).
 
-Only `identify` connects to a card. Every later script asks the card that is held for its UID first, so that a chip that was
-swapped in under an open connection is refused and never written. Comparing what is read back is the caller's work.
+Only `look` and `identify` connect to a card. Every later script asks the card that is held for its UID first, so that a chip that
+was swapped in under an open connection is refused and never written. What is refused is only believed of this card when the UID
+is still its own after a reset: until then a reader says what it heard when the card before came. Comparing what is read back is
+the caller's work.
 
 The key holder is used on the reader's own thread. That it cannot be used is no fault of the card: before the first write it is
 DeviceAbsent, afterwards DeviceUnknown.
@@ -68,13 +70,21 @@ class PcscChipStation:
         self._held = False  # a chip was identified and not let go of
 
     async def check(self) -> None:
-        """DeviceAbsent("pcsc_absent" | "reader_absent" | "reader_lost") within 2 s when no card could be read. Touches none.
+        """DeviceAbsent("pcsc_absent" | "reader_absent" | "reader_stuck") within 2 s when no card could be read. Touches none.
 
         Then the key holder: DeviceAbsent("sam_absent"), DeviceRefused("sam_locked" | "sam_refused").
         """
         await self._link.check()
         if self._profile.needs_sam:
             await self._ask_sam()
+
+    async def look(self, deadline: Deadline) -> str:
+        """Wait for a card, take it for ourselves, read its UID and nothing else. Needs no key holder; is not measured.
+
+        DeviceRefused("chip_silent") as for `identify`; another one when there was a card that did not tell.
+        """
+        self._held = False
+        return await self._link.take(self._talk.look, deadline)
 
     async def identify(self, deadline: Deadline) -> ChipSight:
         """Wait for a card, take it for ourselves, read its UID and whether its files are empty. Writes nothing.
@@ -117,6 +127,10 @@ class PcscChipStation:
 
         return await self._watch.over(ChipPhase.VERIFY, work)
 
+    async def confirm(self, deadline: Deadline) -> None:
+        """Reset the chip: is it still the one last identified? DeviceRefused("chip_swapped"), DeviceUnknown when it was lost."""
+        await self._confirm(deadline, CostMeter())
+
     async def release(self) -> None:
         """Let go of the card so that it may be moved. Never fails."""
         self._held = False
@@ -148,7 +162,13 @@ class PcscChipStation:
         except DeviceError as error:
             if error.condition.startswith(_SAM):
                 raise DeviceUnknown(error.condition, error.detail) from error
+            if isinstance(error, DeviceRefused):
+                await self._confirm(deadline, meter)
             raise
+
+    async def _confirm(self, deadline: Deadline, meter: CostMeter) -> None:
+        await self._link.reset(deadline, meter)
+        await self._link.run(self._talk.confirm(), deadline, meter)
 
 
 async def _blameless(asked: Awaitable[T]) -> T:

@@ -31,6 +31,11 @@ class Stopwatch:
             self._sum_s += self._clock() - since_s
 
     @property
+    def running(self) -> bool:
+        """Whether it runs at this moment."""
+        return self._since_s is not None
+
+    @property
     def total_s(self) -> float:
         """All seconds so far, those under way included."""
         since_s = self._since_s
@@ -58,6 +63,11 @@ class CostMeter:
     def received(self, size: int) -> None:
         """Its answer has so many bytes; 0: there is none."""
         self._received_bytes += size
+
+    @property
+    def waits_for_keys(self) -> bool:
+        """Whether it is the key holder that is waited for at this moment."""
+        return self._keys.running
 
     def cost(self) -> ChipCost:
         """All of it so far."""

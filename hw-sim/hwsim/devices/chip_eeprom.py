@@ -1,8 +1,9 @@
 """What a chip's memory takes when it is written, and what is left of it when power is lost on the way. Pure.
 
 The chip writes pages of 32 bytes one by one (E): those before the torn one hold the new bytes, those behind it the old ones.
-What the torn page holds is a matter of microseconds, so a fault says it: `cut` (new up to the very byte), `old`, `new`, or a
-`mix` byte by byte. What a chip changes as a whole (keys, life cycle) is old until it is new, whatever happens.
+What the torn page holds is a matter of microseconds, so a fault says: `cut` (new up to the very byte), `old`, `new`, a `mix` of
+bits, or the whole page as it is between erasing and writing, `erased` (00) or `blank` (FF), with what was not to be written.
+What a chip changes as a whole (keys, life cycle) is old until it is new, whatever happens.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from hwsim.devices.chip_apdu import ChipDied
 from hwsim.world import ChipMemory
 
 PAGE_BYTES = 32
-TORN = ("cut", "old", "new", "mix")
+TORN = ("cut", "old", "new", "mix", "erased", "blank")
+_WIPED = {"erased": b"\x00", "blank": b"\xff"}
 
 
 @dataclass(slots=True)
@@ -53,7 +55,10 @@ class Eeprom:
     def write(self, fid: int, offset: int, data: bytes) -> None:
         """Put bytes into a file. Raises ChipDied when power is lost before the end of it."""
         cut = self._spend(len(data))
-        kept = data if cut is None else self._torn(bytes(self._memory.files[fid][offset:]), offset, data, cut)
+        if cut is not None:
+            offset, kept = self._torn(bytes(self._memory.files[fid]), offset, data, cut)
+        else:
+            kept = data
         if kept and self._troubles.flip_next_write:
             self._troubles.flip_next_write = False
             kept = kept[:-1] + bytes([kept[-1] ^ 1])
@@ -78,17 +83,25 @@ class Eeprom:
         self._troubles.cut_in_bytes = cut - size
         return None
 
-    def _torn(self, old: bytes, offset: int, data: bytes, cut: int) -> bytes:
-        """What there is of `data` afterwards, from `offset` on; behind it the file is as before."""
+    def _torn(self, old: bytes, offset: int, data: bytes, cut: int) -> tuple[int, bytes]:
+        """From where on the file differs afterwards, and what is there; behind that it is as before."""
         page = self._troubles.cut_page
         if page == "cut" or cut == len(data):
-            return data[:cut]
+            return offset, data[:cut]
         begin = (offset + cut) // PAGE_BYTES * PAGE_BYTES
         start, end = max(0, begin - offset), min(len(data), begin + PAGE_BYTES - offset)
+        if page in _WIPED:
+            wiped = _WIPED[page] * (min(begin + PAGE_BYTES, len(old)) - begin)
+            return min(offset, begin), data[:start] + wiped
         if page != "mix":
-            return data[: end if page == "new" else start]
-        mixed = bytes(self._random.choice(pair) for pair in zip(old[start:end], data[start:end], strict=True))
-        return data[:start] + mixed
+            return offset, data[: end if page == "new" else start]
+        pairs = zip(old[offset + start :], data[start:end], strict=False)
+        return offset, data[:start] + bytes(self._mixed(*pair) for pair in pairs)
+
+    def _mixed(self, old: int, new: int) -> int:
+        """Each bit of the one or of the other."""
+        from_new = self._random.getrandbits(8)
+        return old & ~from_new | new & from_new
 
     def _lose(self) -> None:
         self._troubles.cut_in_bytes = None

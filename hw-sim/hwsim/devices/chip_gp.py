@@ -15,7 +15,7 @@ from hwsim.devices.chip import Chip
 from hwsim.devices.chip_apdu import OK, SHORT_LE, Apdu, StatusWord
 from hwsim.devices.chip_gp_data import INTRODUCTIONS, ISD_AID, application_row, tlv
 from hwsim.devices.chip_keys import scp03_keys, uid8
-from hwsim.devices.chip_put_key import parse_put_key, put_key_answer
+from hwsim.devices.chip_put_key import MAX_VERSION, parse_put_key, put_key_answer
 from hwsim.devices.chip_scp03 import C_MAC, LEVELS, KeySet, Scp03Session, card_challenge
 from hwsim.devices.chip_store_data import StoreData
 
@@ -224,9 +224,11 @@ class GpChip(Chip):
             raise StatusWord(0x6A88)
         if version in known and version != apdu.p1:
             raise StatusWord(0x6A80)
+        replaced = [old for old in known if old == apdu.p1 or (apdu.p1 == 0 and old > MAX_VERSION)]
 
         def put() -> None:
-            known.pop(apdu.p1, None)
+            for old in replaced:
+                del known[old]
             known[version] = (keys.enc, keys.mac, keys.dek)
             self.memory.sequence = 0
 

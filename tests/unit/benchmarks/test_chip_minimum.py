@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from benchmarks.chip_minimum import Exchange, icao_bytes, minimum, scp03_bytes
+from benchmarks.chip_minimum import Exchange, Minimum, floor, icao_bytes, minimum, scp03_bytes
 from benchmarks.chip_rig import TOTAL_BYTES, contents
 from controller.chips.script import drive
 from tests.fakes.chip import FakeCard, ektp, personaliser, shipped
@@ -47,6 +47,23 @@ def test_what_is_said_is_hardly_more_than_the_least(name: str) -> None:
     sizes = said(name)
     assert least.commands <= len(sizes) <= 1.05 * least.commands
     assert least.total_bytes <= sum(sizes) <= 1.05 * least.total_bytes
+
+
+@pytest.mark.parametrize("name", ["ektp", "gp-scp03"])
+def test_no_script_is_below_the_floor_nor_far_above_it(name: str) -> None:
+    profile, sizes = shipped(name), said(name)
+    least = floor(TOTAL_BYTES, profile.invented.block_bytes, profile.read.block_bytes)
+    assert least.commands < len(sizes) <= 1.5 * least.commands
+    assert least.total_bytes < sum(sizes) <= 1.5 * least.total_bytes
+
+
+def test_the_floor_is_the_content_three_times_in_whole_blocks_two_openings_and_a_lock() -> None:
+    assert floor(1000, 200, 300) == Minimum(5 + 2 * 4 + 2 * 2 + 1, 3 * 1000 + 18 * 7)
+
+
+def test_the_floor_grows_with_the_commands_that_smaller_blocks_need() -> None:
+    assert floor(8192, 208, 231).commands == 40 + 2 * 36 + 5
+    assert floor(8192, 104, 231).commands == 79 + 2 * 36 + 5
 
 
 @pytest.mark.parametrize("name", ["ektp", "gp-scp03"])

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from controller.chips.apdu import Command
 from controller.chips.content_signature import ContentSignature
 from controller.chips.profile import ChipProfile
-from controller.chips.script import ask, drive
+from controller.chips.script import drive
 from controller.chips.steps import Personaliser
-from controller.errors import DeviceError, DeviceRefused, DeviceUnknown
+from controller.errors import DeviceError, DeviceRefused
 from controller.model import ChipFile, ChipSight
 from tests.fakes.chip import (
     OTHER_UID,
@@ -67,12 +65,6 @@ def profile() -> ChipProfile:
 @pytest.fixture
 def card(profile: ChipProfile) -> FakeCard:
     return FakeCard(profile)
-
-
-def answers(*texts: str) -> Callable[[bytes], bytes]:
-    """A transport that gives these answers one after the other, whatever is sent."""
-    waiting = [bytes.fromhex(text) for text in texts]
-    return lambda _command: waiting.pop(0)
 
 
 def sent(card: FakeCard) -> list[str]:
@@ -334,28 +326,9 @@ def test_what_is_read_after_the_reset_must_be_signed(profile: ChipProfile) -> No
         drive(talk.verify([file.fid for file in contents(profile)]), card.apdu)
 
 
-def test_an_answer_without_status_word_is_no_answer(profile: ChipProfile) -> None:
-    with pytest.raises(DeviceUnknown, match="chip_silent: an answer of 1 bytes has no status word"):
-        drive(personaliser(profile).identify(), answers("90"))
-
-
 def test_a_card_that_dies_ends_the_script(profile: ChipProfile, card: FakeCard) -> None:
     talk = known(card)
     card.faults = Faults(dies_at_apdu=3)
     with pytest.raises(PowerLostError):
         drive(talk.write(contents(profile)), card.apdu)
     assert len(card.log) == 4
-
-
-def test_waiting_data_is_fetched_and_joined() -> None:
-    script = ask(Command(0, 0xB0, 0, 0, le=4), "read")
-    assert drive(script, answers("01 6103", "020304 9000")) == b"\x01\x02\x03\x04"
-
-
-def test_a_wrong_le_is_corrected_once_more() -> None:
-    assert drive(ask(Command(0, 0xB0, 0, 0, le=4), "read"), answers("6C02", "0102 9000")) == b"\x01\x02"
-
-
-def test_endless_waiting_data_is_refused() -> None:
-    with pytest.raises(DeviceRefused, match="read: 6101 after 4 rounds, no end in sight"):
-        drive(ask(Command(0, 0xB0, 0, 0, le=4), "read"), answers("01 6101", "02 6101", "03 6101", "04 6101"))

@@ -10,7 +10,6 @@ import pytest
 from controller.chips.apdu import Command, Response
 from controller.chips.channel import PLAIN, Channel, through
 from controller.chips.icao import Des3, IcaoChannel, SessionKeys, retail_mac
-from controller.chips.kdf import aes_cmac
 from controller.chips.scp03 import LEVELS, InitializeUpdate, Scp03Session, derive
 from controller.chips.script import Script, ask, drive
 from controller.chips.tlv import tlv
@@ -19,6 +18,7 @@ from hwsim.devices.chip_apdu import Apdu, parse_apdu
 from hwsim.devices.chip_icao import IcaoSession
 from hwsim.devices.chip_scp03 import KeySet
 from hwsim.devices.chip_scp03 import Scp03Session as CardSession
+from tests.fakes.key_values import aes_cmac
 
 Card = IcaoSession | CardSession
 

@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import grp
+import hashlib
 import json
 import os
-import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from controller.chips.profile import ChipProfile
 from controller.clock import Deadline
-from controller.commands import chip, chip_wipe
-from controller.commands.chip_books import Known, known
-from controller.commands.chip_findings import BAD, EMPTY, GOOD, NOTHING, Finding, as_json, as_text, trouble
-from controller.commands.chip_wipe import WipeTest
+from controller.commands import chip
+from controller.commands.chip_books import Known
+from controller.commands.chip_findings import BAD, EMPTY, NOTHING, Finding, as_json, as_text, trouble
 from controller.conditions import CONDITIONS
 from controller.errors import DeviceAbsent, DeviceUnknown
-from controller.jobs.store import migrations
-from controller.model import ChipFile, Verdict
+from controller.model import ChipFile
 from controller.setup import read_setup
-from tests.fakes.chip import OTHER_UID, UID, FakeCard, FakeChipStation, Faults, contents, shipped
-from tests.fakes.stock import passage
+from tests.fakes.chip import UID, FakeCard, FakeChipStation, Faults, contents
 
 STATION = Path(__file__).parents[3] / "examples" / "station.toml"
 FIELDS = ["3171234567890123", *["-"] * 12, "SUTEJO, S.H."]
-
-
-@pytest.fixture(params=["ektp", "gp-scp03"])
-def profile(request: pytest.FixtureRequest) -> ChipProfile:
-    return shipped(request.param)
-
-
-@pytest.fixture
-def station(profile: ChipProfile) -> FakeChipStation:
-    station = FakeChipStation(profile)
-    station.card = FakeCard(profile)
-    return station
 
 
 def now() -> Deadline:
@@ -61,16 +43,6 @@ async def looked(station: FakeChipStation, profile: ChipProfile, said: Known = K
     return await chip.look(station, profile, lambda _uid: said, now(), whose=whose)
 
 
-def the_test(station: FakeChipStation, profile: ChipProfile, said: Known = Known.NOTHING) -> WipeTest:
-    return WipeTest(station, profile, lambda _uid: said, lambda: None)
-
-
-def written(station: FakeChipStation) -> bool:
-    """Whether anything is left on the chip besides its card control."""
-    assert station.card is not None
-    return any(any(cells) for fid, cells in station.card.memory.items() if fid != 0x6FF0)
-
-
 # check and read
 
 
@@ -88,9 +60,17 @@ async def test_a_complete_card_is_good_and_nothing_tells_whose(station: FakeChip
     finding = await looked(station, profile)
     said = "\n".join(as_text(finding)) + json.dumps(as_json(finding))
     assert "    GOOD: the chip is complete and closed, signed by the centre; " in said
-    assert f"  6FF1  {len(_biodata()):5} bytes  SHA-256 " in said
+    assert f"  6FF1  {len(_biodata()):5} bytes\n" in said
     assert "3171234567890123" not in said
     assert "SUTEJO" not in said
+
+
+async def test_no_digest_tells_who_knows_the_residents_whose_it_is(station: FakeChipStation, profile: ChipProfile) -> None:
+    await make(station, [ChipFile(0x6FF1, _biodata())])
+    finding = await looked(station, profile)
+    said = "\n".join(as_text(finding)) + json.dumps(as_json(finding))
+    assert "sha" not in said.lower()
+    assert hashlib.sha256(_biodata()).hexdigest()[:8] not in said
 
 
 async def test_whose_it_is_is_told_when_asked(station: FakeChipStation, profile: ChipProfile) -> None:
@@ -98,6 +78,9 @@ async def test_whose_it_is_is_told_when_asked(station: FakeChipStation, profile:
     finding = await looked(station, profile, whose=True)
     assert as_text(finding)[-1] == "  3171234567890123  SUTEJO, S.H."
     assert (as_json(finding)["nik"], as_json(finding)["name"]) == ("3171234567890123", "SUTEJO, S.H.")
+    digest = hashlib.sha256(_biodata()).hexdigest()[:16]
+    assert as_json(finding)["files"][0] == {"file": "6FF1", "bytes": len(_biodata()), "sha256": digest}
+    assert f"  6FF1  {len(_biodata()):5} bytes  SHA-256 {digest}…" in as_text(finding)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\x00", b"a\rb", b'"' * 20])
@@ -166,153 +149,17 @@ async def test_books_that_cannot_be_read_are_remarked(station: FakeChipStation, 
     assert "    Only the chip was looked at: the station's books cannot be read here." in as_text(finding)
 
 
-@pytest.mark.parametrize("condition", ["reader_busy", "sam_absent"])
+@pytest.mark.parametrize("condition", ["reader_busy", "sam_busy"])
 def test_what_a_running_station_holds_is_said_with_what_to_do(condition: str) -> None:
-    said = as_text(trouble(DeviceAbsent(condition, "another program holds it (0x8010000B)"), None, "strange"))
+    said = as_text(trouble(DeviceAbsent(condition, "another program holds it"), None, "strange"))
     assert said[0].startswith("TIDAK DIPERIKSA: pembaca atau SAM dipakai program lain")
     assert said[1].endswith("stop it first (systemctl stop print-station), or use another reader.")
-    assert said[2] == f"    [{condition}: another program holds it (0x8010000B)]"
+    assert said[2] == f"    [{condition}: another program holds it]"
 
 
 def test_a_condition_that_no_row_knows_is_told_as_the_lane_would() -> None:
     finding = trouble(DeviceUnknown("reader_lost", "0x80100017"), UID, "unfinished")
     assert (finding.exit_code, as_json(finding)["en"]) == (NOTHING, CONDITIONS["reader_lost"].en)
-
-
-# wipe-test
-
-
-async def test_a_reader_that_writes_leaves_the_blank_empty(station: FakeChipStation, profile: ChipProfile) -> None:
-    finding = await the_test(station, profile).run(now())
-    assert finding.exit_code == GOOD
-    assert "this reader writes and reads as it must (3078 bytes, " in as_text(finding)[2]
-    assert not written(station)
-
-
-async def test_a_card_that_holds_anything_else_is_not_touched(station: FakeChipStation, profile: ChipProfile) -> None:
-    await make(station, contents(profile, 60), closed=False)
-    assert station.card is not None
-    before = station.card.image()
-    finding = await the_test(station, profile).run(now())
-    assert (finding.code, finding.exit_code) == ("not_blank", BAD)
-    assert station.card.image() == before
-
-
-@pytest.mark.parametrize(
-    ("said", "code"),
-    [(Known.ISSUED, "not_blank"), (Known.OPEN, "open"), (Known.SPOILED, "spoiled"), (Known.DESTROYED, "destroyed"),
-     (Known.UNREADABLE, "no_books")],
-)  # fmt: skip
-async def test_a_card_that_the_station_knows_is_not_touched_though_it_is_empty(
-    station: FakeChipStation, profile: ChipProfile, said: Known, code: str
-) -> None:
-    finding = await the_test(station, profile, said).run(now())
-    assert (finding.code, finding.remarks) == (code, ())
-    assert station.card is not None
-    assert station.card.written_bytes == 0
-
-
-async def test_a_test_that_was_broken_off_by_a_power_cut_is_made_good_by_the_next(
-    station: FakeChipStation, profile: ChipProfile
-) -> None:
-    await make(station, chip_wipe.pattern_of(profile)[:2], closed=False)
-    assert (await the_test(station, profile).run(now())).exit_code == GOOD
-    assert not written(station)
-
-
-async def test_a_memory_that_fails_is_told_and_the_blank_is_emptied(station: FakeChipStation, profile: ChipProfile) -> None:
-    await station.identify(now())
-    assert station.card is not None
-    look = len(station.card.log)
-    station.card.faults = Faults(answers={2 * look + 4: "6581"})
-    finding = await the_test(station, profile).run(now())
-    assert (finding.code, finding.exit_code, finding.remarks) == ("no_write", BAD, ("emptied",))
-    assert "6581, memory failure" in finding.detail
-    assert not written(station)
-
-
-class TakenAway(FakeChipStation):
-    """The card is taken away while it is read back; `back` lies there afterwards."""
-
-    back: FakeCard | None = None
-
-    async def read(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
-        self.card = self.back
-        return await super().read(fids, deadline)
-
-
-async def test_a_card_that_is_taken_away_and_does_not_come_back_is_said_to_be_full(profile: ChipProfile) -> None:
-    station = TakenAway(profile)
-    station.card = FakeCard(profile)
-    finding = await the_test(station, profile).run(now())
-    assert (finding.code, finding.remarks) == ("lost", ("left",))
-    assert "    The test's pattern may still be on the chip: lay this blank down again and repeat wipe-test; " in (
-        "\n".join(as_text(finding))
-    )
-
-
-async def test_another_card_that_comes_back_is_not_written(profile: ChipProfile) -> None:
-    station = TakenAway(profile)
-    station.card, station.back = FakeCard(profile), FakeCard(profile, uid=OTHER_UID)
-    finding = await the_test(station, profile).run(now())
-    assert finding.remarks == ("left",)
-    assert station.back.written_bytes == 0
-
-
-class NeverReads(FakeChipStation):
-    """Reading takes for ever."""
-
-    async def read(self, fids: Sequence[int], deadline: Deadline) -> list[ChipFile]:
-        self.reads = True
-        await asyncio.Event().wait()
-        return []
-
-
-async def test_a_person_who_stops_the_test_gets_an_empty_blank(profile: ChipProfile) -> None:
-    station = NeverReads(profile)
-    station.card = FakeCard(profile)
-    test = the_test(station, profile)
-    task = asyncio.ensure_future(test.run(now()))
-    while not hasattr(station, "reads"):
-        await asyncio.sleep(0)
-    assert written(station)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert test.state == ("emptied",)
-    assert not written(station)
-
-
-# books
-
-
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Path:
-    with closing(_books(tmp_path)) as db:
-        for script in migrations():
-            db.executescript(script)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("verdict", "said"), [("good", Known.ISSUED), ("spoiled", Known.SPOILED), (None, Known.OPEN), ("still_blank", Known.NOTHING)]
-)
-def test_the_books_tell_what_became_of_a_chip(state_dir: Path, verdict: Verdict | None, said: Known) -> None:
-    with closing(_books(state_dir)) as db:
-        passage(db, uid=UID, verdict=verdict)
-    assert known(state_dir, UID) is said
-    assert known(state_dir, OTHER_UID) is Known.NOTHING
-
-
-def test_the_books_are_left_as_they_were(state_dir: Path) -> None:
-    known(state_dir, UID)
-    assert [path.name for path in state_dir.iterdir()] == ["station.db"]
-
-
-def test_no_books_are_not_books_that_cannot_be_read(tmp_path: Path) -> None:
-    assert known(tmp_path / "nowhere", UID) is Known.NO_BOOKS
-    (tmp_path / "station.db").write_bytes(b"no database, but long enough to be looked at" * 100)
-    assert known(tmp_path, UID) is Known.UNREADABLE
 
 
 # options
@@ -375,9 +222,3 @@ def _arguments(*words: str, config: Path = STATION) -> argparse.Namespace:
 
 def _biodata() -> bytes:
     return ",".join(f'"{value}"' for value in FIELDS).encode()
-
-
-def _books(folder: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(folder / "station.db", isolation_level=None)
-    db.row_factory = sqlite3.Row
-    return db

@@ -103,6 +103,16 @@ def test_a_wrong_pin_is_remembered_beside_the_journal_until_a_person_has_correct
     assert not list(tmp_path.glob("refused-pin-*"))
 
 
+def test_once_more_forgets_nothing_of_other_key_holders(config: str, token: SoftToken, tmp_path: Path) -> None:
+    main(["keys", "init", "--config", config])
+    other = tmp_path / "refused-pin-0123456789abcdef"
+    other.write_bytes(b"another holder's")
+    token.write_pin("0000")
+    assert main(["keys", "check", "--config", config]) == 1
+    assert main(["keys", "check", "--once-more", "--config", config]) == 1
+    assert (other.read_bytes(), len(list(tmp_path.glob("refused-pin-*")))) == (b"another holder's", 2)
+
+
 def test_init_with_a_wrong_pin_says_what_to_do_in_both_languages(
     config: str, token: SoftToken, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.chips.apdu import Command, Response
-from controller.chips.kdf import aes_cmac
 from controller.chips.scp03 import InitializeUpdate, Scp03Session, derive
 from hwsim.devices.chip import Chip
 from hwsim.devices.chip_eeprom import ChipTroubles
@@ -15,6 +14,7 @@ from hwsim.devices.field import KINDS
 from hwsim.devices.sam import SamCard, SamMemory
 from hwsim.profiles import load_chip
 from hwsim.world import CARD_CONTROL, Blank, World
+from tests.fakes.key_values import aes_cmac
 
 MASTERS = load_masters()
 EKTP, GP = load_chip("ektp"), load_chip("gp-scp03")

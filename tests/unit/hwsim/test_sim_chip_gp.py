@@ -238,6 +238,7 @@ def test_keys_of_192_bits_come_in_blocks_of_two() -> None:
     [
         ({"spoil": 1}, "6982"),
         ({"old": 0x55}, "6A88"),
+        ({"old": 0x80 | MASTERS.version}, "6A86"),  # more PUT KEY commands follow, this says
         ({"version": 0}, "6A80"),
         ({"version": 0x80}, "6A80"),
         ({"version": MASTERS.version, "old": 0}, "6A80"),  # adds a version that is there
@@ -247,6 +248,17 @@ def test_put_key_refuses_and_the_old_keys_stay(changes: dict[str, int], status: 
     host = opened()
     assert host.ask(put_key(NEW_KEYS, host.keys.dek, **changes)) == status  # type: ignore[arg-type]  # flags apart
     assert list(host.chip.memory.key_sets) == [MASTERS.version]
+
+
+def test_a_factorys_keys_are_gone_with_the_first_that_are_added() -> None:
+    factory = replace(MASTERS, version=0xFF)
+    chip = present(new_blank("gp-scp03"), masters=factory)
+    sent(chip, SELECT_DOMAIN)
+    host = Scp03Host(chip, scp03_keys(factory.scp03, 0xFF, chip.blank.uid))
+    assert host.open() == "9000"
+    assert host.ask(put_key(NEW_KEYS, host.keys.dek, old=0xFF)) == "6A86"
+    assert host.ask(put_key(NEW_KEYS, host.keys.dek, old=0))[-4:] == "9000"
+    assert list(chip.memory.key_sets) == [1]
 
 
 @pytest.mark.parametrize(("page", "version"), [("old", 0x30), ("cut", 0x30), ("mix", 0x30), ("new", 0x01)])

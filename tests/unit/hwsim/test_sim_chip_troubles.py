@@ -13,14 +13,16 @@ from hwsim.clock import Clock
 from hwsim.devices.chip import ATR, ATR_TYPE_B
 from hwsim.devices.chip_air import air_s
 from hwsim.devices.chip_apdu import ChipDied
-from hwsim.devices.chip_eeprom import PAGE_BYTES, ChipTroubles
+from hwsim.devices.chip_eeprom import PAGE_BYTES, TORN, ChipTroubles
+from hwsim.devices.chip_ektp import EktpChip
 from hwsim.devices.chip_keys import load_masters
 from hwsim.devices.field import FieldCard, Speed
 from hwsim.errors import SimError
 from hwsim.exchanges import Exchanges
+from hwsim.profiles import load_chip
 from hwsim.timing import LaneMeter
 from hwsim.wires.vpcd import CardDied
-from hwsim.world import Spot
+from hwsim.world import Blank, Spot, World
 from tests.unit.hwsim.chip_bench import SELECT_DF, SamHost, new_blank, present, sent
 from tests.unit.hwsim.station_bench import Rig, running
 
@@ -29,7 +31,12 @@ GET_UID = "FFCA000000"
 
 
 def torn(page: str, cut: int) -> bytes:
-    """The first 102 bytes of a file after power was lost in the write of 100 over 100 old ones behind the length."""
+    """What was written, after power was lost."""
+    return torn_file(page, cut)[2:102]
+
+
+def torn_file(page: str, cut: int) -> bytes:
+    """A file after power was lost in the write of 100 over 100 old ones behind the length."""
     blank, troubles = new_blank(), ChipTroubles()
     blank.chip.write(0x6FF1, 2, OLD)
     host = SamHost(present(blank, troubles))
@@ -38,7 +45,7 @@ def torn(page: str, cut: int) -> bytes:
     troubles.cut_in_bytes, troubles.cut_page = cut, page
     with pytest.raises(ChipDied):
         host.ask("00D6000264" + NEW.hex())
-    return bytes(blank.chip.files[0x6FF1][2:102])
+    return bytes(blank.chip.files[0x6FF1])
 
 
 @pytest.mark.parametrize("cut", [0, 1, 29, 30, 31, 62, 99])
@@ -50,15 +57,24 @@ def test_a_torn_write_leaves_new_pages_before_and_old_pages_behind(cut: int) -> 
     assert torn("new", cut) == NEW[:end] + OLD[end:]
     mixed = torn("mix", cut)
     assert (mixed[:start], mixed[end:]) == (NEW[:start], OLD[end:])
-    assert set(mixed[start:end]) <= {ord("o"), ord("N")}
+    assert {byte & ~(NEW[0] ^ OLD[0]) for byte in mixed[start:end]} == {NEW[0] & OLD[0]}  # what both have is there
 
 
 def test_a_mix_is_neither_old_nor_new() -> None:
-    assert set(torn("mix", 50)[30:62]) == {ord("o"), ord("N")}
+    assert set(torn("mix", 50)[30:62]) == set(b"oNnO")  # they differ in two bits
 
 
 def test_a_write_whose_answer_alone_is_lost_is_whole() -> None:
-    assert {torn(page, 100) for page in ("cut", "old", "new", "mix")} == {NEW}
+    assert {torn(page, 100) for page in TORN} == {NEW}
+
+
+@pytest.mark.parametrize(("page", "value"), [("erased", b"\x00"), ("blank", b"\xff")])
+def test_a_page_that_was_erased_and_not_written_has_lost_what_was_not_to_be_written_too(page: str, value: bytes) -> None:
+    assert torn(page, 50) == NEW[:30] + value * PAGE_BYTES + OLD[62:]
+    assert torn(page, 3) == value * 30 + OLD[30:]  # the length before it is in the same page
+    assert torn(page, 99) == NEW[:94] + value * 6
+    assert torn_file(page, 3)[:2] == value * 2
+    assert torn_file(page, 99)[100:132] == value * 28 + bytes(4)
 
 
 @pytest.mark.parametrize(("acts", "content"), [(False, b"\0\0\0"), (True, b"ABC")])
@@ -98,6 +114,11 @@ def test_a_block_of_208_bytes_is_on_the_air_for_some_time(rate: int, millisecond
     assert air_s(236, 16, rate) * 1000 == pytest.approx(milliseconds, rel=0.02)
 
 
+def test_type_b_takes_ten_bits_for_a_byte() -> None:
+    turn_s = 0.0002
+    assert (air_s(236, 16, 106, type_b=True) - turn_s) / (air_s(236, 16, 106) - turn_s) == pytest.approx(10 / 9)
+
+
 def test_longer_commands_are_chained() -> None:
     assert air_s(1000, 2, 106) > air_s(250, 2, 106) * 3.5
 
@@ -111,13 +132,16 @@ class Motions(Clock):
         self.asked.append(seconds)
 
 
-@pytest.mark.parametrize(("speed", "times"), [(None, 0), (1.0, 1)])
+@pytest.mark.parametrize(("speed", "times"), [(None, 0), (1.0, 2)])
 async def test_the_air_takes_time_unless_the_speed_is_max(speed: float | None, times: int) -> None:
     clock, troubles = Motions(speed), ChipTroubles()
     clock.asked.clear()
     card = FieldCard(present(new_blank()), clock, LaneMeter(), Exchanges(), Speed(rf_kbit=424), troubles)
-    assert await card.apdu(bytes.fromhex(GET_UID)) is not None
+    assert await card.apdu(bytes.fromhex(GET_UID)) is not None  # its reader knows
+    assert clock.asked == []
+    assert await card.apdu(bytes.fromhex(SELECT_DF)) == b"\x90\x00"
     assert len(clock.asked) == times
+    assert sum(clock.asked) == pytest.approx(air_s(7, 2, 424) if times else 0)
 
 
 # Faults of the table
@@ -152,7 +176,7 @@ async def test_a_blank_may_be_locked_or_another_offices(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "words"),
     [
-        ("torn_chip", {"page": "half"}, "a torn page is cut, old, new, mix, not 'half'"),
+        ("torn_chip", {"page": "half"}, "a torn page is cut, old, new, mix, erased, blank, not 'half'"),
         ("wrong_status", {"word": "12"}, "a status word is four hex digits"),
         ("wrong_status", {"word": "wrong"}, "a status word is four hex digits"),
         ("wrong_uid", {"kind": "c"}, "a UID is of kind a, b, single, not 'c'"),
@@ -243,10 +267,72 @@ async def test_a_chip_may_be_exchanged_so_quickly_that_the_driver_keeps_its_conn
 ) -> None:
     async with running(tmp_path, blanks=1) as rig:
         rig.lane.exchanges.arm("apdu", 1, "after", plan(rig.station, "swap_now", None, {"card": card}))
-        first, second = await asked(rig, GET_UID, GET_UID)
+        answers = await asked(rig, SELECT_DF, SELECT, GET_UID)
         ours, other = rig.station.world.all()
-        assert [first, second] == [blank.uid.hex().upper() + "9000" for blank in (ours, other)]
+        assert answers == ["9000", "6A82", ours.uid.hex().upper() + "9000"]  # the reader knows of no other
         assert [rig.station.world.where(blank.id).spot for blank in (ours, other)] == places
+        arm(rig.station, "field_lost", None, {})
+        assert await rig.reader.ask(GET_UID) == [other.uid.hex().upper() + "9000"]
+
+
+def heard_of(blank: Blank, troubles: ChipTroubles) -> FieldCard:
+    return FieldCard(present(blank, troubles), Clock(None), LaneMeter(), Exchanges(), Speed(), troubles)
+
+
+async def asks(card: FieldCard, *apdus: str) -> list[str]:
+    """What it answers; "" for nothing."""
+    return [(await card.apdu(bytes.fromhex(apdu)) or b"").hex().upper() for apdu in apdus]
+
+
+async def test_a_reader_tells_the_uid_that_it_heard_until_it_activates_another_chip() -> None:
+    ours, other = new_blank(), new_blank(uid_type="b")
+    card = heard_of(ours, ChipTroubles())
+    card.exchange(present(other))
+    assert (await asks(card, GET_UID), card.atr) == ([ours.uid.hex().upper() + "9000"], ATR)
+    card.reset()
+    assert (await asks(card, GET_UID), card.atr) == ([other.uid[-4:].hex().upper() + "9000"], ATR_TYPE_B)
+
+
+async def test_no_trouble_of_a_chip_meets_what_its_reader_answers() -> None:
+    troubles, uid = ChipTroubles(wrong_in_apdus=1, short_in_apdus=2), new_blank().uid.hex().upper() + "9000"
+    card = heard_of(new_blank(), troubles)
+    assert await asks(card, GET_UID, SELECT_DF, GET_UID) == [uid, "6581", uid]
+    troubles.hang_in_apdus = 1
+    assert await asks(card, SELECT_DF, GET_UID, SELECT_DF) == ["", uid, ""]
+
+
+async def test_no_two_chips_of_a_lane_and_no_two_presentations_give_the_same_challenge(tmp_path: Path) -> None:
+    async with running(tmp_path, blanks=4, chip="ektp") as rig:
+        given = []
+        for _ in range(4):
+            for again in ("", "Si"):
+                await rig.ask(*filter(None, (again, "Sic")))
+                given.append((await rig.reader.ask(SELECT_DF, "0084000008"))[1])
+            await rig.ask("Se")
+        assert (len(set(given)), {len(one) for one in given}) == (8, {20})
+
+
+async def test_a_sam_that_is_put_back_gives_other_tokens(tmp_path: Path) -> None:
+    async with running(tmp_path) as rig:
+        given = []
+        for _ in range(3):
+            assert rig.lane.sam.card is not None
+            given.append(rig.lane.sam.card.transmit(bytes.fromhex(TOKEN)).hex())
+            rig.lane.sam.put()
+        assert (len(set(given)), {len(one) for one in given}) == (3, {84})
+
+
+def test_a_random_uid_is_another_at_every_presentation_and_reset() -> None:
+    world = World(seed=1)
+    blank = world.blank(world.make(1, load_chip("ektp"), "single")[0])
+    heard = []
+    for seed in range(2):
+        chip = EktpChip(blank, load_chip("ektp"), ChipTroubles(), seed, load_masters())
+        heard.append(sent(chip, GET_UID))
+        assert sent(chip, GET_UID) == heard[-1]
+        chip.reset()
+        heard.append(sent(chip, GET_UID))
+    assert (len(set(heard)), {uid[:2] for uid in heard}, {len(uid) for uid in heard}) == (4, {"08"}, {12})
 
 
 async def test_a_sam_may_be_silent_for_a_while(tmp_path: Path) -> None:

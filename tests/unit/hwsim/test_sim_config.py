@@ -137,7 +137,7 @@ def test_a_wrong_chip_profile_is_refused(tmp_path: Path, old: str, new: str, wor
         ("6E6F74206120736563726574206D", "6E", "ektp.master must have 24 bytes"),
         ("6E6F74206120736563726574206B6579", "6E6F", "gp-scp03.master must have 16 or 24 or 32 bytes, not 2"),
         ("6E6F74206120736563726574206B6579", "secret", "gp-scp03.master must be hex digits"),
-        ("version = 0x30", "version = 0x80", "version must be 1 to 127, not 128"),
+        ("version = 0x30", "version = 0x100", "version must be 1 to 255, not 256"),
         ("contoh-chip-2026.pub.pem", "nobody.pem", "centre_key: nobody.pem cannot be read"),
     ],
 )

@@ -161,9 +161,9 @@ async def test_a_hung_chip_answers_again_when_it_is_presented_anew(tmp_path: Pat
         arm(rig.station, "hung_chip", None, {})
         await rig.ask("Sic")
         with pytest.raises(TimeoutError):
-            await rig.reader.ask(UID)
+            await rig.reader.ask(UID, SELECT_DF)
         await rig.ask("Si", "Sic")
-        assert await rig.reader.ask(UID) == [uid_of(rig)]
+        assert await rig.reader.ask(UID, SELECT_DF) == [uid_of(rig), "9000"]
 
 
 async def test_a_hung_reader_answers_only_when_it_goes_on(tmp_path: Path) -> None:

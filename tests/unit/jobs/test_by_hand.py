@@ -19,7 +19,7 @@ from controller.jobs.stages import Before
 from controller.jobs.store import Store
 from controller.model import Balance, JobState, Verdict
 from tests.fakes.by_hand import HandLane
-from tests.fakes.chip import Faults
+from tests.fakes.chip import Faults, tells_only_its_uid
 from tests.fakes.stock import fill
 
 
@@ -231,6 +231,13 @@ async def test_another_card_laid_down_first_leaves_the_face_to_a_look(bench: Ben
     past = await bench.past()
     assert (result.verdict, result.condition, bench.troubles) == (None, "lay_other", ["lay_other"])
     assert (past.printed, past.doubted) == (True, True)
+
+
+async def test_a_card_with_other_keys_laid_down_first_is_another_card_too(bench: Bench) -> None:
+    bench.lane.mistaken = True
+    for card in bench.lane.hopper[1:]:
+        card.chip.wire = tells_only_its_uid
+    assert ((await bench.run()).condition, (await bench.past()).doubted) == ("lay_other", True)
 
 
 async def test_the_first_wrong_card_is_in_the_journal_before_anything_else_happens(bench: Bench) -> None:

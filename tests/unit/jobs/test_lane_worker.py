@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from controller.errors import DeviceUnknown, Problem
+from controller.errors import DeviceUnknown, Problem, RecordRefused
 from controller.jobs import (
     lane_report,
     queue,
 )
-from controller.model import JobState, Verdict
+from controller.model import ChipFile, JobState, Verdict
+from controller.records.refusals import problem
 from tests.fakes.chip import Faults
+from tests.fakes.lane import FILES
 from tests.fakes.working_lane import Site, once, raising, working
 
 
@@ -43,6 +47,22 @@ async def test_an_undrawable_face_is_held_and_costs_no_blank(site: Site) -> None
     assert await site.states() == {JobState.HELD: 1, JobState.ISSUED: 1}
     held = await site.store.read(queue.find, 1)
     assert held.why == Problem("face.too_long", "", "Nama terlalu panjang.", "The name is too long.")
+
+
+async def test_contents_that_the_chips_no_longer_take_are_held_and_cost_no_blank(site: Site) -> None:
+    def judged(record: bytes) -> Sequence[ChipFile]:
+        if record == b"old key":
+            raise RecordRefused([problem("chip.signature", "chip.6FF6")])
+        return FILES
+
+    site.contents = judged
+    await site.load(2)
+    await site.submit(b"old key", b"fine")
+    async with working(site):
+        await site.until(lambda: len(site.results) == 1)
+    held = await site.store.read(queue.find, 1)
+    assert (held.state, held.why) == (JobState.HELD, problem("chip.signature"))
+    assert (len(site.lane.output), len(site.lane.hopper), site.lane.rejected) == (1, 1, [])
 
 
 async def test_a_lost_payload_is_held_and_the_lane_goes_on(site: Site) -> None:

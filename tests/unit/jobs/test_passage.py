@@ -90,7 +90,13 @@ def test_a_plan_feeds_first_and_writes_the_chip_before_ribbon_is_spent(plan: str
     names = [stage.name for stage in PLANS[plan]]
     printing = next(index for index, name in enumerate(names) if name.startswith("print"))
     assert names[0] == "feed"
-    assert {"probe", "encode", "read back"} <= set(names[:printing])
+    assert names[1:printing] == ["probe", "encode", "read back", "close"]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_what_changes_a_chip_is_a_physical_act_and_reading_it_is_none(plan: str) -> None:
+    physical = {stage.name: stage.physical for stage in PLANS[plan]}
+    assert (physical["encode"], physical["read back"], physical["close"]) == (True, False, True)
 
 
 def test_only_moves_of_a_card_that_can_be_seen_are_repeatable() -> None:

@@ -16,7 +16,7 @@ from controller.jobs.recovery import READ_TRIES, READER_TRIES, Recovery, read_ca
 from controller.jobs.stages import Before, file_hashes
 from controller.jobs.store import Store
 from controller.model import Beam, CardPosition, ChipFile
-from tests.fakes.chip import FakeCard, Faults
+from tests.fakes.chip import OTHER_UID, FakeCard, Faults, tells_only_its_uid
 from tests.fakes.interrupted import BEFORE, HASHES, READER, UID, stop_at
 from tests.fakes.lane import FILES, FakeLane
 from tests.fakes.stock import fill
@@ -226,8 +226,8 @@ async def test_a_chip_is_read_twice_before_it_counts_as_unreadable(bench: Bench,
     sight = await bench.lane.chip.identify(Deadline.after(1))
     refused = iter([DeviceRefused("chip_refused", "6982")] * refusals)
 
-    def refuse(_point: str) -> None:
-        for error in refused:
+    def refuse(point: str) -> None:
+        for error in refused if point == "apdu B0" else ():
             raise error
 
     card.wire = refuse
@@ -241,6 +241,28 @@ async def test_a_card_that_was_changed_for_another_while_it_was_read_is_no_evide
     card.wire = _raising(DeviceRefused("chip_swapped", "another UID answers"))
     with pytest.raises(DeviceUnknown, match="chip_swapped"):
         await read_contents(bench.lane.chip, sight, past)
+
+
+async def test_a_card_with_other_keys_is_known_by_its_uid(bench: Bench) -> None:
+    card = await _written(bench)
+    past = await bench.recovery.past(await bench.store.transact(stop_at, Phase.PRINTING))
+    card.uid, card.wire = OTHER_UID, tells_only_its_uid
+    assert await read_card(bench.lane.chip, past, Deadline.after(1)) == ChipEvidence(OTHER_UID)
+    card.uid = UID
+    assert await read_card(bench.lane.chip, past, Deadline.after(1)) == ChipEvidence("")
+
+
+async def test_a_status_word_to_the_first_look_is_no_silent_chip(bench: Bench) -> None:
+    card = await _written(bench)
+    past = await bench.recovery.past(await bench.store.transact(stop_at, Phase.PRINTING))
+    words = iter([DeviceRefused("chip_refused", "read UID: 6F00")])
+
+    def refuse(_point: str) -> None:
+        for word in words:
+            raise word
+
+    card.wire = refuse
+    assert await read_card(bench.lane.chip, past, Deadline.after(1)) == ChipEvidence(UID, False, HASHES)
 
 
 async def _written(bench: Bench) -> FakeCard:
@@ -299,7 +321,7 @@ async def test_a_chip_that_takes_its_reader_down_each_time_is_read_no_more(bench
 
 async def test_a_command_that_never_comes_back_lets_the_card_be_moved_away(bench: Bench) -> None:
     bench.put_in(CardPosition.CONTACTLESS)
-    bench.lane.chip.absent = "reader_lost"
+    bench.lane.chip.absent = "reader_stuck"
     for _ in range(READER_TRIES - 1):
         with pytest.raises(DeviceAbsent):
             await bench.gather(Phase.WRITING)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -315,6 +317,34 @@ async def test_the_policy_for_unlisted_chips_holds_after_an_interruption_too(
     result = await bench.attempt()
     assert isinstance(result, Result)
     assert result.verdict is verdict
+
+
+def _read_back(db: sqlite3.Connection, *, then: str) -> None:
+    """The chip was written and read back; `then` another stage was begun."""
+    journal.conclude(db, 1, "done", {"bytes": 1}, 1)
+    journal.intend(db, 1, "read back", {})
+    journal.conclude(db, 1, "done", {"files": {}}, 1)
+    if then:
+        journal.intend(db, 1, then, {"uid": UID, "files": {}})
+
+
+@pytest.mark.parametrize("begun", ["", "close"])
+@pytest.mark.parametrize("closed", [False, True])
+async def test_a_chip_that_was_read_back_is_read_and_closed_again_whether_it_was_closed_or_not(
+    bench: Bench, begun: str, *, closed: bool
+) -> None:
+    """Nothing begun after the read-back and a chip that is closed: a passage of a version without the stage `close`."""
+    await bench.stop(Phase.WRITING)
+    await bench.store.transact(partial(_read_back, then=begun))
+    assert bench.lane.inside is not None
+    chip = bench.lane.inside.chip
+    if closed:
+        await bench.lane.chip.finish([file.fid for file in FILES], Deadline.after(1))
+    result = await bench.attempt()
+    assert isinstance(result, Result)
+    names = [row["name"] for row in await bench.store.read(journal.stages, 1)]
+    assert names[names.index("verdict") :] == ["verdict", "read back", "close", "print", "check", "deliver"]
+    assert (result.verdict, bench.rulings[0].row, chip.locked) == (Verdict.GOOD, "chip whole", True)
 
 
 async def test_the_journal_tells_what_was_found_and_decided(bench: Bench) -> None:

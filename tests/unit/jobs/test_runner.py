@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +16,11 @@ from controller.jobs.journal import Claim, Passage
 from controller.jobs.passage import PLANS, Stage
 from controller.jobs.runner import Hooks, PassageRunner, Result, Trouble
 from controller.jobs.spool import Spool
+from controller.jobs.stages import file_hashes
 from controller.jobs.store import Store
 from controller.model import Balance, Beam, CardPosition, JobState, Verdict
-from tests.fakes.chip import Faults
-from tests.fakes.lane import FakeLane
+from tests.fakes.chip import Faults, tells_only_its_uid
+from tests.fakes.lane import FILES, FakeLane
 from tests.fakes.stock import fill
 
 
@@ -98,6 +100,21 @@ async def test_each_physical_act_finds_its_intent_on_disk(bench: Bench, tmp_path
     bench.lane.before = {act: look(act) for act in ("feed", "print", "to_chip_station", "deliver")}
     await bench.run()
     assert seen == [("feed", "feed"), ("print", "print"), ("to_chip_station", "check"), ("deliver", "deliver")]
+
+
+async def test_a_chip_is_closed_only_after_what_it_must_hold_is_in_the_journal(bench: Bench) -> None:
+    file = await bench.store.read(lambda db: db.execute("PRAGMA database_list").fetchone()[2])
+    seen: list[tuple[str, str]] = []
+
+    def look(point: str) -> None:
+        if point in ("apdu F0", "apdu 44"):  # the lock of either chip
+            db = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+            seen.append(db.execute("SELECT name, intent FROM stage WHERE outcome IS NULL").fetchone())
+            db.close()
+
+    bench.lane.hopper[0].chip.wire = look
+    await bench.run()
+    assert [(name, json.loads(intent)["files"]) for name, intent in seen] == [("close", file_hashes(FILES))]
 
 
 async def test_an_empty_hopper_costs_nothing(bench: Bench) -> None:
@@ -271,6 +288,33 @@ async def test_another_chip_after_the_print_is_for_recovery_and_is_not_moved(ben
     assert past_of("04", await bench.store.read(journal.stages, 1)).phase is Phase.PRINTING
 
 
+async def test_a_card_with_other_keys_after_the_print_is_another_one_too(bench: Bench) -> None:
+    def swap() -> None:
+        assert bench.lane.inside is not None
+        bench.lane.inside.chip = bench.lane.hopper[-1].chip
+        bench.lane.inside.chip.wire = tells_only_its_uid
+
+    bench.lane.after["print"] = swap
+    result = await bench.run()
+    assert (result.verdict, result.condition, bench.lane.rejected) == (None, "chip_swapped", [])
+
+
+async def test_a_status_word_costs_no_printed_card(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "LOOK_AGAIN_S", 0.0)
+    words = iter([DeviceRefused("chip_refused", "read UID: 6F00")] * 2)
+
+    def refuse(_point: str) -> None:
+        for word in words:
+            raise word
+
+    def strike() -> None:
+        assert bench.lane.inside is not None
+        bench.lane.inside.chip.wire = refuse
+
+    bench.lane.after["print"] = strike
+    assert ((await bench.run()).verdict, next(words, None)) == (Verdict.GOOD, None)
+
+
 async def test_a_move_to_the_reader_that_fed_another_card_proves_nothing(bench: Bench) -> None:
     """The printed card had left unseen: what the reader finds now is a blank, and not a card found wrong."""
 
@@ -287,7 +331,7 @@ async def test_a_move_to_the_reader_that_fed_another_card_proves_nothing(bench: 
     assert past_of("04", await bench.store.read(journal.stages, 1)).phase is Phase.PRINTING
 
 
-@pytest.mark.parametrize("stage", ["encode", "read back"])
+@pytest.mark.parametrize("stage", ["encode", "read back", "close"])
 async def test_a_chip_that_is_another_while_it_is_worked_on_is_for_recovery(bench: Bench, stage: str) -> None:
     def other(name: str) -> None:
         card = bench.lane.inside

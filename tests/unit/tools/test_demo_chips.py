@@ -31,10 +31,10 @@ def test_good_figures_are_said_in_four_lines() -> None:
     ]
 
 
-def test_a_machine_without_opensc_proves_it_too() -> None:
+def test_a_machine_without_opensc_proves_it_too_and_says_that_this_look_was_not_taken() -> None:
     without = FOUND | {"opensc": None}
     assert proved(without)
-    assert len(list(sentences(without))) == 3
+    assert list(sentences(without))[3:] == ["       no look with opensc-tool was taken: it is not installed (opensc)"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from controller.clock import monotonic_s
 from controller.hal.chip.owner_thread import OwnerThread, StuckError
 
 SOON_S = 0.05
@@ -65,6 +66,16 @@ def test_a_call_whose_turn_never_came_never_runs(owner: OwnerThread) -> None:
             owner.call(ran.set, SOON_S)
         stuck.set()
     assert owner.call(ran.is_set, LIMIT_S) is False
+
+
+def test_a_stuck_thread_is_not_waited_for_again_when_it_is_closed(owner: OwnerThread) -> None:
+    stuck = threading.Event()
+    with pytest.raises(StuckError):
+        owner.call(lambda: stuck.wait(LIMIT_S), SOON_S)
+    began_s = monotonic_s()
+    owner.close(LIMIT_S)
+    assert monotonic_s() - began_s < LIMIT_S / 2
+    stuck.set()
 
 
 def test_closing_twice_is_fine_and_a_later_call_starts_it_anew(owner: OwnerThread) -> None:

@@ -11,12 +11,15 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from smartcard import scard
 
+from controller.chips.apdu import Command, Response
 from controller.chips.profile import ChipProfile
+from controller.chips.script import Script
 from controller.chips.transfer import read_content, write_files
 from controller.clock import Deadline
 from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUnknown
 from controller.hal.chip.pcsc_link import PcscLink
 from controller.hal.chip.pcsc_session import no_service
+from controller.hal.chip.stopwatch import CostMeter, Stopwatch
 from controller.model import ChipSight
 from hwsim.wires.vpcd import VpcdSlot
 from tests.fakes.chip import UID, FakeCard, WiredCard, contents, ektp, needs_sandbox, personaliser
@@ -149,9 +152,10 @@ async def test_a_frozen_pcscd_is_absent_and_its_thaw_is_noticed(link: PcscLink, 
     pid = pcscd.pid()
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
-    error = await failure(link.check())
+    error, again = await failure(link.check()), await failure(link.check())
     os.kill(pid, signal.SIGCONT)
     assert (type(error), str(error)) == (DeviceAbsent, "pcsc_absent: pcscd does not answer within 2.0 s")
+    assert str(again) == "pcsc_absent: pcscd has not answered an earlier question; restart it"
     await link.check()
 
 
@@ -162,8 +166,40 @@ async def test_a_hung_card_costs_its_deadline_and_one_thread(link: PcscLink, slo
     error = await failure(read(link, SOON_S))
     assert (type(error), error.condition) == (DeviceUnknown, "chip_silent")
     threads = threading.active_count()
-    assert (await failure(take(link, SOON_S))).condition == "reader_lost"
+    assert (await failure(take(link, SOON_S))).condition == "reader_stuck"
     assert threading.active_count() == threads
+
+
+def asks_keys(watch: Stopwatch, awake: threading.Event) -> Script[Response]:
+    """One command, whose key holder answers when it is awake."""
+    with watch:
+        awake.wait(LIMIT_S)
+    return (yield Command(0xFF, 0xCA, 0, 0, le=256))
+
+
+async def test_a_key_holder_that_hangs_is_told_as_the_key_holder(link: PcscLink, slot: VpcdSlot, wired: WiredCard) -> None:
+    watch, awake = Stopwatch(), threading.Event()
+    slot.insert(wired)
+    await take(link)
+    error = await failure(link.run(asks_keys(watch, awake), Deadline.after(SOON_S), CostMeter(watch)))
+    assert (type(error), error.condition) == (DeviceUnknown, "sam_absent")
+    later = await failure(take(link, SOON_S))
+    assert (type(later), later.condition, "take the SAM out" in later.detail) == (DeviceAbsent, "sam_absent", True)
+    awake.set()
+    assert (await take(link)).uid == UID
+
+
+async def test_a_card_that_hangs_after_its_key_holder_has_answered_is_told_as_the_card(
+    link: PcscLink, slot: VpcdSlot, wired: WiredCard
+) -> None:
+    watch, awake = Stopwatch(), threading.Event()
+    awake.set()
+    slot.insert(wired)
+    await take(link)
+    wired.hang()
+    error = await failure(link.run(asks_keys(watch, awake), Deadline.after(SOON_S), CostMeter(watch)))
+    assert (type(error), error.condition) == (DeviceUnknown, "chip_silent")
+    assert (await failure(take(link, SOON_S))).condition == "reader_stuck"
 
 
 async def test_a_hung_card_that_leaves_gives_the_reader_back(link: PcscLink, slot: VpcdSlot, wired: WiredCard) -> None:

@@ -312,7 +312,7 @@ def test_a_wrong_pin_is_tried_once_over_restarts_by_a_token_without_flags(token:
 
 def test_a_pin_that_is_taken_is_refused_no_more(token: SoftToken, tmp_path: Path) -> None:
     refused = RefusedPin(tmp_path / "refused")
-    refused.keep(b"482913")
+    refused.trying(b"482913")
     link = TokenLink(MODULE, LABEL, PinSource(token.pin_file), refused)
     assert "or run 'print-station keys check --once-more'" in error_of(link).detail
     assert link.run(lambda ring: len(ring.random(1)), once_more=True) == 1
@@ -343,3 +343,97 @@ def test_work_that_a_lost_session_broke_off_is_done_again(link: TokenLink, lost:
 
     link.run(lambda ring: ring.random(1))
     assert link.run(work) == 3
+
+
+# A token that has no flags for wrong tries: SoftHSM has them
+
+
+class PowerCutError(BaseException):
+    """The process ends here."""
+
+
+class PlainToken:
+    """As far as the link needs one: it takes no PIN, says nothing of wrong ones, and counts them. It may end the process."""
+
+    flags = TokenFlag.LOGIN_REQUIRED | TokenFlag.USER_PIN_INITIALIZED
+
+    def __init__(self, answer: type[BaseException] = pkcs11.PinIncorrect) -> None:
+        self.answer, self.tries = answer, 0
+        self.reachable = True
+
+    def open(self, rw: bool = False, user_pin: str | None = None) -> PlainToken:
+        if not self.reachable:
+            raise pkcs11.DeviceError
+        if user_pin is not None:
+            self.tries += 1
+            raise self.answer
+        return self
+
+    def close(self) -> None:
+        """Of the session without PIN."""
+
+    def get_tokens(self, token_label: str) -> list[PlainToken]:
+        return [self]
+
+    def finalize(self) -> None:
+        """Of the library."""
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> PlainToken:
+    """In the place of what python-pkcs11 finds."""
+    token = PlainToken()
+    monkeypatch.setattr(pkcs11, "lib", lambda _module: token)
+    return token
+
+
+def starts(token: SoftToken, record: Path, count: int, **how: bool) -> list[str]:
+    """What programs say that are started one after another."""
+    said = []
+    for _ in range(count):
+        link = TokenLink(MODULE, LABEL, PinSource(token.pin_file), RefusedPin(record))
+        try:
+            link.run(lambda ring: ring.random(1), **how)
+        except (DeviceError, PowerCutError) as error:
+            said.append(f"{type(error).__name__} {error}")
+        link.close()
+    return said
+
+
+def test_a_library_that_crashes_at_a_refusal_has_cost_one_try_over_all_restarts(
+    token: SoftToken, plain: PlainToken, tmp_path: Path
+) -> None:
+    plain.answer = PowerCutError
+    said = starts(token, tmp_path / "refused", 4)
+    assert ([line[:13] for line in said], plain.tries) == (["PowerCutError"] + ["DeviceRefused"] * 3, 1)
+    assert "sam_locked: token 'perso' has refused this PIN already, or its answer was lost" in said[-1]
+
+
+def test_a_program_that_cannot_note_a_try_makes_none(token: SoftToken, plain: PlainToken, tmp_path: Path) -> None:
+    said = starts(token, token.pin_file / "refused", 3)
+    assert ["sam_locked: the PIN is not tried, since that cannot be noted" in line for line in said] == [True] * 3
+    assert plain.tries == 0
+    starts(token, token.pin_file / "refused", 1, once_more=True)
+    assert plain.tries == 1
+
+
+def test_once_more_leaves_it_remembered_what_was_refused(token: SoftToken, plain: PlainToken, tmp_path: Path) -> None:
+    starts(token, tmp_path / "refused", 2)
+    starts(token, tmp_path / "refused", 1, once_more=True)
+    starts(token, tmp_path / "refused", 2)  # the running station looks again
+    assert plain.tries == 2
+
+
+def test_a_token_that_cannot_be_reached_has_been_tried_with_nothing(token: SoftToken, plain: PlainToken, tmp_path: Path) -> None:
+    plain.reachable = False
+    assert ["cannot be opened: DeviceError" in line for line in starts(token, tmp_path / "refused", 2)] == [True, True]
+    assert not (tmp_path / "refused").exists()
+
+
+@pytest.mark.parametrize("answer", [pkcs11.PinLocked, pkcs11.PinExpired, pkcs11.UserAlreadyLoggedIn])
+def test_what_the_token_did_not_look_at_was_not_refused(
+    token: SoftToken, plain: PlainToken, tmp_path: Path, answer: type[BaseException]
+) -> None:
+    plain.answer = answer
+    starts(token, tmp_path / "refused", 1)
+    assert not (tmp_path / "refused").exists()

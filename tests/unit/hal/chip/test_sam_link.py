@@ -51,10 +51,10 @@ def card() -> SamCard:
     return SamCard(load_masters(), SamMemory(bytes(8)), seed=1)
 
 
-async def absence(method: Callable[..., Any], *arguments: Any) -> str:
+async def absence(method: Callable[..., Any], *arguments: Any, condition: str = "sam_absent") -> str:
     with pytest.raises(DeviceAbsent) as absent:
         await asyncio.to_thread(method, *arguments)
-    assert absent.value.condition == "sam_absent"
+    assert absent.value.condition == condition
     return absent.value.detail
 
 
@@ -137,7 +137,9 @@ async def test_a_sam_that_another_program_holds_is_told(slot: VpcdSlot, link: Sa
     slot.insert(card())
     await connect(link)
     other = SamLink(sam_name(1))
-    assert "another program holds the SAM" in await absence(other.connect)
+    assert "another program holds the SAM" in await absence(other.connect, condition="sam_busy")
+    await asyncio.to_thread(link.close)
+    await connect(other)
     await asyncio.to_thread(other.close)
 
 

@@ -59,3 +59,13 @@ def test_a_command_without_an_answer_was_sent() -> None:
 
 def test_what_waits_for_nobody_is_our_own() -> None:
     assert ChipCost(1, 0, 0, chip_s=5.0, keys_s=2.0, whole_s=8.0).own_s == 1.0
+
+
+def test_a_meter_tells_who_is_waited_for() -> None:
+    keys = ticking()
+    meter, told = CostMeter(keys), []
+    told.append(meter.waits_for_keys)
+    with keys:
+        told.append(meter.waits_for_keys)
+    told.append(meter.waits_for_keys)
+    assert told == [False, True, False]

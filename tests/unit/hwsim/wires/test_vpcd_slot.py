@@ -13,7 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwsim.clock import Clock
+from hwsim.devices.chip_eeprom import ChipTroubles
+from hwsim.devices.field import FieldCard, Speed
+from hwsim.exchanges import Exchanges
+from hwsim.timing import LaneMeter
 from hwsim.wires.vpcd import CardDied, FrameDecoder, VpcdSlot, encode_frame
+from tests.unit.hwsim.chip_bench import new_blank, new_sam, present
 
 PATIENCE_S = 5.0
 PCSCD_LOOKS_S = 0.4
@@ -205,6 +211,17 @@ async def test_between_two_cards_pcscd_has_time_to_see_the_slot_empty(card: Card
     assert asyncio.get_running_loop().time() - left > PCSCD_LOOKS_S
 
 
+async def test_another_slot_of_the_same_reader_leaves_pcscd_that_time_too(card: Card, driver: Driver, slot: VpcdSlot) -> None:
+    await slot.close()
+    left = asyncio.get_running_loop().time()
+    following = VpcdSlot(*slot.address)
+    following.insert(Card())
+    await following.start()
+    await driver.take_card()
+    assert asyncio.get_running_loop().time() - left > PCSCD_LOOKS_S
+    await following.close()
+
+
 async def test_after_another_simulator_pcscd_has_that_time_too(driver: Driver) -> None:
     slot = VpcdSlot("127.0.0.1", await driver.start())
     slot.insert(Card())
@@ -278,6 +295,33 @@ async def test_a_card_comes_back_after_the_driver_restarted(card: Card, driver: 
     driver._writer.close()
     await driver.take_card()
     assert await driver.ask(ATR) == card.atr
+
+
+async def test_a_card_loses_its_power_when_the_driver_goes(card: Card, driver: Driver) -> None:
+    driver._writer.close()
+    await driver.take_card()
+    assert await driver.ask(ATR) == card.atr
+    assert card.diary == ["off"]
+
+
+async def test_a_chip_forgets_its_session_when_pcscd_is_killed(slot: VpcdSlot, driver: Driver) -> None:
+    select_df, select, read = (bytes.fromhex(apdu) for apdu in ("00A40000027F0A", "00A40000026FF2", "00B0000002"))
+    slot.insert(FieldCard(present(new_blank()), Clock(None), LaneMeter(), Exchanges(), Speed(), ChipTroubles()))
+    await driver.take_card()
+    assert [(await driver.ask(apdu)).hex() for apdu in (select_df, select, read)] == ["9000", "9000", "00009000"]
+    driver._writer.close()
+    await driver.take_card()
+    assert (await driver.ask(read)).hex() == "6986"
+
+
+async def test_a_sam_forgets_its_session_when_pcscd_is_killed(slot: VpcdSlot, driver: Driver) -> None:
+    begin, finish = bytes.fromhex("00F1000143") + bytes(67), bytes.fromhex("00F2000028") + bytes(40)
+    slot.insert(new_sam())
+    await driver.take_card()
+    assert (await driver.ask(begin))[-2:].hex() == "9000"
+    driver._writer.close()
+    await driver.take_card()
+    assert (await driver.ask(finish)).hex() == "6985"
 
 
 async def test_the_first_apdu_of_each_card_is_announced_once(slot: VpcdSlot, driver: Driver) -> None:
