@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from operator import methodcaller
 from pathlib import Path
 
 from controller.config_tables import TokenTable

@@ -31,8 +31,10 @@ from hwsim.profiles import load_chip
 from hwsim.timing import LaneMeter
 from hwsim.wires.vpcd import VpcdSlot
 from hwsim.world import Blank, World
-from tests.contract.test_chip_peers import MASTERS, NAMES, MasterSam, Peer, SamInProcess, signed
+from tests.contract.test_chip_peers import MASTERS, NAMES, Peer, signed
+from tests.fakes.apdu_chip import StaticSam
 from tests.fakes.chip import needs_sandbox, shipped
+from tests.fakes.in_process_slot import InProcessSlot
 from tools.pcscd import reader_name, vpcd_port
 
 pytestmark = needs_sandbox
@@ -60,7 +62,7 @@ def as_it_came(_blank: Blank, _profile: str) -> None:
 def personalised(blank: Blank, name: str) -> None:
     """Written, locked and verified by the station's own code."""
     chip, troubles, profile = load_chip(name), ChipTroubles(), shipped(name)
-    sam = PcscSam(SamInProcess()) if profile.channel.kind == "icao" else MasterSam()
+    sam = PcscSam(InProcessSlot()) if profile.channel.kind == "icao" else StaticSam()
     peer = Peer(profile, KINDS[chip.channel](blank, chip, troubles, 1, MASTERS), troubles, sam)
     files, talk = signed(profile), peer.talk()
     for script in (talk.write(files), talk.lock()):

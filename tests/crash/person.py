@@ -13,7 +13,8 @@ from controller.jobs.questions import Question
 from controller.jobs.recovery import read_contents
 from controller.jobs.store import Store
 from controller.model import Verdict
-from tests.fakes.chip import FakeChipStation, ektp
+from tests.fakes.chip import ektp
+from tests.fakes.chip_station import FakeChipStation
 from tests.fakes.lane import Card, FakeLane
 
 

@@ -39,7 +39,8 @@ AT_ENCODE = 50  # a command well after the looks at a blank, while its chip is w
 LOOK_AGAIN_S = 0.02
 LIMIT_S = 20.0  # generous: a run takes about 0.05 s
 OVER = (JobState.ISSUED, JobState.FAILED, JobState.HELD)
-COMES_BACK = ("printer_absent", "printer_lost", "pcsc_absent", "reader_absent", "reader_lost", "sam_absent")
+COMES_BACK = ("printer_absent", "printer_lost", "pcsc_absent", "reader_absent", "reader_lost", "reader_stuck",
+              "sam_absent")  # fmt: skip
 
 
 class Killed(BaseException):

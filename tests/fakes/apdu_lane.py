@@ -221,10 +221,10 @@ class ApduHandLane(HandLane):
     def look_again(self, condition: str | None) -> None:
         """The person looks at the display, which still says this. A blank that it does not see goes to the bottom of the stack; a
         card whose reader is lost for it is lifted."""
-        vain = self.reader is not None and condition in ("lay_blank", "reader_lost")
+        vain = self.reader is not None and condition in ("lay_blank", "reader_lost", "reader_stuck")
         self.asked_in_vain = self.asked_in_vain + 1 if vain else 0
         if self.asked_in_vain > PATIENCE and self.reader is not None:
-            if condition == "reader_lost":
+            if condition != "lay_blank":
                 self.hand = self.reader
             else:
                 self.hopper.append(self.reader)

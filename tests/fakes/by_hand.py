@@ -14,7 +14,8 @@ from controller.errors import DeviceRefused
 from controller.hal.pins.no_sensors import NoSensors
 from controller.jobs.stages import LaneDevices
 from controller.model import CardPosition, Panel, PrinterIdentity, PrinterWitness
-from tests.fakes.chip import FakeChipStation, ektp
+from tests.fakes.chip import ektp
+from tests.fakes.chip_station import FakeChipStation
 from tests.fakes.lane import Card, FakeLane
 from tests.fakes.pins import FakeLaneSensors
 

@@ -9,15 +9,9 @@ from controller.chips.profile import ChipProfile
 from controller.hal.chip.station import PcscChipStation
 from controller.hal.ports import ChipStation
 from hwsim.wires.vpcd import VpcdSlot
-from tests.fakes.chip import (
-    UID,
-    FakeCard,
-    FakeChipStation,
-    Faults,
-    PowerLostError,
-    WiredCard,
-)
+from tests.fakes.chip import UID, FakeCard, Faults, PowerLostError
 from tests.fakes.chip_sessions import FakeSam
+from tests.fakes.chip_station import FakeChipStation, WiredCard
 from tests.fakes.fast_chip import FastCard, FastChipStation
 from tests.fakes.pcscd import Pcscd, Reader, installed
 from tools.pcscd import reader_name, vpcd_port

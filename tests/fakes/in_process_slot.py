@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from hwsim.devices.sam import SamCard
+from hwsim.devices.chip_keys import load_masters
+from hwsim.devices.sam import SamCard, SamMemory
 
 
 class InProcessSlot:
     """Whoever lets go of the card resets it: pcscd takes the power from one that nobody holds."""
 
-    def __init__(self, card: SamCard) -> None:
-        self._card, self._held = card, False
+    def __init__(self, card: SamCard | None = None) -> None:
+        """`card`; None: one with the synthetic masters."""
+        self._card = SamCard(load_masters(), SamMemory(bytes(8)), seed=1) if card is None else card
+        self._held = False
 
     def connect(self) -> bool:
         """True when it was connected only now."""

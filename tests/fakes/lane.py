@@ -19,7 +19,8 @@ from controller.errors import DeviceAbsent, DeviceRefused, DeviceUnknown
 from controller.hal.profiles.printer import PrinterProfile
 from controller.jobs.stages import LaneDevices, Trip
 from controller.model import Beam, CardPosition, Panel, PrinterCare, PrinterIdentity, PrinterWitness
-from tests.fakes.chip import FakeCard, FakeChipStation, contents, ektp
+from tests.fakes.chip import FakeCard, contents, ektp
+from tests.fakes.chip_station import FakeChipStation
 from tests.fakes.pins import FakeLaneSensors
 
 PANELS = [Panel(name, 128, name.encode() * 4, f"hash-{name}") for name in "ymcko"]

@@ -226,10 +226,14 @@ def test_a_card_exchanged_while_it_is_written_is_never_taken_for_ours(scene: Sce
     ribbon = _stock(scene)[0]
     at(scene, "encode", fault("swap_now"))
     (number,) = scene.submit()
+    question = scene.until_asked("desk")
+    assert _failures(scene, number) == ["chip_swapped"]
+    assert _stranger(scene, number) == Truth("inside", "nothing", OPEN, printed=False)
+    assert len(scene.rig.take("printer")) == 1
+    scene.person.answer(question)
     scene.until_state("failed", number)
-    assert scene.verdicts(number) == [("spoiled", "chip_refused")]
-    assert _truth(scene, number) == Truth("person", "part", OPEN, printed=False)
-    assert (_stranger(scene, number), ribbon) == (UNTOUCHED, _stock(scene)[0])
+    assert (scene.rows(number), scene.verdicts(number)) == (["spoiled on the desk"], [("spoiled", "interrupted")])
+    assert (_truth(scene, number), ribbon) == (Truth("reject", "part", OPEN, printed=False), _stock(scene)[0])
 
 
 @pytest.mark.parametrize(("stage", "life"), [("last length", OPEN), ("lock", CLOSED)])

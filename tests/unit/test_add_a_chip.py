@@ -19,8 +19,9 @@ from hwsim.devices.chip_eeprom import ChipTroubles
 from hwsim.devices.chip_ektp import EktpChip
 from hwsim.profiles import load_chip
 from hwsim.world import World
-from tests.contract.test_chip_peers import MASTERS, SamInProcess
+from tests.contract.test_chip_peers import MASTERS
 from tests.fakes.chip import contents
+from tests.fakes.in_process_slot import InProcessSlot
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "add-a-chip.md").read_text(encoding="utf-8")
@@ -64,7 +65,7 @@ def test_a_chip_that_differs_in_data_is_personalised_without_a_change_of_code(fo
         assert answer is not None
         return answer
 
-    talk, files = Personaliser(profile, PcscSam(SamInProcess()), secrets.token_bytes), contents(profile, 2048)
+    talk, files = Personaliser(profile, PcscSam(InProcessSlot()), secrets.token_bytes), contents(profile, 2048)
     assert drive(talk.identify(), transmit).fresh
     drive(talk.write(files), transmit)
     drive(talk.lock(), transmit)

@@ -18,7 +18,8 @@ from controller.jobs.evidence import LaneEvidence, Look, Phase
 from controller.jobs.store import Store
 from controller.model import StationSnapshot, Verdict
 from controller.station import Station
-from tests.fakes.chip import OTHER_UID, FakeCard, FakeChipStation, ektp, tells_only_its_uid
+from tests.fakes.chip import OTHER_UID, FakeCard, ektp, tells_only_its_uid
+from tests.fakes.chip_station import FakeChipStation
 from tests.fakes.full_disk import fill_disk, free_disk
 from tests.fakes.interrupted import UID, ask_about, gone
 from tests.fakes.lane import FILES

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from controller.chips.profile import ChipProfile
-from tests.fakes.chip import FakeCard, FakeChipStation, shipped
+from tests.fakes.chip import FakeCard, shipped
+from tests.fakes.chip_station import FakeChipStation
 
 
 @pytest.fixture(params=["ektp", "gp-scp03"])

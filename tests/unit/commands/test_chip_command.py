@@ -20,7 +20,8 @@ from controller.conditions import CONDITIONS
 from controller.errors import DeviceAbsent, DeviceUnknown
 from controller.model import ChipFile
 from controller.setup import read_setup
-from tests.fakes.chip import UID, FakeCard, FakeChipStation, Faults, contents
+from tests.fakes.chip import UID, FakeCard, Faults, contents
+from tests.fakes.chip_station import FakeChipStation
 
 STATION = Path(__file__).parents[3] / "examples" / "station.toml"
 FIELDS = ["3171234567890123", *["-"] * 12, "SUTEJO, S.H."]

@@ -14,7 +14,8 @@ from controller.commands.chip_books import Known
 from controller.commands.chip_findings import BAD, GOOD, as_text
 from controller.commands.chip_wipe import WipeTest
 from controller.model import ChipFile
-from tests.fakes.chip import OTHER_UID, FakeCard, FakeChipStation, Faults, contents
+from tests.fakes.chip import OTHER_UID, FakeCard, Faults, contents
+from tests.fakes.chip_station import FakeChipStation
 from tests.unit.commands.test_chip_command import make, now
 
 

@@ -235,7 +235,7 @@ async def test_another_card_laid_down_first_leaves_the_face_to_a_look(bench: Ben
 
 async def test_a_card_with_other_keys_laid_down_first_is_another_card_too(bench: Bench) -> None:
     bench.lane.mistaken = True
-    for card in bench.lane.hopper[1:]:
+    for card in list(bench.lane.hopper)[1:]:
         card.chip.wire = tells_only_its_uid
     assert ((await bench.run()).condition, (await bench.past()).doubted) == ("lay_other", True)
 

@@ -22,7 +22,8 @@ from controller.hal.chip.pcsc_session import no_service
 from controller.hal.chip.stopwatch import CostMeter, Stopwatch
 from controller.model import ChipSight
 from hwsim.wires.vpcd import VpcdSlot
-from tests.fakes.chip import UID, FakeCard, WiredCard, contents, ektp, needs_sandbox, personaliser
+from tests.fakes.chip import UID, FakeCard, contents, ektp, needs_sandbox, personaliser
+from tests.fakes.chip_station import WiredCard
 from tools.pcscd import Pcscd, reader_name, vpcd_port
 
 pytestmark = needs_sandbox

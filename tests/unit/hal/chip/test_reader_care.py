@@ -19,7 +19,8 @@ from controller.hal.chip.sam_link import SamLink
 from controller.hal.chip.station import PcscChipStation
 from hwsim.devices.sam import SamCard, SamMemory
 from hwsim.wires.vpcd import VpcdSlot
-from tests.fakes.chip import UID, FakeCard, WiredCard, ektp, needs_sandbox, personaliser, shipped
+from tests.fakes.chip import UID, FakeCard, ektp, needs_sandbox, personaliser, shipped
+from tests.fakes.chip_station import WiredCard
 from tests.unit.hwsim.chip_bench import MASTERS
 from tools.pcscd import Pcscd, reader_name, sam_name, vpcd_port
 

@@ -12,8 +12,9 @@ from controller.errors import DeviceAbsent, DeviceError, DeviceRefused, DeviceUn
 from controller.hal.chip.station import PcscChipStation, PhaseWatch
 from controller.hal.ports import ChipCost, ChipPhase
 from hwsim.wires.vpcd import VpcdSlot
-from tests.fakes.chip import FakeCard, WiredCard, contents, ektp, needs_sandbox, shipped
+from tests.fakes.chip import FakeCard, contents, ektp, needs_sandbox, shipped
 from tests.fakes.chip_sessions import FakeSam
+from tests.fakes.chip_station import WiredCard
 from tools.pcscd import reader_name, vpcd_port
 
 pytestmark = needs_sandbox
