@@ -166,7 +166,7 @@ class Config(Table):
     lanes: Annotated[list[LaneTable], Field(min_length=1, max_length=MAX_LANES)]
     front_panel: FrontPanelTable
     display: DisplayTable
-    desk_reader: ReaderTable | None = None  # settles the fate of cards that left unseen
+    desk_reader: ReaderTable | None = None  # settles the fate of cards that left unseen or unread
     key_holder: KeyHolderTable | None = None  # None: no chip profile needs one
     chip_keys: tuple[CentreKey, ...] = ()  # whose signatures over chip contents are believed; P-256, newest first
 

@@ -114,7 +114,8 @@ def read_setup(path: Path) -> Setup:
     pairs = enumerate(zip(config.lanes, printers, strict=True))
     fitted = [_fitted(problems, lane, printer, f"lanes[{number}]") for number, (lane, printer) in pairs]
     readers = list(_readers(config, chips, desk))
-    problems += [*_alike(config, fitted), *_key_holders(config.key_holder, readers), *_no_chip_keys(config, readers)]
+    problems += [*_alike(config, fitted), *_no_desk(config, fitted)]
+    problems += [*_key_holders(config.key_holder, readers), *_no_chip_keys(config, readers)]
     if config.station.layout is not None:
         two_sided = _attempt(problems, partial(_has_back, config.station.layout), "station.layout")
         problems += _no_back(config.lanes, fitted) if two_sided else ()
@@ -162,6 +163,19 @@ def _alike(config: Config, printers: Sequence[Printer]) -> Iterator[Problem]:
             yield Problem("config.port", f"lanes[{number}].printer.port",
                           f"wajib diisi: printer jalur {name} sejenis dan nomor serinya tidak terbaca lewat USB.",
                           f"is required: lane {name} has such a printer too, and USB does not tell them apart.")  # fmt: skip
+
+
+def _no_desk(config: Config, printers: Sequence[Printer]) -> Iterator[Problem]:
+    """Printers that eject the card as they print it, where nothing can read its chip once more."""
+    if config.desk_reader is not None:
+        return
+    for number, (lane, printer) in enumerate(zip(config.lanes, printers, strict=True)):
+        if printer.plan == "ejecting":
+            yield Problem("config.missing", "desk_reader",
+                          f"wajib diisi: printer jalur {lane.name} (lanes[{number}]) mengeluarkan kartu saat mencetak; "
+                          "chipnya dibaca ulang di pembaca meja.",
+                          f"is required: the printer of lane {lane.name} (lanes[{number}]) ejects each card as it prints it; "
+                          "its chip is read again on the desk reader.")  # fmt: skip
 
 
 def _may_be_taken_for(one: UsbMatch, other: UsbMatch) -> bool:

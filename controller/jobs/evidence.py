@@ -61,7 +61,7 @@ class Past:
     fed_before: int | None = None  # the printer's card counter at the intent to feed
     panels_before: int | None = None  # its panel counter at the intent to print
     panels: int = 0  # panels of this face
-    printed: bool = False  # the reply to the print was journalled
+    printed: bool = False  # the print was proven and journalled; of a card that leaves in the same act: its leaving too
     rejecting: bool = False  # the move into the reject bin was begun
     wrong: str = ""  # the condition for which the card was found wrong
     resumed: int = 0  # how often it was interrupted and gone on with
@@ -124,7 +124,7 @@ def past_of(chip_uid: str | None, stages: Sequence[Mapping[str, Any]]) -> Past:
         fed_before=None if feed is None else feed["intent"]["cards_fed"],
         panels_before=None if printing is None else printing["intent"]["panels_printed"],
         panels=0 if printing is None else len(printing["intent"]["panels"]),
-        printed="print" in done,
+        printed=bool(done & {"print", "print and deliver"}),
         rejecting="reject" in begun,
         wrong=wrong,
         resumed=sum(row["name"] == VERDICT for row in stages),

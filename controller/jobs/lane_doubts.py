@@ -50,7 +50,7 @@ class LaneDoubts:
 
     def passage_over(self, result: Result) -> None:
         """A passage ended, never began, or was left for recovery to find out."""
-        if result.verdict is Verdict.GOOD:
+        if result.made:
             self.rejects_in_row = self._tries = 0
         elif result.verdict is Verdict.SPOILED:
             self.rejects_in_row += 1

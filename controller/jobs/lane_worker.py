@@ -135,7 +135,7 @@ class LaneWorker:
         if result is None:
             return
         self._passage_over(result)
-        if result.verdict is None:
+        if result.verdict is None and not result.to_show:
             await self._rescue.rest(unknown)
 
     async def _tend(self, asked: CareAct) -> None:
@@ -195,7 +195,7 @@ class LaneWorker:
         began_s = monotonic_s()
         result = await PassageRunner(self._store, trip, self._policy.max_remakes, self._hooks(group)).run(claim)
         self._workshop.done(prepared)
-        if result.verdict in (Verdict.GOOD, Verdict.SPOILED):
+        if result.made or result.verdict is Verdict.SPOILED:
             await self._care.card_over(began_s)
         self._passage_over(result)
 

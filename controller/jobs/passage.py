@@ -1,7 +1,8 @@
 """The passage as a table: one row per stage of one blank's trip through a lane for one job.
 
-A profile that can hold the card after printing runs PLAN_HELD; one that prints and ejects in a single act runs PLAN_EJECTING; one
-without a chip station runs PLAN_EXTERNAL, where a person carries the card between the lane's reader and the printer.
+A profile that can hold the card after printing runs PLAN_HELD; one that prints and ejects in a single act runs PLAN_EJECTING,
+whose card is good once a person showed it to the desk reader; one without a chip station runs PLAN_EXTERNAL, where a person
+carries the card between the lane's reader and the printer.
 The intent is written (and committed) before a physical act, the outcome after it. What a failure means is decided here too,
 from the error and from where the printer still sees the card; nothing is done in this module.
 """
@@ -76,6 +77,7 @@ class Stage:
     by_hand: bool = False  # the card is on the lane's reader, in a person's hand, or in a printer that never tells
     after: Stage | None = None  # what has to be done anew before it is asked again
     also: Also = _nothing_else  # what else changes in the commit of its outcome
+    shows: str = ""  # ends its plan with the chip not read again: the condition that asks a person to show the card
 
 
 FEED = Stage("feed", stages.feed, 40, physical=True, looks=True, beam=Beam.FEED, also=_took_blank)  # fmt: skip
@@ -88,7 +90,7 @@ PRINT = Stage("print", stages.print_face, 120, physical=True, looks=True, notes=
 CHECK = Stage("check", stages.check, 40, physical=True, looks=True)
 DELIVER = Stage("deliver", stages.deliver, 40, physical=True, looks=True, beam=Beam.EXIT, repeatable=True)  # fmt: skip
 PRINT_AND_DELIVER = Stage("print and deliver", stages.print_and_deliver, 120, physical=True, looks=True, beam=Beam.EXIT,
-                          notes=stages.print_notes, also=_used_ribbon)  # fmt: skip
+                          notes=stages.print_notes, also=_used_ribbon, shows="ask_desk")  # fmt: skip
 REJECT = Stage("reject", stages.reject, 40, physical=True, looks=True, beam=Beam.REJECT, repeatable=True)  # fmt: skip
 
 # fmt: off

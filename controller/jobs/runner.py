@@ -29,6 +29,12 @@ class Result:
     condition: str = ""  # key of CONDITIONS: why it is not good, or did not begin
     detail: str = ""
     before: Before | None = None  # what was noted before the stage that failed: recovery looks what happened since
+    to_show: bool = False  # nothing failed, and the finished card has yet to be shown to the desk reader
+
+    @property
+    def made(self) -> bool:
+        """The lane did all its work at a card, and nothing failed."""
+        return self.to_show or self.verdict is Verdict.GOOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,8 @@ class PassageRunner:
             failed = await self._act(passage, step, verdict if len(todo) == 1 else None, condition)
             if failed is None:
                 todo = todo[1:]
+                if not todo and step.stage.shows:
+                    return Result(passage.id, None, step.stage.shows, before=step.before, to_show=True)
                 if not todo:
                     return Result(passage.id, verdict, condition, detail)
             else:
@@ -111,7 +119,10 @@ class PassageRunner:
         return Result(None, None) if passage is None else (passage, _Step(first, before, started_s, None))
 
     async def _act(self, passage: Passage, step: _Step, ending: Verdict | None, reason: str) -> Trouble | None:
-        """Intent, act, outcome. With `ending`, the outcome's commit also ends the passage. Returns what went wrong, or None."""
+        """Intent, act, outcome. With `ending`, the outcome's commit also ends the passage, unless its card has yet to be shown.
+
+        Returns what went wrong, or None.
+        """
         try:
             await self._intend(passage, step)
             evidence = await step.stage.act(self._trip, step.before, Deadline.after(step.stage.deadline_s))
@@ -161,7 +172,9 @@ class PassageRunner:
             journal.intend(db, passage.id, step.stage.name, step.unwritten)
         journal.conclude(db, passage.id, "done", evidence, round(elapsed_s * 1000))
         step.stage.also(db, passage, evidence, self._trip, step.before)
-        if ending is not None:
+        if step.stage.shows:
+            journal.suspect(db, passage.id, step.stage.shows)
+        elif ending is not None:
             journal.end(db, passage, ending, reason, self._max_remakes)
 
     async def _failed(self, passage: Passage, step: _Step, error: Trouble) -> Trouble:

@@ -101,10 +101,11 @@ class Case:
 
     @property
     def perhaps_another(self) -> bool:
-        """Another card was fed since, and nothing shows that the one inside is this passage's."""
+        """Another card was fed since, or this one was seen leaving, and nothing shows that the one inside is this passage's."""
         chip = self.evidence.chip
         ours = self.past.uid is not None and chip is not None and chip.uid == self.past.uid
-        return not ours and (self.evidence.fed_again or (self.fed is not None and self.fed > 1))
+        left = self.phase is Phase.LEAVING and self.past.printed
+        return not ours and (left or self.evidence.fed_again or (self.fed is not None and self.fed > 1))
 
     @property
     def chip_untouched(self) -> bool:
@@ -223,7 +224,8 @@ ROWS: tuple[Row, ...] = (
     Row("stranger inside", "any", "card inside, its chip is not the bound one",
         lambda c: c.inside and c.chip_foreign, _A.ASK, "the card on the desk reader; the stranger is taken out by a person",
         ask=Ask.DESK, count=True),
-    Row("another was fed", "any", "card inside; the printer fed another one since, and no chip shows which this is",
+    Row("another was fed", "any",
+        "card inside; the printer fed another one since, or ours was seen leaving, and no chip shows which this is",
         lambda c: c.inside and c.perhaps_another, _A.ASK, "the card on the desk reader; what is inside is taken out by a person",
         ask=Ask.DESK, count=True),
     Row("condemned inside", "after the card was found wrong", "card inside",
@@ -255,10 +257,6 @@ ROWS: tuple[Row, ...] = (
         "it lies in the reject bin; the job gets a new blank once", "interrupted"),
     Row("seen leaving", "during deliver", "no card inside; the exit beam saw exactly one card; check was done",
         lambda c: c.gone and c.phase is Phase.CHECKED and c.beams is not None and c.beams.exit == 1, _A.GOOD, "issued"),
-    Row("printed and seen leaving", "during print and deliver",
-        "no card inside; the exit beam saw exactly one card; panels risen by exactly this face",
-        lambda c: c.gone and c.phase is Phase.LEAVING and c.panels_complete and c.beams is not None and c.beams.exit == 1,
-        _A.GOOD, "issued"),
     Row("seen not to be fed", "before or during the feed", "no card inside or counted; no beam saw one with open eyes",
         lambda c: c.gone and _feeding(c) and c.uncounted and c.beams == Beams(0, 0, 0), _A.STILL_BLANK,
         "the job goes on with the next blank", "interrupted"),
@@ -269,7 +267,7 @@ ROWS: tuple[Row, ...] = (
         "no card inside or counted; the beams were blind; this printer may have ejected one",
         lambda c: c.gone and _feeding(c) and c.uncounted and c.beams is None, _A.ASK,
         "a blank from the tray on the desk reader, or GO: none there", ask=Ask.TRAY),
-    Row("left unseen", "any", "no card inside, nothing of the above",
+    Row("left unproven", "any", "no card inside, nothing of the above; so every card that was printed and ejected in one act",
         lambda _c: True, _A.ASK, "the card on the desk reader", ask=Ask.DESK),
 )
 # fmt: on

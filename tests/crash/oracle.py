@@ -79,8 +79,9 @@ def _written(card: Card) -> bool:
 
 def _questions(db: sqlite3.Connection, outcome: Outcome) -> list[str]:
     asked = db.execute("SELECT count(*) FROM question").fetchone()[0]
+    shown = db.execute("SELECT count(*) FROM stage WHERE name = 'print and deliver' AND outcome = 'done'").fetchone()[0]
     blows = outcome.kills + outcome.losses
-    wrong = [] if asked <= blows else [f"{asked} questions after {blows} interruptions"]
+    wrong = [] if asked <= blows + shown else [f"{asked} questions after {blows} interruptions and {shown} cards to be shown"]
     if db.execute("SELECT 1 FROM question WHERE answered_us IS NULL").fetchone() is not None:
         wrong.append("a question was never answered")
     return wrong + (["a card was called missing that nobody took"] if "missing" in outcome.person.answered else [])

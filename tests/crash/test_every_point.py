@@ -17,7 +17,8 @@ from tests.crash import every_point
 from tests.crash.every_point import Case, Lane, double_cases, play, points, sample, single_cases
 from tests.crash.station import Blow, Station, Strikes
 from tests.fakes.by_hand import HandLane
-from tests.fakes.lane import PANELS, FakeLane
+from tests.fakes.chip import FakeCard, ektp
+from tests.fakes.lane import PANELS, Card, FakeLane
 
 EVERY = 41
 DOUBLES = 40
@@ -74,7 +75,7 @@ def _at(name: str, blow: Blow, plan: str = "held", **lane: bool) -> Station:
         ("print 5 replied", Blow(kill=False, event="unplug"), ["face whole"]),
         ("deliver 1 lifted", Blow(kill=True, event="power"), ["checked inside"]),
         ("deliver 1 left", Blow(kill=False, event="power"), ["seen leaving"]),
-        ("deliver 1 left", Blow(kill=True), ["left unseen"]),
+        ("deliver 1 left", Blow(kill=True), ["left unproven"]),
         ("apdu D6", Blow(kill=False, event="reader"), ["chip half written"]),
     ],
 )
@@ -89,10 +90,10 @@ def test_the_windows_of_the_table_are_met(point: str, blow: Blow, rows: list[str
         ("committed begin", Blow(kill=True), True, ["not begun by hand"], []),
         ("apdu D6", Blow(kill=True), True, ["spoiled on the desk"], []),
         ("print_by_hand", Blow(kill=False, event="unplug"), True, [], []),  # nothing was sent: it is asked again
-        ("print_by_hand 1 sent", Blow(kill=True), True, ["left unseen", "look once"], ["complete"]),
-        ("print_by_hand 1 sent", Blow(kill=True), False, ["left unseen", "look once"], ["spoiled"]),
-        ("print_by_hand 1 drawn in", Blow(kill=True, event="power"), True, ["left unseen", "look once"], ["spoiled"]),
-        ("print_by_hand 1 ejected", Blow(kill=True, event="power"), True, ["left unseen", "look once"], ["complete"]),
+        ("print_by_hand 1 sent", Blow(kill=True), True, ["left unproven", "look once"], ["complete"]),
+        ("print_by_hand 1 sent", Blow(kill=True), False, ["left unproven", "look once"], ["spoiled"]),
+        ("print_by_hand 1 drawn in", Blow(kill=True, event="power"), True, ["left unproven", "look once"], ["spoiled"]),
+        ("print_by_hand 1 ejected", Blow(kill=True, event="power"), True, ["left unproven", "look once"], ["complete"]),
     ],
 )
 def test_the_windows_of_a_card_fed_by_hand_are_met(
@@ -106,6 +107,22 @@ def test_a_counter_that_lost_its_last_tick_costs_one_look_and_no_card() -> None:
     """The power goes after the last panel and the printer ejects: only a person can say that the face is whole."""
     station = _at("print 5 replied", Blow(kill=True, event="power"), ejects=True, forgetful=True)
     assert (station.person.answered, station.broken, len(station.lane.rejected)) == (["desk", "complete"], [], 0)
+
+
+def test_a_card_that_was_exchanged_before_it_is_printed_and_ejected_is_never_issued() -> None:
+    """The panels and the exit beam are as they must be: only the chip tells, and the desk reader asks it."""
+    lane = FakeLane(opened=False)
+
+    def exchange() -> None:
+        lane.inside = Card(FakeCard(ektp(), uid="04FFFFFFFFFFFF"))
+
+    lane.before["print_and_deliver"] = exchange
+    with TemporaryDirectory(dir=every_point.MEMORY) as folder:
+        station = Station(Path(folder), "ejecting", lane, Strikes())
+        asyncio.run(station.live())
+    assert ([ruling.row for ruling in station.rulings], station.person.answered) == (["left unproven"], ["missing"])
+    assert [card.face_complete for card in lane.output] == [True]
+    assert "issued: 0 by the books, 1 in the world" in station.broken  # nobody in this room takes a stranger's card away
 
 
 def _print_again_if_nothing_was_counted(past: Past, evidence: LaneEvidence) -> Ruling:

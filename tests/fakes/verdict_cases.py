@@ -19,6 +19,7 @@ PRINTING = Past(Phase.PRINTING, UID, FILES, 100, 500, 5)
 PRINTED = replace(PRINTING, printed=True)
 CHECKED = replace(PRINTED, phase=Phase.CHECKED)
 LEAVING = replace(PRINTING, phase=Phase.LEAVING)
+LEFT = replace(LEAVING, printed=True)
 WRONG = replace(FED, phase=Phase.CONDEMNED, wrong="chip_refused")
 REJECTING = replace(WRONG, rejecting=True)
 
@@ -86,6 +87,10 @@ CASES = (
     Recorded("good on the desk", PRINTED, desk(WHOLE)),
     Recorded("good on the desk", CHECKED, desk(WHOLE)),
     Recorded("good on the desk", LEAVING, desk(WHOLE, panels=5)),
+    Recorded("good on the desk", LEFT, desk(WHOLE)),
+    Recorded("good on the desk", LEFT, replace(inside(SILENT, fed=2), desk=WHOLE)),
+    Recorded("spoiled on the desk", LEFT, desk(TORN, panels=5)),
+    Recorded("called spoiled unread", LEFT, desk(None, Look.SPOILED)),
     Recorded("good on the desk", PRINTED, LaneEvidence(same_devices=False, desk=WHOLE)),
     Recorded("good by look", PRINTING, desk(WHOLE, Look.COMPLETE, panels=4)),
     Recorded("good by look", PRINTING, LaneEvidence(same_devices=False, desk=WHOLE, look=Look.COMPLETE)),
@@ -115,6 +120,8 @@ CASES = (
     Recorded("another was fed", WRITING, inside(SILENT, fed=2)),
     Recorded("another was fed", PRINTING, inside(None, fed=2, panels=5)),
     Recorded("another was fed", WRONG, inside(fed=2)),
+    Recorded("another was fed", LEFT, inside(SILENT, panels=5)),  # ours was seen leaving
+    Recorded("another was fed", LEFT, inside(None, panels=5)),
     Recorded("another was fed", CHECKED, replace(inside(SILENT), fed_again=True)),
     Recorded("another was fed", UNREAD, replace(inside(FRESH), fed_again=True)),
     Recorded("condemned inside", WRONG, inside()),
@@ -149,7 +156,6 @@ CASES = (
     Recorded("doubtful inside", FED, inside(TORN)),
     Recorded("seen falling", REJECTING, gone(beams=Beams(0, 0, 1))),
     Recorded("seen leaving", CHECKED, gone(beams=Beams(0, 1, 0))),
-    Recorded("printed and seen leaving", LEAVING, gone(panels=5, beams=Beams(0, 1, 0))),
     Recorded("seen not to be fed", BLANK, gone(0, beams=NOTHING)),
     Recorded("seen not to be fed", BLANK, gone(0, beams=NOTHING, ejects=True)),
     Recorded("not fed", BLANK, gone(0)),
@@ -158,29 +164,32 @@ CASES = (
     Recorded("tray empty", BLANK, replace(gone(-1, ejects=True), look=Look.NONE)),
     Recorded("seen not to be fed", BLANK, gone(-1, beams=NOTHING)),
     Recorded("perhaps in the tray", BLANK, gone(0, ejects=True)),
-    Recorded("left unseen", BLANK, gone(1)),
-    Recorded("left unseen", BLANK, gone(0, beams=Beams(1, 0, 0))),
-    Recorded("left unseen", BLANK, gone(0, beams=Beams(0, 1, 0), ejects=True)),  # the printer ejected it before it counted
-    Recorded("left unseen", FED, gone(beams=NOTHING)),
-    Recorded("left unseen", PRINTING, gone(panels=5, beams=Beams(0, 1, 0))),  # never checked
-    Recorded("left unseen", CHECKED, gone()),
-    Recorded("left unseen", CHECKED, gone(beams=Beams(0, 2, 0))),
-    Recorded("left unseen", LEAVING, gone(panels=4, beams=Beams(0, 1, 0))),
-    Recorded("left unseen", LEAVING, gone(2, panels=5, beams=Beams(0, 1, 0))),
-    Recorded("left unseen", REJECTING, gone()),
+    Recorded("left unproven", BLANK, gone(1)),
+    Recorded("left unproven", BLANK, gone(0, beams=Beams(1, 0, 0))),
+    Recorded("left unproven", BLANK, gone(0, beams=Beams(0, 1, 0), ejects=True)),  # the printer ejected it before it counted
+    Recorded("left unproven", FED, gone(beams=NOTHING)),
+    Recorded("left unproven", PRINTING, gone(panels=5, beams=Beams(0, 1, 0))),  # never checked
+    Recorded("left unproven", CHECKED, gone()),
+    Recorded("left unproven", CHECKED, gone(beams=Beams(0, 2, 0))),
+    Recorded("left unproven", LEAVING, gone(panels=4, beams=Beams(0, 1, 0))),
+    Recorded("left unproven", LEAVING, gone(panels=5, beams=Beams(0, 1, 0))),  # nobody has read its chip again
+    Recorded("left unproven", LEFT, gone(panels=5, beams=Beams(0, 1, 0))),
+    Recorded("left unproven", LEFT, gone(panels=5)),
+    Recorded("left unproven", LEAVING, gone(2, panels=5, beams=Beams(0, 1, 0))),
+    Recorded("left unproven", REJECTING, gone()),
     # Fed by hand
     Recorded("not begun by hand", BY_HAND, by_hand()),
     Recorded("not begun by hand", BY_HAND, LaneEvidence(same_devices=False)),
     Recorded("not begun by hand", BY_HAND, by_hand(FOREIGN)),  # some card lies there: none was ever this passage's
     Recorded("blank on the desk", HAND_FED, by_hand(FRESH)),
-    Recorded("left unseen", HAND_FED, by_hand()),
+    Recorded("left unproven", HAND_FED, by_hand()),
     Recorded("whole in the hand", HAND_WRITING, by_hand(WHOLE)),
     Recorded("spoiled on the desk", HAND_WRITING, by_hand(TORN)),
     Recorded("spoiled on the desk", HAND_WRITING, by_hand(FRESH)),
     Recorded("spoiled on the desk", HAND_WRITING, by_hand(WHOLE, beside=False)),  # nothing can go on at the desk
     Recorded("spoiled on the desk", HAND_WRITING, replace(by_hand(WHOLE), same_devices=False)),
     Recorded("spoiled on the desk", replace(HAND_WRITING, resumed=3), by_hand(WHOLE)),
-    Recorded("left unseen", HAND_WRITING, by_hand()),
+    Recorded("left unproven", HAND_WRITING, by_hand()),
     Recorded("other devices", HAND_WRITING, LaneEvidence(same_devices=False)),
     Recorded("called spoiled", HAND_WRITING, by_hand(look=Look.SPOILED)),
     Recorded("good on the desk", HAND_PRINTED, by_hand(WHOLE)),
@@ -195,7 +204,7 @@ CASES = (
     Recorded("called spoiled unread", HAND_DOUBTED, by_hand(look=Look.SPOILED)),
     Recorded("called spoiled", HAND_PRINTING, by_hand(WHOLE, Look.SPOILED)),
     Recorded("spoiled on the desk", HAND_PRINTED, by_hand(TORN)),
-    Recorded("left unseen", HAND_PRINTED, by_hand()),
+    Recorded("left unproven", HAND_PRINTED, by_hand()),
     Recorded("nobody has it", HAND_PRINTED, by_hand(look=Look.MISSING)),
     Recorded("condemned in the hand", HAND_WRONG, by_hand()),
     Recorded("condemned in the hand", HAND_WRONG, LaneEvidence(same_devices=False)),

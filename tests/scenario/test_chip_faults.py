@@ -305,7 +305,7 @@ PAIRS = (
      Case("SAM silent", "authenticate", (fault("sam_silent"),), "before", "", "fed", waits="sam_absent",
           cure=_cured_by("sam_answers"))),
     (Case("hung", "encode", (fault("hung_chip"),), "before", *UNFINISHED, HALF),
-     Case("hung", "check chip", (fault("hung_chip"),), "before", "print_unproven", "face doubtful", PRINTED)),
+     Case("hung", "verify read", (fault("hung_chip"),), "before", *UNFINISHED, SHUT)),
 )  # fmt: skip
 
 

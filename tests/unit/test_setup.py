@@ -19,6 +19,23 @@ PRINTER = 'profile = "evolis-primacy", usb = "usbip://127.0.0.1:3240", serial = 
 PINS = EXAMPLE[EXAMPLE.index('gpio = "pigpiod') : EXAMPLE.index("[desk_reader]")]
 
 
+EJECTING = """
+format = 2
+extends = "evolis-primacy"
+plan = "ejecting"
+[acts]
+print = []
+to_chip_station = []
+deliver = []
+print_and_deliver = ["Pneab;A;0", "Ss", "Sr", "@panels", "@back", "Se"]
+[confidence]
+acts = { level = "E", source = "for this test" }
+"acts.print" = { level = "E", source = "for this test" }
+"acts.to_chip_station" = { level = "E", source = "for this test" }
+"acts.deliver" = { level = "E", source = "for this test" }
+"""
+
+
 def setup(folder: Path, text: str) -> Setup:
     path = folder / "station.toml"
     path.write_text(text, encoding="utf-8")
@@ -73,6 +90,17 @@ def test_any_other_lane_is_refused_without_them(tmp_path: Path) -> None:
     found = mistakes(tmp_path, EXAMPLE.replace(PINS, ""))
     assert set(found) == {"lanes[0].gpio", "lanes[0].pins"}
     assert found["lanes[0].pins"] == "is required: only a lane whose printer is fed by hand has no pins."
+
+
+def test_a_printer_that_ejects_as_it_prints_wants_a_desk_reader(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "firmware_profiles", tmp_path / "profiles")
+    (tmp_path / "profiles" / "printers" / "one-act.toml").write_text(EJECTING, encoding="utf-8")
+    text = EXAMPLE.replace('"evolis-primacy"', '"one-act"').replace(
+        "[station]", f'[station]\nprofiles_dir = "{tmp_path / "profiles"}"', 1
+    )
+    assert setup(tmp_path, text).lanes[0].printer.plan == "ejecting"
+    without = text[: text.index("[desk_reader]")] + text[text.index("[", text.index("[desk_reader]") + 1) :]
+    assert "the printer of lane 1 (lanes[0]) ejects each card as it prints it" in mistakes(tmp_path, without)["desk_reader"]
 
 
 def test_two_printers_that_usb_does_not_tell_apart_need_their_ports(tmp_path: Path) -> None:

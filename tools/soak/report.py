@@ -20,7 +20,7 @@ PROMISES = (  # what Books compares after each card, and at the end
     "no job is lost: each one that was accepted is issued in the end",
     "each good card lies in the output bin, with its face printed once and whole, its chip whole, both of its own job",
     "the ledger is the world: hoppers, passages, reject bins, issued; a day count finds exactly what is known to differ",
-    "at most one open question per lane, and at most one per interruption",
+    "at most one open question per lane, and at most one per card",
     "the event log grows without a gap and is intact to the last row",
 )
 

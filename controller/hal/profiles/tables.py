@@ -144,7 +144,7 @@ class EvolisTable(ProfileTable):
     family: Annotated[Literal["evolis"], Field(description="the protocol")]
     plan: Annotated[
         Literal["held", "ejecting"],
-        Field(description="`held`: the printed card is kept, read again and then let go; `ejecting`: printing lets it go"),
+        Field(description="`held`: kept after the print and read again; `ejecting`: it leaves, and the desk reader reads it"),
     ]
     acts: EvolisActs
     queries: EvolisQueries

@@ -76,11 +76,19 @@ def _raises(error: DeviceError | CardWrong) -> Callable[[], None]:
     return trouble
 
 
-@pytest.mark.parametrize("plan", ["held", "ejecting"])
-async def test_a_good_card_runs_every_row_and_is_issued_once(bench: Bench, plan: str) -> None:
-    result = await bench.run(plan)
+async def test_a_good_card_runs_every_row_and_is_issued_once(bench: Bench) -> None:
+    result = await bench.run()
     assert (result.verdict, await bench.job(), await bench.balance()) == (Verdict.GOOD, JobState.ISSUED, Balance(9, 0))
-    assert bench.stages == [stage.name for stage in PLANS[plan]]
+    assert bench.stages == [stage.name for stage in PLANS["held"]]
+    assert ([card.prints for card in bench.lane.output], result.made) == ([1], True)
+
+
+async def test_a_card_that_was_ejected_as_it_was_printed_is_not_good_before_it_was_shown(bench: Bench) -> None:
+    result = await bench.run("ejecting")
+    assert (result.verdict, result.condition, result.to_show, result.made) == (None, "ask_desk", True, True)
+    assert (await bench.job(), await bench.balance()) == (JobState.ACTIVE, Balance(9, 1))
+    assert (await bench.passage()).state == "unknown"
+    assert bench.stages == [stage.name for stage in PLANS["ejecting"]]
     assert [card.prints for card in bench.lane.output] == [1]
 
 
@@ -437,7 +445,7 @@ async def test_a_reject_that_cannot_be_seen_is_unknown(bench: Bench) -> None:
 async def test_an_ejecting_printer_whose_counter_is_off_leaves_the_card_to_a_person(bench: Bench) -> None:
     bench.lane.after["print_and_deliver"] = lambda: setattr(bench.lane, "panels_printed", 501)
     result = await bench.run("ejecting")
-    assert (result.verdict, result.condition) == (None, "print_unproven")
+    assert (result.verdict, result.condition, result.made) == (None, "print_unproven", False)
 
 
 async def test_a_job_cancelled_before_the_feed_moves_nothing(bench: Bench) -> None:

@@ -22,6 +22,7 @@ from tests.fakes.verdict_cases import (
     FOREIGN,
     FRESH,
     LEAVING,
+    LEFT,
     NOTHING,
     PRINTED,
     PRINTING,
@@ -98,7 +99,7 @@ def test_the_table_describes_every_row() -> None:
 
 
 def _pasts() -> Iterator[Past]:
-    sound = (BLANK, FED, UNREAD, WRITING, PRINTING, PRINTED, CHECKED, LEAVING, WRONG, REJECTING)
+    sound = (BLANK, FED, UNREAD, WRITING, PRINTING, PRINTED, CHECKED, LEAVING, LEFT, WRONG, REJECTING)
     marked = [replace(past, files=FILES, panels=5, panels_before=500) for past in (WRONG, REJECTING)]
     yield from (*sound, *marked)
     yield from (replace(past, resumed=3) for past in (FED, PRINTED, CHECKED))
@@ -144,10 +145,10 @@ def _is_stranger(past: Past, evidence: LaneEvidence) -> bool:
 
 
 def _may_be_another(past: Past, evidence: LaneEvidence) -> bool:
-    """More than one card was fed since, and the one inside has not told the bound UID."""
+    """More than one card was fed since, or ours was seen leaving, and the one inside has not told the bound UID."""
     shown = past.uid is not None and evidence.chip is not None and evidence.chip.uid == past.uid
     fed = _fed(past, evidence)
-    return not shown and (evidence.fed_again or (fed is not None and fed >= 2))
+    return not shown and (past == LEFT or evidence.fed_again or (fed is not None and fed >= 2))
 
 
 def _face_is_complete(past: Past, evidence: LaneEvidence) -> bool:
@@ -157,7 +158,7 @@ def _face_is_complete(past: Past, evidence: LaneEvidence) -> bool:
 
 def _good_is_proven(past: Past, evidence: LaneEvidence, _ruling: Ruling) -> bool:
     """A whole chip with the bound UID before our eyes and a face that counter, journal or a person calls complete; or a card
-    that was checked, or printed completely, and seen leaving."""
+    whose chip was read again after the print, and that was seen leaving."""
     if past.phase is Phase.CONDEMNED or evidence.look in (Look.SPOILED, Look.MISSING):
         return False
     complete = _face_is_complete(past, evidence)
@@ -165,7 +166,7 @@ def _good_is_proven(past: Past, evidence: LaneEvidence, _ruling: Ruling) -> bool
         chip = evidence.desk.uid == UID and evidence.desk.files == past.files == FILES
         return chip and (complete or evidence.look is Look.COMPLETE)
     left = evidence.same_devices and not _inside(evidence) and evidence.beams is not None and evidence.beams.exit == 1
-    return left and (past.phase is Phase.CHECKED or (past.phase is Phase.LEAVING and complete))
+    return left and past.phase is Phase.CHECKED
 
 
 def _continue_is_proven(past: Past, evidence: LaneEvidence, ruling: Ruling) -> bool:
@@ -269,8 +270,14 @@ def test_the_panels_prove_a_face_only_while_no_other_card_was_fed(past: Past, fe
     """The card on the desk: a face of five panels, and the counter rose by five. 0: the last tick may be forgotten."""
     on_desk = LaneEvidence(True, witness=PrinterWitness(CardPosition.NONE, 100 + fed, 505, 9), desk=WHOLE)
     assert verdict(past, on_desk).answer is (Answer.GOOD if fed in (0, 1) else Answer.ASK)
-    left = LaneEvidence(True, witness=on_desk.witness, beams=Beams(0, 1, 0))
-    assert (verdict(LEAVING, left).answer is Answer.GOOD) == (fed in (0, 1))
+
+
+def test_a_card_that_was_printed_and_ejected_in_one_act_is_good_only_on_the_desk_reader() -> None:
+    left = LaneEvidence(True, witness=PrinterWitness(CardPosition.NONE, 101, 505, 9), beams=Beams(0, 1, 0))
+    for past in (LEAVING, LEFT):
+        assert (verdict(past, left).answer, verdict(past, left).ask) == (Answer.ASK, Ask.DESK)
+        assert verdict(past, replace(left, desk=WHOLE)).answer is Answer.GOOD
+        assert verdict(past, replace(left, desk=FOREIGN)).answer is Answer.ASK
 
 
 def test_a_card_that_was_checked_goes_out_however_often_it_was_interrupted() -> None:
@@ -283,6 +290,6 @@ def test_an_unmoved_counter_never_prints_again() -> None:
     """Whatever else is seen, nothing that was printed on goes back in front of the print."""
     printed = [stage.name for stage in PLANS["held"]].index("print")
     for evidence in _evidences():
-        for past in (PRINTING, PRINTED, CHECKED, LEAVING):
+        for past in (PRINTING, PRINTED, CHECKED, LEAVING, LEFT):
             ruling = verdict(past, evidence)
             assert ruling.answer is not Answer.CONTINUE or [s.name for s in PLANS["held"]].index(ruling.resume) > printed
