@@ -219,7 +219,7 @@ def _no_sam_card(reader: _Reader) -> Iterator[Problem]:
     if reader.chip.needs_sam and reader.table.sam is None:
         yield Problem("config.missing", f"{reader.place}.sam",
                       f"wajib diisi: key_holder berjenis 'pcsc' memerlukan kartu SAM di {reader.id}.",
-                      f"is required: with a key_holder of kind 'pcsc' {reader.en} has a SAM card of its own.")  # fmt: skip
+                      f"is required: with a key_holder of kind 'pcsc' {reader.en} needs a SAM card of its own.")  # fmt: skip
     if reader.chip.channel.kind == "scp03":
         yield Problem("config.value", f"{reader.place}.profile",
                       f"chip '{reader.chip.name}' memakai SCP03: perlu key_holder berjenis 'pkcs11'.",

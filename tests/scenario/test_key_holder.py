@@ -245,7 +245,7 @@ CONFIGS = {
     ),
     "a lane without SAM card": (
         (SAM, ""), "lanes[0].reader.sam",
-        "wajib diisi: key_holder berjenis 'pcsc'", "is required: key_holder is of kind 'pcsc'",
+        "wajib diisi: key_holder berjenis 'pcsc'", "is required: with a key_holder of kind 'pcsc' lane 1 needs a SAM card",
     ),
     "a SAM card beside a token": (
         (HOLDER, TOKEN), "lanes[0].reader.sam",

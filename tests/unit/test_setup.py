@@ -143,7 +143,7 @@ def test_a_mistake_in_a_profile_is_told_under_the_key_that_names_it(tmp_path: Pa
 
 
 TOKEN = 'kind = "pkcs11"\nmodule = "/usr/lib/softhsm/libsofthsm2.so"\ntoken = "perso"\npin_credential = "pin"\n'
-OWN_SAM = "is required: with a key_holder of kind 'pcsc' {} has a SAM card of its own."
+OWN_SAM = "is required: with a key_holder of kind 'pcsc' {} needs a SAM card of its own."
 SAMS = re.compile(r"(, |^)sam = {[^}]*}", re.MULTILINE)
 
 

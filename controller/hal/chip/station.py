@@ -162,7 +162,7 @@ class PcscChipStation:
         except DeviceError as error:
             if error.condition.startswith(_SAM):
                 raise DeviceUnknown(error.condition, error.detail) from error
-            if isinstance(error, DeviceRefused):
+            if isinstance(error, DeviceRefused) and meter.cost().commands:  # else no chip was asked
                 await self._confirm(deadline, meter)
             raise
 
