@@ -85,7 +85,8 @@ def in_the_role(counter: Counter, folder: Path, *words: str) -> Said:
     group = folder / "group"
     group.write_text("root:x:0:\nktp-counter:x:0:\n")
     script = f'mount --bind "{group}" /etc/group && exec "$@"'
-    command = ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-m", "controller", "chip", *words]
+    unshare = ["unshare", "--mount", "--propagation", "unchanged"]  # private already in the sandbox; a chroot cannot change it
+    command = [*unshare, "sh", "-c", script, "sh", sys.executable, "-m", "controller", "chip", *words]
     return subprocess.run([*command, *map(str, counter.options)], capture_output=True, text=True, check=False, cwd=ROOT,
                           env=variables())  # fmt: skip
 
