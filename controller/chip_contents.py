@@ -13,28 +13,22 @@ from controller.chips.profile import ChipProfile
 from controller.chips.transfer import MAX_STORE_BLOCKS, refuse_misfits
 from controller.errors import DeviceRefused, Problem, RecordRefused
 from controller.model import ChipFile
-from controller.records.intake import load_stored
+from controller.records.intake import chip_file_problems, load_stored
 from controller.records.refusals import problem
 
 
 def chip_contents(profile: ChipProfile, signature: ContentSignature | None, canonical: bytes) -> Sequence[ChipFile]:
     """The chip files of a stored record. Raises RecordRefused with what keeps such a chip from taking them."""
     files = load_stored(canonical).chip.files()
-    problems = [*_misfits(profile, files), *_not_signed(signature, files)]
+    problems = [*_misfits(profile, files), *not_signed(signature, files)]
     if problems:
         raise RecordRefused(problems)
     return files
 
 
 def _misfits(profile: ChipProfile, files: Sequence[ChipFile]) -> list[Problem]:
-    found = []
-    for file in files:
-        most, place = profile.max_bytes.get(file.fid), f"chip.{file.fid:04X}"
-        if most is None:
-            found.append(problem("chip.no_such_file", place))
-        elif len(file.content) > most:
-            found.append(problem("chip.too_large", place, max=most))
-    return found or [*_too_much(profile, files)]
+    most = profile.max_bytes
+    return [found for file in files for found in chip_file_problems(file.fid, file.content, most)] or [*_too_much(profile, files)]
 
 
 def _too_much(profile: ChipProfile, files: Sequence[ChipFile]) -> Iterator[Problem]:
@@ -45,6 +39,7 @@ def _too_much(profile: ChipProfile, files: Sequence[ChipFile]) -> Iterator[Probl
         yield problem("chip.total", "chip", max=MAX_STORE_BLOCKS * profile.invented.block_bytes)
 
 
-def _not_signed(signature: ContentSignature | None, files: Sequence[ChipFile]) -> Iterator[Problem]:
+def not_signed(signature: ContentSignature | None, files: Sequence[ChipFile]) -> Iterator[Problem]:
+    """Why contents do not carry the signature that they must; None: they need none."""
     if signature is not None and signature.wrong(files):
         yield problem("chip.signature", f"chip.{signature.fid:04X}")

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from controller.chip_contents import not_signed
 from controller.chips.content_signature import ContentSignature
 from controller.errors import RecordRefused, RendererFailed, RenderError, StoreError
 from controller.jobs import queue
@@ -14,7 +15,6 @@ from controller.jobs.queue import Accepted
 from controller.jobs.spool import Spool
 from controller.jobs.store import Store
 from controller.records.intake import AcceptedRecord, read_record
-from controller.records.refusals import problem
 from controller.records.seal import CentreKeys
 
 
@@ -48,10 +48,9 @@ class Intake:
         self._store.must_be_trusted()
         # In a thread: parsing 300 kB and checking the seal takes some milliseconds that the loop does not have.
         record = await asyncio.to_thread(read_record, body, self._centre_keys, chip_max_bytes=self._chip_max_bytes)
-        if self._signature is not None:
-            wrong = await asyncio.to_thread(self._signature.wrong, record.chip_files)
-            if wrong:
-                raise RecordRefused([problem("chip.signature", f"chip.{self._signature.fid:04X}")])
+        wrong = await asyncio.to_thread(list, not_signed(self._signature, record.chip_files))
+        if wrong:
+            raise RecordRefused(wrong)
         await self._look_at(record)
         try:
             accepted = await self._store.transact(

@@ -131,16 +131,22 @@ def _chip_problems(record: Record, chip_max_bytes: Mapping[int, int]) -> Iterato
     total = 0
     for fid, text in record.chip.texts().items():
         content = _decoded(text)
-        place = f"chip.{fid:04X}"
         if content is None:
-            yield problem("schema.base64", place)
-        elif fid not in chip_max_bytes:
-            yield problem("chip.no_such_file", place)
-        elif len(content) > chip_max_bytes[fid]:
-            yield problem("chip.too_large", place, max=chip_max_bytes[fid])
+            yield problem("schema.base64", f"chip.{fid:04X}")
+        else:
+            yield from chip_file_problems(fid, content, chip_max_bytes)
         total += len(content or b"")
     if total > CHIP_MAX_BYTES:
         yield problem("chip.total", "chip", max=CHIP_MAX_BYTES)
+
+
+def chip_file_problems(fid: int, content: bytes, chip_max_bytes: Mapping[int, int]) -> Iterator[Problem]:
+    """Why chips that hold so many bytes in each of these files cannot take this one."""
+    place = f"chip.{fid:04X}"
+    if fid not in chip_max_bytes:
+        yield problem("chip.no_such_file", place)
+    elif len(content) > chip_max_bytes[fid]:
+        yield problem("chip.too_large", place, max=chip_max_bytes[fid])
 
 
 def _decoded(text: str) -> bytes | None:
