@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from controller.hal.chip.key_ring import KeyRing
@@ -64,6 +65,13 @@ class SoftToken:
         os.environ.pop(_VARIABLE)
         if self._before is not None:
             os.environ[_VARIABLE] = self._before
+
+
+def fresh(tmp_path: Path) -> Iterator[SoftToken]:
+    """For `pytest.fixture`: a token of the test's own."""
+    token = SoftToken(tmp_path)
+    yield token
+    token.restore()
 
 
 def put_masters(link: TokenLink, icao: bytes, scp03: bytes) -> None:

@@ -221,10 +221,15 @@ def _came_out(scene: Scene, case: Case, number: int, lane: str, before: tuple[in
 # The card is exchanged under an open connection
 
 
-def test_a_card_exchanged_while_it_is_written_is_never_taken_for_ours(scene: Scene) -> None:
+@pytest.mark.parametrize(
+    ("stage", "held", "life"), [("encode", "part", OPEN), ("last length", "all", OPEN), ("lock", "all", CLOSED)]
+)
+def test_a_card_exchanged_before_it_is_proven_is_asked_for_and_nothing_is_printed(
+    scene: Scene, stage: str, held: str, life: str
+) -> None:
     scene.until_free()
     ribbon = _stock(scene)[0]
-    at(scene, "encode", fault("swap_now"))
+    at(scene, stage, fault("swap_now"))
     (number,) = scene.submit()
     question = scene.until_asked("desk")
     assert _failures(scene, number) == ["chip_swapped"]
@@ -233,23 +238,7 @@ def test_a_card_exchanged_while_it_is_written_is_never_taken_for_ours(scene: Sce
     scene.person.answer(question)
     scene.until_state("failed", number)
     assert (scene.rows(number), scene.verdicts(number)) == (["spoiled on the desk"], [("spoiled", "interrupted")])
-    assert (_truth(scene, number), ribbon) == (Truth("reject", "part", OPEN, printed=False), _stock(scene)[0])
-
-
-@pytest.mark.parametrize(("stage", "life"), [("last length", OPEN), ("lock", CLOSED)])
-def test_a_card_exchanged_before_it_is_proven_is_asked_for_and_nothing_is_printed(scene: Scene, stage: str, life: str) -> None:
-    scene.until_free()
-    ribbon = _stock(scene)[0]
-    at(scene, stage, fault("swap_now"), when="after")
-    (number,) = scene.submit()
-    question = scene.until_asked("desk")
-    assert _failures(scene, number) == ["chip_swapped"]
-    assert _stranger(scene, number) == Truth("inside", "nothing", OPEN, printed=False)
-    assert len(scene.rig.take("printer")) == 1
-    scene.person.answer(question)
-    scene.until_state("failed", number)
-    assert (scene.rows(number), scene.verdicts(number)) == (["spoiled on the desk"], [("spoiled", "interrupted")])
-    assert (_truth(scene, number), ribbon) == (Truth("reject", "all", life, printed=False), _stock(scene)[0])
+    assert (_truth(scene, number), ribbon) == (Truth("reject", held, life, printed=False), _stock(scene)[0])
 
 
 def _stranger(scene: Scene, number: int) -> Truth:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from hwsim.devices.chip_keys import MASTERS as SYNTHETIC
-from tests.fakes.token import LABEL, MODULE, SoftToken
+from tests.fakes.token import LABEL, MODULE, SoftToken, fresh
 from tests.scenario.scene import NewScene, Scene
 
-
-@pytest.fixture
-def token(tmp_path: Path) -> Iterator[SoftToken]:
-    token = SoftToken(tmp_path)
-    yield token
-    token.restore()
+token = pytest.fixture(fresh)
 
 
 @pytest.fixture

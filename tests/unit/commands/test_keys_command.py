@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,14 @@ import pytest
 from controller.cli import main
 from controller.conditions import CONDITIONS
 from hwsim.devices.chip_keys import MASTERS as SYNTHETIC
-from tests.fakes.token import LABEL, MODULE, PIN, SoftToken
+from tests.fakes.token import LABEL, MODULE, PIN, SoftToken, fresh
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = (ROOT / "examples" / "station.toml").read_text(encoding="utf-8")
 SAM = r"(, |^)sam = {[^}]*}"
 
 
-@pytest.fixture
-def token(tmp_path: Path) -> Iterator[SoftToken]:
-    token = SoftToken(tmp_path)
-    yield token
-    token.restore()
+token = pytest.fixture(fresh)
 
 
 @pytest.fixture

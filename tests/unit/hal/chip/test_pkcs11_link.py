@@ -16,16 +16,12 @@ from controller.hal.chip.key_ring import KeyRing, Kind, TokenKey, Use
 from controller.hal.chip.pkcs11_link import TokenLink
 from controller.hal.chip.refused_pin import RefusedPin
 from controller.hal.chip.token_pin import PinSource
-from tests.fakes.token import LABEL, MODULE, SoftToken
+from tests.fakes.token import LABEL, MODULE, SoftToken, fresh
 
 MASTER = "m"
 
 
-@pytest.fixture
-def token(tmp_path: Path) -> Iterator[SoftToken]:
-    token = SoftToken(tmp_path)
-    yield token
-    token.restore()
+token = pytest.fixture(fresh)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from pkcs11 import Attribute, KeyType, MechanismFlag
@@ -17,18 +16,14 @@ from controller.hal.chip.pkcs11_sam import MASTERS, Pkcs11Sam, ScpKeys
 from hwsim.devices.chip_ciphers import aes_blocks, aes_decrypt
 from hwsim.devices.chip_keys import scp03_keys
 from hwsim.devices.chip_scp03 import Scp03Session
-from tests.fakes.token import SoftToken, put_masters
+from tests.fakes.token import SoftToken, fresh, put_masters
 
 UID, OTHER = bytes.fromhex("04A1B2C3D4E5F6"), bytes.fromhex("04FFEEDDCCBBAA")
 TYPE_B = bytes.fromhex("1122334455667788")
 ICAO_MASTER = bytes(range(24))
 
 
-@pytest.fixture
-def token(tmp_path: Path) -> Iterator[SoftToken]:
-    token = SoftToken(tmp_path)
-    yield token
-    token.restore()
+token = pytest.fixture(fresh)
 
 
 @pytest.fixture
