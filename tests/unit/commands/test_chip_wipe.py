@@ -162,8 +162,9 @@ async def test_a_person_who_stops_the_test_gets_an_empty_blank(profile: ChipProf
     station.card = FakeCard(profile)
     test = the_test(station, profile)
     task = asyncio.ensure_future(test.run(now()))
-    while not hasattr(station, "reads"):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not hasattr(station, "reads"):
+            await asyncio.sleep(0)
     assert written(station)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
